@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# thimble_floor(NAME [DEPS floor...] [LIBS target...] [EXCLUDE file...])
+#   One folder of src/ as a static library `thimble_NAME` that may include only itself and DEPS (docs/architecture.md,
+#   section 3; tools/check_floors.py checks the #include lines too). Tests stand beside the code as x_test.cc and are
+#   collected into one executable a folder by thimble_floor_tests().
+
+add_library(thimble_options INTERFACE)
+target_compile_features(thimble_options INTERFACE cxx_std_20)
+target_include_directories(thimble_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+# -ffp-contract=off: the same source gives the same bits with every compiler; kernels ask for fma where they mean it.
+target_compile_options(thimble_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -ffp-contract=off -fno-math-errno
+  $<$<BOOL:${THIMBLE_WERROR}>:-Werror>)
+
+function(thimble_floor name)
+  cmake_parse_arguments(FLOOR "" "" "DEPS;LIBS;EXCLUDE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  foreach(excluded IN LISTS FLOOR_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "/${excluded}$")
+  endforeach()
+  add_library(thimble_${name} STATIC ${sources})
+  target_link_libraries(thimble_${name} PUBLIC thimble_options ${FLOOR_LIBS})
+  foreach(dep IN LISTS FLOOR_DEPS)
+    target_link_libraries(thimble_${name} PUBLIC thimble_${dep})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY THIMBLE_FLOORS ${name})
+endfunction()
+
+# One gtest executable `test_NAME` from src/NAME/*_test.cc, linked with that floor and those below it.
+function(thimble_floor_tests name)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*_test.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(test_${name} ${sources})
+  target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(test_${name} PRIVATE thimble_${name} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(test_${name} PRIVATE THIMBLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit)
+endfunction()

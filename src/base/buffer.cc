@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/buffer.h"
+
+#include "base/text.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace thimble {
+
+namespace {
+constexpr std::size_t kAlignment = 64;
+#if defined(__linux__)
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+#endif
+}  // namespace
+
+void* AllocateAligned(std::size_t size_bytes) {
+#if defined(__linux__)
+  if (size_bytes >= kHugePageBytes) {
+    // Over-reserve so that the block starts on a huge page, then give the ends back.
+    const std::size_t rounded = (size_bytes + 4095) / 4096 * 4096;
+    const std::size_t reserved = rounded + kHugePageBytes;
+    void* raw = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (raw == MAP_FAILED) return nullptr;
+    const auto begin = reinterpret_cast<std::uintptr_t>(raw);
+    const std::uintptr_t aligned = (begin + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
+    if (aligned > begin) munmap(raw, aligned - begin);
+    const std::uintptr_t end = aligned + rounded;
+    if (begin + reserved > end) munmap(reinterpret_cast<void*>(end), begin + reserved - end);
+    void* memory = reinterpret_cast<void*>(aligned);
+    madvise(memory, rounded, MADV_HUGEPAGE);  // best effort: 4 KiB pages work too, slower
+    return memory;
+  }
+#endif
+  const std::size_t rounded = (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  void* memory = std::aligned_alloc(kAlignment, rounded);
+  if (memory != nullptr) std::memset(memory, 0, rounded);
+  return memory;
+}
+
+void FreeAligned(void* memory, std::size_t size_bytes) {
+#if defined(__linux__)
+  if (size_bytes >= kHugePageBytes) {
+    munmap(memory, (size_bytes + 4095) / 4096 * 4096);
+    return;
+  }
+#endif
+  (void)size_bytes;
+  std::free(memory);
+}
+
+Error OutOfMemory(std::size_t size_bytes) {
+  return Error{Code::kExhausted, Cat("[memory] ", size_bytes, " bytes wanted, the system has no room for them")};
+}
+
+}  // namespace thimble

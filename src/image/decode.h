@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Picture files -> pixels: PNG, JPEG, WebP, GIF (first frame), BMP, HEIC where libheif is there. Recognised by their
+// bytes, not by name. Pixels as the reference sees them: EXIF orientation applied, alpha dropped (not blended),
+// palettes expanded, colours that a PNG's tRNS makes transparent white, 16-bit gray clipped at 255.
+#pragma once
+
+#include "base/result.h"
+#include "image/image.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace thimble {
+
+struct DecodeLimits {
+  std::int64_t max_pixels = 100'000'000;  // checked against the header before pixels are allocated
+};
+
+// kUnsupported for an unknown format, kCorrupt for broken files, kExhausted above the limit.
+Result<Image> DecodeImage(std::span<const std::byte> bytes, const DecodeLimits& limits);
+// The same for a file; messages name it.
+Result<Image> DecodeImageFile(const std::string& path, const DecodeLimits& limits);
+
+}  // namespace thimble

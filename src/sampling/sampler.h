@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sampler: logits -> token. Penalties, logit bias, temperature, top-k, top-p, min-p; exact greedy; replayable by seed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace thimble {
+
+struct SamplerOptions {
+  double temperature = 1.0;  // 0: plain argmax, lowest id on ties
+  int top_k = 0;             // 0: off
+  double top_p = 1.0;
+  double min_p = 0.0;
+  double presence_penalty = 0.0;    // counts generated tokens only
+  double frequency_penalty = 0.0;   // counts generated tokens only
+  double repetition_penalty = 1.0;  // counts prompt and generated tokens, as the reference does
+  std::vector<std::pair<std::int32_t, double>> logit_bias;
+  std::uint64_t seed = 0;
+};
+
+// A setting the user, the file or the card may or may not give.
+struct SamplerHints {
+  std::optional<double> temperature, top_p, min_p, presence_penalty, frequency_penalty, repetition_penalty;
+  std::optional<int> top_k;
+};
+// `over` wins over `under`, field by field.
+SamplerHints Merge(const SamplerHints& over, const SamplerHints& under);
+SamplerOptions ToOptions(const SamplerHints& hints);
+
+enum class ModelClass { kSmall, kLarge };  // 0.8B/2B and 4B/9B: by chat template variant
+// The model card's recommended settings (spec section 7).
+SamplerHints CardPreset(ModelClass model_class, bool thinking, bool has_pictures);
+
+// One conversation's sampler. Draw `step` of seed `seed` is always the same number, so runs can be replayed.
+class Sampler {
+ public:
+  Sampler(SamplerOptions options, int vocab_size);
+
+  // Tokens of the prompt: the repetition penalty counts them.
+  void AddPrompt(std::span<const std::int32_t> ids);
+  // Chooses the next token. `logits` [V] is scratch: it may be changed. Rows from `num_tokens` on (padding) are never
+  // chosen unless num_tokens is 0. Not-a-number logits never win; if none is finite, the lowest id.
+  std::int32_t Sample(std::span<float> logits, int num_tokens);
+  // A token became part of the reply (sampled or forced).
+  void Accept(std::int32_t id);
+
+  [[nodiscard]] const SamplerOptions& options() const { return options_; }
+
+ private:
+  SamplerOptions options_;
+  std::uint64_t step_ = 0;
+  std::unordered_map<std::int32_t, int> generated_counts_;
+  std::unordered_map<std::int32_t, int> prompt_counts_;
+  std::vector<std::int32_t> candidates_;
+  std::vector<float> probabilities_;
+};
+
+}  // namespace thimble

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// ByteSource: bytes at an offset, mapped where the system can, held in memory otherwise.
+#pragma once
+
+#include "base/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace thimble {
+
+// Const and shareable between threads. Views stay valid as long as the source.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  [[nodiscard]] virtual std::uint64_t size() const = 0;
+  // All bytes. A mapped file that another process truncates meanwhile is beyond what we can guard.
+  [[nodiscard]] virtual std::span<const std::byte> bytes() const = 0;
+  // These bytes will not be read again soon; a mapped source may drop their pages. A hint.
+  virtual void Release(std::uint64_t offset, std::uint64_t size) const = 0;
+};
+
+// Maps a regular file for reading. kNotFound, kInvalid (a directory, a device) or kSystem.
+Result<std::shared_ptr<const ByteSource>> MapFile(const std::string& path);
+// Takes over bytes in memory.
+std::shared_ptr<const ByteSource> MemorySource(std::vector<std::byte> bytes);
+
+// The whole file as bytes, at most `max_bytes`.
+Result<std::vector<std::byte>> ReadFile(const std::string& path, std::uint64_t max_bytes);
+
+}  // namespace thimble

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// ThreadPool: runs numbered tasks on a fixed set of threads. Workers spin briefly after a job, then sleep.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace thimble {
+
+class ThreadPool {
+ public:
+  // A task as a plain function and a pointer, so that starting a job allocates nothing.
+  using TaskFn = void (*)(void* context, int task, int worker);
+
+  // `num_threads` >= 1 counts the caller of Run: a pool of 1 starts no thread.
+  explicit ThreadPool(int num_threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  [[nodiscard]] int num_threads() const { return num_threads_; }
+
+  // Calls fn(context, task, worker) for every task in [0, num_tasks), each once, and returns when all are done. Workers
+  // are numbered [0, num_threads()); the caller is worker 0. Tasks are handed out in order to whoever is free, so
+  // results must not depend on which worker ran a task. Not reentrant: one Run at a time, never from inside a task.
+  void Run(int num_tasks, TaskFn fn, void* context);
+
+  // The same for a callable void(int task, int worker), which is not copied.
+  template <typename F>
+  void Run(int num_tasks, F&& body) {
+    using Body = std::remove_reference_t<F>;
+    Run(
+        num_tasks, [](void* context, int task, int worker) { (*static_cast<Body*>(context))(task, worker); },
+        const_cast<void*>(static_cast<const void*>(&body)));
+  }
+
+ private:
+  struct Shared;
+  int num_threads_;
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace thimble

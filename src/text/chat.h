@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A conversation as plain data: messages made of parts, tools, and how to render them.
+#pragma once
+
+#include "files/json.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace thimble {
+
+struct Part {
+  enum class Kind { kText, kImage, kVideo, kUnknown } kind = Kind::kText;
+  std::string text;    // kText
+  std::string source;  // kImage, kVideo: path or data URL as the front end gave it; empty: next picture of the request
+};
+
+struct ToolCall {
+  std::string name;
+  Json arguments = Json::Object();  // an object, key order kept
+};
+
+struct Message {
+  std::string role;  // system, user, assistant, tool
+  // A plain string is one text part; null or absent content is no part.
+  std::vector<Part> content;
+  std::optional<std::string> reasoning_content;  // assistant
+  std::vector<ToolCall> tool_calls;              // assistant
+};
+
+struct ChatOptions {
+  std::optional<bool> enable_thinking;  // unset: the template's own default
+  bool add_generation_prompt = true;
+  bool add_vision_id = false;
+  bool continue_final_message = false;
+};
+
+// One request to the chat template: what `--messages FILE` and one line of `thimble render --jsonl` hold.
+struct Chat {
+  std::vector<Message> messages;
+  std::vector<Json> tools;  // each as the client sent it
+  ChatOptions options;
+};
+
+// {"messages": [...], "tools": [...]|null, "options": {...}} or a bare array of messages, OpenAI forms included
+// (content as string, null or list of items; image_url as string or {"url"}; tool_calls with "function" wrapper and
+// arguments as object or as JSON string). Errors say which message and what was expected.
+Result<Chat> ParseChat(const Json& json);
+// The messages as a JSON array that ParseChat reads back.
+Json MessagesToJson(const std::vector<Message>& messages);
+
+}  // namespace thimble
