@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix products: activations [T, K] times a weight [N, K] transposed -> [T, N].
+#pragma once
+
+#include "base/buffer.h"
+#include "base/mat_view.h"
+#include "base/result.h"
+#include "ops/ops.h"
+#include "ops/packed_matrix.h"
+
+#include <cstdint>
+#include <span>
+
+namespace thimble {
+
+// Rows of activations prepared for products. Products that share an input share one preparation: the rows are quantised
+// at most once per form, when the first product asks for it.
+class Activations {
+ public:
+  // Room for up to `max_rows` rows of up to `max_cols` values; nothing is allocated later.
+  static Result<Activations> Create(std::int64_t max_rows, std::int64_t max_cols);
+
+  // From now on products read `rows`, whose memory must stay as it is until the next Set. `group_rows` rows from the
+  // front form the first group of 64: see MatMul.
+  void Set(MatView<const float> rows);
+
+  [[nodiscard]] MatView<const float> rows() const { return rows_; }
+
+ private:
+  friend void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out);
+  MatView<const float> rows_;
+  bool is_narrow_ready_ = false;
+  bool is_wide_ready_ = false;
+  Buffer<std::byte> narrow_;
+  Buffer<std::byte> wide_;
+};
+
+// out[t, n] = sum over k of x[t, k] * w[n, k]. out is [T, N]; T >= 1. The bits of a row depend on its own numbers and on
+// whether T is below kWideRows or not, never on threads, on its neighbours or on its place; so callers that want the same
+// bits for the same tokens cut their passes alike (Decoder::Forward cuts at multiples of 64 tokens).
+void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out);
+
+// From this many rows on, MatMul may use a form that prepares weights once for many rows.
+inline constexpr std::int64_t kWideRows = 16;
+
+// Row ids[t] of an embedding matrix -> out[t]; ids must be in range.
+void EmbedRows(const Ops& ops, const PackedMatrix& table, std::span<const std::int32_t> ids, MatView<float> out);
+
+}  // namespace thimble

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// PackedMatrix: one weight matrix [N, K] as the kernels want it: panels of a packed family, or the file's own rows.
+#pragma once
+
+#include "base/buffer.h"
+#include "base/dtype.h"
+#include "base/result.h"
+#include "kernels/formats.h"
+#include "kernels/kernel_table.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace thimble {
+
+class PackedMatrix {
+ public:
+  PackedMatrix() = default;
+
+  // Keeps pointing at `rows` x RowBytes(dtype, cols) bytes of the file, which must outlive this object.
+  static PackedMatrix FromFileRows(DType dtype, std::int64_t rows, std::int64_t cols, std::span<const std::byte> bytes);
+  // Packs into memory of its own; afterwards the file's bytes are not needed. kExhausted when there is no room. Types
+  // without a packed family are copied as they are.
+  static Result<PackedMatrix> Pack(const kernels::KernelTable& table, DType dtype, std::int64_t rows,
+                                   std::int64_t cols, std::span<const std::byte> bytes);
+  // Bytes that Pack would allocate.
+  static std::uint64_t PackedBytes(const kernels::KernelTable& table, DType dtype, std::int64_t rows,
+                                   std::int64_t cols);
+
+  [[nodiscard]] std::int64_t rows() const { return rows_; }  // N, outputs
+  [[nodiscard]] std::int64_t cols() const { return cols_; }  // K, inputs
+  [[nodiscard]] DType dtype() const { return dtype_; }       // as in the file
+  [[nodiscard]] kernels::Family family() const { return family_; }
+  [[nodiscard]] bool empty() const { return rows_ == 0; }
+  [[nodiscard]] std::uint64_t owned_bytes() const { return owned_.size(); }
+  [[nodiscard]] const std::byte* bytes() const { return bytes_; }
+  [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
+
+  // Row `row` as K floats, exactly the values of the file.
+  void RowToFloat(std::int64_t row, float* out) const;
+
+ private:
+  std::int64_t rows_ = 0;
+  std::int64_t cols_ = 0;
+  DType dtype_ = DType::kF32;
+  kernels::Family family_ = kernels::Family::kFileRows;
+  int panel_rows_ = 0;
+  const std::byte* bytes_ = nullptr;
+  std::uint64_t size_bytes_ = 0;
+  Buffer<std::byte> owned_;
+};
+
+}  // namespace thimble
