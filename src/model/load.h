@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// ModelFile -> Weights: find each tensor by either family of names, check dtype and shape, pack or map it.
+#pragma once
+
+#include "files/model_file.h"
+#include "kernels/kernel_table.h"
+#include "model/config.h"
+#include "model/weights.h"
+#include "ops/ops.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace thimble {
+
+struct LoadOptions {
+  const kernels::KernelTable* table = nullptr;
+  ThreadPool* pool = nullptr;
+  Precision precision = Precision::kFast;  // kExact: keeps the file's rows
+  // Called with bytes done and bytes in all; returning false cancels (kCancelled). May be empty.
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
+};
+
+// Errors name the file and the tensor: missing, wrong shape (found and expected), unreadable type, truncated.
+// File-backed matrices point into `text` / `vision`, which must outlive the weights.
+Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
+                            const LoadOptions& options);
+
+struct MemoryNeeds {
+  std::uint64_t weights_bytes = 0;    // packed copies in anonymous memory
+  std::uint64_t mapped_bytes = 0;     // read through the file mapping: can be dropped by the system
+  std::uint64_t kv_bytes = 0;         // for `context` tokens
+  std::uint64_t state_bytes = 0;      // recurrent state and checkpoints
+  std::uint64_t activation_bytes = 0;
+  std::uint64_t vision_bytes = 0;     // activations of the largest picture the limits allow
+  [[nodiscard]] std::uint64_t total() const {
+    return weights_bytes + mapped_bytes + kv_bytes + state_bytes + activation_bytes + vision_bytes;
+  }
+};
+// What Load, a session of `context` tokens and pictures of `max_patches` patches will take.
+MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
+                           const LoadOptions& options, int context, std::int64_t max_patches);
+
+}  // namespace thimble
