@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engine: a model opened and ready: immutable after Open, shared by its sessions.
+#pragma once
+
+#include "base/result.h"
+#include "files/model_file.h"
+#include "model/config.h"
+#include "model/load.h"
+#include "model/vision.h"
+#include "ops/ops.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace thimble {
+
+class Session;
+struct EngineParts;
+
+// The text half of a model: enough to tokenise and to render conversations. Needs no weights: a folder with
+// tokenizer.json and its template, or a vocabulary-only GGUF, will do.
+struct Vocabulary {
+  Tokenizer tokenizer;
+  TemplateChoice chat_template;
+  std::vector<std::string> warnings;
+};
+Result<Vocabulary> OpenVocabulary(const std::string& model_path);
+
+struct OpenOptions {
+  std::string model;   // .gguf file, safetensors file or folder
+  std::string mmproj;  // vision GGUF; empty: found beside the model, where exactly one fits
+  int threads = 0;     // 0: as many as this process may use
+  int context = 0;     // tokens a session may hold; 0: the model's own maximum, at most 8192
+  Precision precision = Precision::kFast;
+  std::string isa;  // forces a kernel table (THIMBLE_ISA); empty: the best one
+  std::optional<PixelLimits> pixel_limits;  // overrides the file's and the released ones
+  bool check_memory = true;                 // refuse before loading when it cannot fit
+  // Share of loading done, 0 to 1; returning false cancels. May be empty.
+  std::function<bool(double share)> progress;
+};
+
+class Engine : public std::enable_shared_from_this<Engine> {
+ public:
+  // Errors: what files, config and weights report; kExhausted when memory will not do ("needs 6.1 GiB, 3.2 GiB free;
+  // try a smaller file, or --context 4096"). An mmproj asked for by name that does not fit is an error; one found beside
+  // the model that does not fit is a warning and no pictures.
+  static Result<std::shared_ptr<const Engine>> Open(const OpenOptions& options);
+  ~Engine();
+
+  [[nodiscard]] const ModelConfig& config() const;
+  [[nodiscard]] const Weights& weights() const;
+  [[nodiscard]] const Tokenizer& tokenizer() const;
+  [[nodiscard]] const TemplateChoice& chat_template() const;
+  [[nodiscard]] const ModelFile& text_file() const;
+  [[nodiscard]] const ModelFile* vision_file() const;  // an mmproj of its own, or nullptr
+  [[nodiscard]] std::span<const std::string> warnings() const;
+  [[nodiscard]] bool can_see() const;            // has a vision tower
+  [[nodiscard]] std::string why_blind() const;   // one sentence for people when it has none
+  [[nodiscard]] int context() const;
+  [[nodiscard]] int num_threads() const;
+  [[nodiscard]] const char* isa() const;
+  [[nodiscard]] double load_seconds() const;
+  [[nodiscard]] const MemoryNeeds& memory_needs() const;
+  [[nodiscard]] const PixelLimits& pixel_limits() const;
+  [[nodiscard]] const VideoLimits& video_limits() const;
+
+  // A conversation of its own, with room for context() tokens.
+  Result<std::unique_ptr<Session>> NewSession() const;
+
+  // Vision tower output of one picture, for `embed-image`.
+  Result<VisionRows> EmbedPatches(const Patches& patches) const;
+
+  // What Open would find, without loading weights: for `info`.
+  struct Description {
+    ModelConfig config;
+    TemplateChoice chat_template;
+    MemoryNeeds memory;
+    int context = 0;
+    std::vector<std::string> warnings;
+    std::optional<std::string> mmproj_path;
+    std::shared_ptr<const ModelFile> text_file;
+    std::shared_ptr<const ModelFile> vision_file;  // nullptr when none
+  };
+  static Result<Description> Describe(const OpenOptions& options);
+
+ private:
+  friend class Session;
+  friend class Lease;
+  Engine();
+  std::unique_ptr<EngineParts> parts_;
+};
+
+}  // namespace thimble

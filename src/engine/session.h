@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session: one conversation over an Engine: what it remembers, and Generate, which reads a request and streams a reply.
+#pragma once
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "image/image.h"
+#include "sampling/sampler.h"
+#include "text/chat.h"
+#include "text/reply_parser.h"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace thimble {
+
+// One picture, or one video given as frames (already sampled), in the order of the conversation's slots.
+struct Picture {
+  Image image;
+  std::vector<Image> frames;           // not empty: a video
+  std::vector<double> timestamps;      // of each temporal patch, seconds; for a video
+};
+
+enum class ThinkMode { kAuto, kOff, kOn };  // kAuto: the template's default
+
+struct GenerateRequest {
+  // Either a conversation ...
+  Chat chat;
+  ThinkMode think = ThinkMode::kAuto;  // wins over chat.options.enable_thinking when not kAuto
+  // ... or token ids, whose picture placeholders are already expanded. Not empty: chat is ignored.
+  std::vector<std::int32_t> ids;
+  std::vector<Picture> pictures;
+
+  SamplerHints sampling;                                    // what the user set; the rest from file and card
+  std::vector<std::pair<std::int32_t, double>> logit_bias;
+  std::optional<std::uint64_t> seed;                        // unset: drawn from the clock and reported in stats
+  int max_tokens = 0;                                       // 0: until the context is full
+  bool ignore_eos = false;
+  std::vector<std::string> stop_strings;
+  // Thinking guard: after this many thinking tokens, or when the reasoning repeats itself, the think block is closed and
+  // the answer written. Budget: unset = a default for chats and none for ids; 0 = no limit.
+  std::optional<int> think_budget;
+  std::optional<bool> loop_guard;  // unset: on for chats, off for ids
+};
+
+enum class FinishReason { kStop, kLength, kContext, kCancelled };
+const char* FinishReasonName(FinishReason reason);  // "stop", "length", "context", "cancelled"
+
+struct GenerateStats {
+  double load_seconds = 0;
+  int prompt_tokens = 0;         // of the whole prompt
+  int reused_tokens = 0;         // of them, remembered from before
+  double prompt_seconds = 0;     // reading what was new, pictures included
+  double picture_seconds = 0;    // of them, encoding pictures
+  int pictures_encoded = 0;      // pictures not remembered from before
+  int tokens = 0;                // generated
+  double seconds = 0;            // generating them
+  double first_token_seconds = 0;
+  std::uint64_t seed = 0;
+  std::uint64_t peak_rss_bytes = 0;
+  bool think_closed_by_budget = false;
+  bool think_closed_by_loop = false;
+};
+
+struct Reply {
+  std::vector<std::int32_t> prompt_ids;
+  std::vector<std::int32_t> ids;
+  std::string thinking;
+  std::string text;
+  std::vector<ToolCall> tool_calls;
+  FinishReason finish_reason = FinishReason::kStop;
+  GenerateStats stats;
+};
+
+struct Event {
+  enum class Kind { kPromptProgress, kReply, kWarning } kind = Kind::kReply;
+  double share = 0;    // kPromptProgress: 0 to 1
+  ReplyEvent reply;    // kReply
+  std::string text;    // kWarning
+};
+// Called on the generating thread; returning false stops the reply (finish reason cancelled).
+using Sink = std::function<bool(const Event&)>;
+
+class Session {
+ public:
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Reads what of the prompt is new (a shared beginning with what this session holds is not read again, a picture seen
+  // before is not encoded again), then writes the reply. Errors leave the session usable as it was; a cancelled or
+  // failed reply too.
+  Result<Reply> Generate(const GenerateRequest& request, const Sink& sink);
+
+  // Logits of a prompt from a fresh state: `on_row(index, logits[V])` for the last position or for all. For `logits` and
+  // `perplexity`. Returns the number of tokens.
+  Result<int> Evaluate(const GenerateRequest& request, LogitRows rows,
+                       const std::function<bool(int index, std::span<const float> logits)>& on_row);
+
+  // Stops the running Generate at the next token or layer; from any thread or signal handler.
+  void Cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
+  // Forgets the conversation.
+  void Clear();
+  [[nodiscard]] int length() const;  // tokens held
+
+ private:
+  friend class Engine;
+  struct Memory;
+  Session();
+  std::atomic<bool> is_cancelled_{false};
+  std::unique_ptr<Memory> memory_;
+};
+
+}  // namespace thimble
