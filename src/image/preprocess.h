@@ -47,9 +47,7 @@ struct Patches {
   // row in block, column in block; a row is (channel, frame of the pair, y, x). Values in [-1, 1].
   Buffer<float> values;
 
-  [[nodiscard]] std::int64_t num_patches() const {
-    return static_cast<std::int64_t>(grid_t) * grid_h * grid_w;
-  }
+  [[nodiscard]] std::int64_t num_patches() const { return static_cast<std::int64_t>(grid_t) * grid_h * grid_w; }
 };
 
 Result<Patches> PatchifyImage(const Image& image, const PatchSizes& sizes, const PixelLimits& limits);

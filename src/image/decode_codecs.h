@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What decode.cc and the decoders share: one function a format, and the check that runs before pixels are allocated.
+#pragma once
+
+#include "base/result.h"
+#include "image/decode.h"
+#include "image/image.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace thimble {
+
+// Each decodes one picture of its format: kCorrupt for broken or truncated bytes, kUnsupported for kinds that are not
+// read, kExhausted above the limits. The orientation of EXIF is applied already.
+Result<Image> DecodePng(std::span<const std::byte> bytes, const DecodeLimits& limits);
+Result<Image> DecodeJpeg(std::span<const std::byte> bytes, const DecodeLimits& limits);
+Result<Image> DecodeWebp(std::span<const std::byte> bytes, const DecodeLimits& limits);
+Result<Image> DecodeGif(std::span<const std::byte> bytes, const DecodeLimits& limits);
+Result<Image> DecodeBmp(std::span<const std::byte> bytes, const DecodeLimits& limits);
+Result<Image> DecodeHeif(std::span<const std::byte> bytes, const DecodeLimits& limits);
+
+// A black picture of the size a header names, after the limit was checked. `place` is the format ("png").
+Result<Image> AllocateDecoded(std::string_view place, std::int64_t width, std::int64_t height,
+                              const DecodeLimits& limits);
+// The check alone, for formats whose size can still grow.
+Status CheckDecodedSize(std::string_view place, std::int64_t width, std::int64_t height, const DecodeLimits& limits);
+
+// "[png] the picture cannot be decoded (<reason>): ..." as kCorrupt.
+Error BrokenPicture(std::string_view place, std::string_view reason);
+
+// PNG and GIF can name one colour that is transparent; the reference shows it as white wherever it occurs.
+using Rgb = std::array<std::uint8_t, 3>;
+void WhitenColour(const std::optional<Rgb>& colour, Image* image);
+
+}  // namespace thimble

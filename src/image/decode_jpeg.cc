@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// JPEG through libjpeg: baseline and progressive; gray, YCbCr, RGB, CMYK and YCCK.
+// libjpeg leaves through longjmp, so the functions that call it hold nothing that needs a destructor.
+
+#include "base/text.h"
+#include "image/decode_codecs.h"
+#include "image/exif.h"
+
+// jpeglib.h needs FILE and size_t declared before it.
+#include <cstddef>
+#include <cstdio>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include <csetjmp>
+#include <cstring>
+#include <vector>
+
+namespace thimble {
+namespace {
+
+// Each scan of a progressive file walks over all coefficients, so a few bytes a scan could keep us busy for minutes.
+// Encoders write about ten.
+constexpr int kMaxScans = 200;
+
+struct JpegReader {
+  JpegReader() = default;
+  ~JpegReader() { jpeg_destroy_decompress(&codec); }
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+
+  jpeg_decompress_struct codec = {};
+  jpeg_error_mgr errors = {};
+  jpeg_progress_mgr progress = {};
+  std::jmp_buf escape = {};
+  char message[JMSG_LENGTH_MAX] = "";
+  Code code = Code::kCorrupt;
+  const jpeg_marker_struct* exif = nullptr;
+
+  [[nodiscard]] bool IsCmyk() const { return codec.jpeg_color_space == JCS_CMYK || codec.jpeg_color_space == JCS_YCCK; }
+};
+
+JpegReader* ReaderOf(j_common_ptr codec) { return static_cast<JpegReader*>(codec->client_data); }
+
+Code CodeOf(int libjpeg_code) {
+  switch (libjpeg_code) {
+    case JERR_OUT_OF_MEMORY:
+      return Code::kExhausted;
+    case JERR_ARITH_NOTIMPL:
+    case JERR_BAD_PRECISION:
+    case JERR_CONVERSION_NOTIMPL:
+    case JERR_NOT_COMPILED:
+    case JERR_SOF_UNSUPPORTED:
+      return Code::kUnsupported;
+    default:
+      return Code::kCorrupt;
+  }
+}
+
+[[noreturn]] void OnError(j_common_ptr codec) {
+  JpegReader* reader = ReaderOf(codec);
+  codec->err->format_message(codec, reader->message);
+  reader->code = CodeOf(codec->err->msg_code);
+  std::longjmp(reader->escape, 1);
+}
+
+// libjpeg only warns when data is missing and paints the rest gray. Those warnings are errors here; what does not
+// touch the pixels is let through.
+void OnMessage(j_common_ptr codec, int level) {
+  if (level >= 0) return;
+  switch (codec->err->msg_code) {
+    case JWRN_ADOBE_XFORM:
+    case JWRN_EXTRANEOUS_DATA:
+    case JWRN_JFIF_MAJOR:
+      return;
+    default:
+      OnError(codec);
+  }
+}
+
+void OnProgress(j_common_ptr codec) {
+  if (reinterpret_cast<j_decompress_ptr>(codec)->input_scan_number <= kMaxScans) return;
+  JpegReader* reader = ReaderOf(codec);
+  std::snprintf(reader->message, sizeof(reader->message), "more than %d scans", kMaxScans);
+  reader->code = Code::kCorrupt;
+  std::longjmp(reader->escape, 1);
+}
+
+bool ReadHeader(JpegReader* reader, std::span<const std::byte> bytes) {
+  jpeg_decompress_struct* codec = &reader->codec;
+  codec->err = jpeg_std_error(&reader->errors);
+  reader->errors.error_exit = OnError;
+  reader->errors.emit_message = OnMessage;
+  codec->client_data = reader;
+  if (setjmp(reader->escape) != 0) return false;
+  jpeg_create_decompress(codec);
+  reader->progress.progress_monitor = OnProgress;
+  codec->progress = &reader->progress;
+  jpeg_mem_src(codec, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  jpeg_save_markers(codec, JPEG_APP0 + 1, 0xFFFF);
+  jpeg_read_header(codec, TRUE);
+  for (const jpeg_marker_struct* marker = codec->marker_list; marker != nullptr; marker = marker->next) {
+    if (marker->data_length >= 6 && std::memcmp(marker->data, "Exif\0\0", 6) == 0) {
+      reader->exif = marker;
+      break;
+    }
+  }
+  return true;
+}
+
+// Adobe stores ink inverted: 255 is none. Rounded as Pillow rounds.
+void CmykRowToRgb(const std::uint8_t* cmyk, int width, std::uint8_t* rgb) {
+  for (int x = 0; x < width; ++x, cmyk += 4, rgb += 3) {
+    const int white = cmyk[3];
+    for (int channel = 0; channel < 3; ++channel) {
+      const int product = (255 - cmyk[channel]) * white + 128;
+      rgb[channel] = static_cast<std::uint8_t>(white - ((product + (product >> 8)) >> 8));
+    }
+  }
+}
+
+// `cmyk_row` holds width * 4 bytes when the picture is CMYK.
+bool ReadPixels(JpegReader* reader, std::uint8_t* rgb, std::uint8_t* cmyk_row) {
+  jpeg_decompress_struct* codec = &reader->codec;
+  if (setjmp(reader->escape) != 0) return false;
+  codec->out_color_space = reader->IsCmyk() ? JCS_CMYK : JCS_RGB;
+  jpeg_start_decompress(codec);
+  const std::size_t row_bytes = static_cast<std::size_t>(codec->output_width) * 3;
+  while (codec->output_scanline < codec->output_height) {
+    std::uint8_t* const out = rgb + codec->output_scanline * row_bytes;
+    JSAMPROW row = reader->IsCmyk() ? cmyk_row : out;
+    if (jpeg_read_scanlines(codec, &row, 1) != 1) return false;
+    if (reader->IsCmyk()) CmykRowToRgb(cmyk_row, static_cast<int>(codec->output_width), out);
+  }
+  jpeg_finish_decompress(codec);
+  return true;
+}
+
+Error FailureOf(const JpegReader& reader) {
+  if (reader.code == Code::kCorrupt) return BrokenPicture("jpeg", reader.message);
+  return Error{reader.code,
+               Cat("[jpeg] this kind of JPEG is not read (", reader.message, "): save it again as an 8-bit RGB JPEG")};
+}
+
+}  // namespace
+
+Result<Image> DecodeJpeg(std::span<const std::byte> bytes, const DecodeLimits& limits) {
+  JpegReader reader;
+  if (!ReadHeader(&reader, bytes)) return FailureOf(reader);
+  THIMBLE_ASSIGN_OR_RETURN(Image image,
+                           AllocateDecoded("jpeg", reader.codec.image_width, reader.codec.image_height, limits));
+  std::vector<std::uint8_t> cmyk_row(reader.IsCmyk() ? static_cast<std::size_t>(image.width) * 4 : 0);
+  if (!ReadPixels(&reader, image.rgb.data(), cmyk_row.data())) return FailureOf(reader);
+  if (reader.exif == nullptr) return image;
+  const auto exif = std::as_bytes(std::span(reader.exif->data, reader.exif->data_length));
+  return ApplyOrientation(std::move(image), ExifOrientation(exif));
+}
+
+}  // namespace thimble
