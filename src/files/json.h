@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON as plain values: objects keep their key order, numbers keep their spelling. The core's only door to nlohmann-json.
+// JSON as plain values: objects keep their key order, numbers keep their spelling. The core's only door to
+// nlohmann-json.
 #pragma once
 
 #include "base/result.h"
@@ -21,7 +22,8 @@ class Json {
   Json() = default;  // null
   static Json Bool(bool value);
   static Json Integer(std::int64_t value);
-  static Json Float(double value);  // shortest decimal form that reads back as the same double, Python's repr
+  // Shortest decimal form that reads back as the same double, Python's repr. JSON has no infinities and no NaN: null.
+  static Json Float(double value);
   static Json String(std::string value);
   static Json Array(std::vector<Json> items = {});
   static Json Object(std::vector<Member> members = {});
@@ -56,12 +58,14 @@ class Json {
 
   enum class Style {
     kCompact,  // {"a":1,"b":[2,3]}
-    kPython,   // {"a": 1, "b": [2, 3]}: separators of Python's json.dumps, non-ASCII left as it is
+    kPython,   // {"a": 1, "b": [2, 3]}: Python's json.dumps, non-ASCII left as it is; 1e2 reads 100.0 as there
     kPretty,   // two spaces of indentation
   };
   [[nodiscard]] std::string Dump(Style style = Style::kCompact) const;
 
  private:
+  friend class JsonBuilder;
+
   Kind kind_ = Kind::kNull;
   bool bool_ = false;
   std::string text_;
