@@ -36,6 +36,7 @@ function(thimble_floor_tests name)
   add_executable(test_${name} ${sources})
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(test_${name} PRIVATE thimble_${name} GTest::gmock GTest::gtest_main)
-  target_compile_definitions(test_${name} PRIVATE THIMBLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(test_${name} PRIVATE
+    THIMBLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" THIMBLE_FIXTURES_DIR="${THIMBLE_FIXTURES_DIR}")
   gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit)
 endfunction()
