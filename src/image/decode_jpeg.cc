@@ -36,7 +36,7 @@ struct JpegReader {
   std::jmp_buf escape = {};
   char message[JMSG_LENGTH_MAX] = "";
   Code code = Code::kCorrupt;
-  const jpeg_marker_struct* exif = nullptr;
+  int orientation = 1;  // of the first EXIF block; finishing frees the markers, so it is read with the header
 
   [[nodiscard]] bool IsCmyk() const { return codec.jpeg_color_space == JCS_CMYK || codec.jpeg_color_space == JCS_YCCK; }
 };
@@ -102,7 +102,7 @@ bool ReadHeader(JpegReader* reader, std::span<const std::byte> bytes) {
   jpeg_read_header(codec, TRUE);
   for (const jpeg_marker_struct* marker = codec->marker_list; marker != nullptr; marker = marker->next) {
     if (marker->data_length >= 6 && std::memcmp(marker->data, "Exif\0\0", 6) == 0) {
-      reader->exif = marker;
+      reader->orientation = ExifOrientation(std::as_bytes(std::span(marker->data, marker->data_length)));
       break;
     }
   }
@@ -152,9 +152,7 @@ Result<Image> DecodeJpeg(std::span<const std::byte> bytes, const DecodeLimits& l
                            AllocateDecoded("jpeg", reader.codec.image_width, reader.codec.image_height, limits));
   std::vector<std::uint8_t> cmyk_row(reader.IsCmyk() ? static_cast<std::size_t>(image.width) * 4 : 0);
   if (!ReadPixels(&reader, image.rgb.data(), cmyk_row.data())) return FailureOf(reader);
-  if (reader.exif == nullptr) return image;
-  const auto exif = std::as_bytes(std::span(reader.exif->data, reader.exif->data_length));
-  return ApplyOrientation(std::move(image), ExifOrientation(exif));
+  return ApplyOrientation(std::move(image), reader.orientation);
 }
 
 }  // namespace thimble
