@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Narrow products: few rows of activations, weights unpacked in registers and used at once. Included inside an
+// instruction set's namespace after its packed vocabulary (isa/packed_*.inl).
+
+constexpr int kVecs = kPanelRows / kLanes;  // vectors of rows in a panel
+constexpr int kVecBytes = 4 * kLanes;       // bytes of one dot step in one vector
+
+inline const std::uint8_t* AsBytes(const std::byte* p) { return reinterpret_cast<const std::uint8_t*>(p); }
+
+constexpr int BitsOf(Codes codes) {
+  return codes == Codes::kU4 ? 4 : codes == Codes::kU5 ? 5 : codes == Codes::kU6 ? 6 : 8;
+}
+// What is to be subtracted from a family's codes as DotSum sees them.
+constexpr int DotOffset(FamilyTraits traits) { return BitsOf(traits.codes) == 8 ? kFullOffset : traits.offset; }
+constexpr bool HasMin(FamilyTraits traits) { return traits.scales == Scales::kSuperMin || traits.scales == Scales::kAffine; }
+
+// Codes of block steps 0 to 7 of the rows of vector `v`.
+template <Codes kCodes>
+inline void UnpackBlock(const std::uint8_t* block, int v, U8 (&u)[kSteps]) {
+  const std::uint8_t* p = block + v * kVecBytes;
+  if constexpr (kCodes == Codes::kU8) {
+    for (int step = 0; step < kSteps; ++step) u[step] = LoadCodes(p + step * kStepBytes);
+  } else {
+    for (int pair = 0; pair < 4; ++pair) {
+      const U8 both = LoadCodes(p + pair * kStepBytes);
+      u[pair] = LowNibbles(both);
+      u[pair + 4] = HighNibbles(both);
+    }
+  }
+  if constexpr (kCodes == Codes::kU5) {
+    const U8 plane = LoadCodes(p + 4 * kStepBytes);
+    u[0] = WithFifthBit<0>(u[0], plane);
+    u[1] = WithFifthBit<1>(u[1], plane);
+    u[2] = WithFifthBit<2>(u[2], plane);
+    u[3] = WithFifthBit<3>(u[3], plane);
+    u[4] = WithFifthBit<4>(u[4], plane);
+    u[5] = WithFifthBit<5>(u[5], plane);
+    u[6] = WithFifthBit<6>(u[6], plane);
+    u[7] = WithFifthBit<7>(u[7], plane);
+  }
+  if constexpr (kCodes == Codes::kU6) {
+    const U8 first = LoadCodes(p + 4 * kStepBytes);
+    const U8 second = LoadCodes(p + 5 * kStepBytes);
+    u[0] = WithHighPair<0>(u[0], first);
+    u[1] = WithHighPair<1>(u[1], first);
+    u[2] = WithHighPair<2>(u[2], first);
+    u[3] = WithHighPair<3>(u[3], first);
+    u[4] = WithHighPair<0>(u[4], second);
+    u[5] = WithHighPair<1>(u[5], second);
+    u[6] = WithHighPair<2>(u[6], second);
+    u[7] = WithHighPair<3>(u[7], second);
+  }
+  if constexpr (kCodes == Codes::kL4) {
+    alignas(16) std::uint8_t table[16];
+    for (int i = 0; i < 16; ++i) table[i] = static_cast<std::uint8_t>(kL4Values[i] + 128);
+    for (int step = 0; step < kSteps; ++step) u[step] = LookUp16(u[step], table);
+  }
+}
+
+// start + steps of codes u[0], u[1] ... (kCount of them) times activations.
+template <int kBits, int kCount>
+inline I32 DotRun(std::int32_t start, const U8* u, const std::int8_t* a) {
+  DotSum<kBits, kCount> sum;
+  sum.Start(start);
+  sum.template Step<0>(u[0], LoadQuad(a));
+  sum.template Step<1>(u[1], LoadQuad(a + 4));
+  sum.template Step<2>(u[2], LoadQuad(a + 8));
+  sum.template Step<3>(u[3], LoadQuad(a + 12));
+  if constexpr (kCount == 8) {
+    sum.template Step<4>(u[4], LoadQuad(a + 16));
+    sum.template Step<5>(u[5], LoadQuad(a + 20));
+    sum.template Step<6>(u[6], LoadQuad(a + 24));
+    sum.template Step<7>(u[7], LoadQuad(a + 28));
+  }
+  return sum.End();
+}
+
+// One super-block of one vector of rows times kT rows of activations, added to acc.
+template <Family kFamily, int kT>
+inline void NarrowSuper(const std::byte* super, int blocks, int v, const QuantisedRows& x, std::int64_t first_block,
+                        F32 (&acc)[kT]) {
+  constexpr FamilyTraits kTraits = TraitsOf(kFamily);
+  constexpr int kBits = BitsOf(kTraits.codes);
+  constexpr int kOffset = DotOffset(kTraits);
+  const std::uint8_t* codes = AsBytes(super) + HeaderBytes(kTraits.scales, blocks);
+  const int lane = v * kLanes;
+  F32 scaled[kT];
+  F32 mins[kT];
+  for (int t = 0; t < kT; ++t) scaled[t] = mins[t] = ZeroF32();
+
+  for (int block = 0; block < blocks; ++block, codes += BlockCodeBytes(kTraits.codes)) {
+    U8 u[kSteps];
+    UnpackBlock<kTraits.codes>(codes, v, u);
+    const std::int64_t index = first_block + block;
+    if constexpr (kTraits.scales == Scales::kSuper16) {
+      const F32 first_scale = LoadS8AsF32(super + 64 + (2 * block) * kPanelRows + lane);
+      const F32 second_scale = LoadS8AsF32(super + 64 + (2 * block + 1) * kPanelRows + lane);
+      for (int t = 0; t < kT; ++t) {
+        const std::int8_t* a = x.codes + t * x.code_stride + index * kBlock;
+        const std::int32_t* sums = x.sums + t * x.sum_stride + index * 2;
+        const I32 first = DotRun<kBits, 4>(-kOffset * sums[0], u, a);
+        const I32 second = DotRun<kBits, 4>(-kOffset * sums[1], u + 4, a + 16);
+        const F32 row_scale = SetF32(x.scales[t * x.scale_stride + index]);
+        scaled[t] = Fma(Fma(ToF32(second), second_scale, Mul(ToF32(first), first_scale)), row_scale, scaled[t]);
+      }
+    } else {
+      F32 scale{};
+      F32 min{};
+      if constexpr (kTraits.scales == Scales::kSuperMin) {
+        scale = LoadU8AsF32(super + 64 + block * kPanelRows + lane);
+        min = LoadU8AsF32(super + 192 + block * kPanelRows + lane);
+      } else {
+        scale = LoadF16AsF32(super + (block * kPanelRows + lane) * 2);
+        if constexpr (kTraits.scales == Scales::kAffine) {
+          min = LoadF16AsF32(super + HeaderBytes(Scales::kFlat, blocks) + (block * kPanelRows + lane) * 2);
+        }
+      }
+      for (int t = 0; t < kT; ++t) {
+        const std::int32_t* sums = x.sums + t * x.sum_stride + index * 2;
+        const std::int32_t sum = sums[0] + sums[1];
+        const I32 dot = DotRun<kBits, 8>(-kOffset * sum, u, x.codes + t * x.code_stride + index * kBlock);
+        const float row_scale = x.scales[t * x.scale_stride + index];
+        scaled[t] = Fma(Mul(ToF32(dot), SetF32(row_scale)), scale, scaled[t]);
+        if constexpr (HasMin(kTraits)) mins[t] = Fma(SetF32(row_scale * static_cast<float>(sum)), min, mins[t]);
+      }
+    }
+  }
+
+  if constexpr (kTraits.scales == Scales::kSuperMin) {
+    const F32 d = LoadF16AsF32(super + lane * 2);
+    const F32 dmin = LoadF16AsF32(super + 32 + lane * 2);
+    for (int t = 0; t < kT; ++t) acc[t] = NegFma(mins[t], dmin, Fma(scaled[t], d, acc[t]));
+  } else if constexpr (kTraits.scales == Scales::kSuper16) {
+    const F32 d = LoadF16AsF32(super + lane * 2);
+    for (int t = 0; t < kT; ++t) acc[t] = Fma(scaled[t], d, acc[t]);
+  } else {
+    for (int t = 0; t < kT; ++t) acc[t] = Add(acc[t], Add(scaled[t], mins[t]));
+  }
+}
+
+inline QuantisedRows RowsFrom(QuantisedRows x, int row) {
+  x.codes += row * x.code_stride;
+  x.scales += row * x.scale_stride;
+  x.sums += row * x.sum_stride;
+  return x;
+}
+
+template <Family kFamily, int kT>
+inline void NarrowRows(const PackedArgs& args, const std::byte* panel, int panel_index, int first_row) {
+  constexpr FamilyTraits kTraits = TraitsOf(kFamily);
+  const std::int64_t num_blocks = (args.cols + kBlock - 1) / kBlock;
+  const QuantisedRows x = RowsFrom(args.x, first_row);
+  for (int v = 0; v < kVecs; ++v) {
+    F32 acc[kT];
+    for (int t = 0; t < kT; ++t) acc[t] = ZeroF32();
+    const std::byte* super = panel;
+    for (std::int64_t first_block = 0; first_block < num_blocks; first_block += 8) {
+      const int blocks = num_blocks - first_block < 8 ? static_cast<int>(num_blocks - first_block) : 8;
+      NarrowSuper<kFamily, kT>(super, blocks, v, x, first_block, acc);
+      super += SuperBytes(kTraits, blocks);
+    }
+    const std::int64_t column = static_cast<std::int64_t>(panel_index) * kPanelRows + v * kLanes;
+    const std::int64_t left = args.num_outputs - column;
+    for (int t = 0; t < kT; ++t) {
+      float* out = args.out + (first_row + t) * args.out_stride + column;
+      if (left >= kLanes) {
+        StoreF32(out, acc[t]);
+      } else if (left > 0) {
+        StorePart(out, acc[t], static_cast<int>(left));
+      }
+    }
+  }
+}
+
+template <Family kFamily>
+void Narrow(const PackedArgs& args) {
+  for (int panel = 0; panel < args.num_panels; ++panel) {
+    const std::byte* bytes = args.panels + panel * args.panel_bytes;
+    int row = 0;
+    for (; row + 4 <= args.num_rows; row += 4) NarrowRows<kFamily, 4>(args, bytes, panel, row);
+    if (row + 2 <= args.num_rows) {
+      NarrowRows<kFamily, 2>(args, bytes, panel, row);
+      row += 2;
+    }
+    if (row < args.num_rows) NarrowRows<kFamily, 1>(args, bytes, panel, row);
+  }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The packed kernels' vocabulary over AVX-512 registers: one vector holds one dot step of all 16 rows of a panel.
+// Included inside an instruction set's namespace; packed_scalar.inl says what each name promises.
+
+constexpr int kLanes = 16;
+constexpr int kFullOffset = 128;  // vpdpbusd takes unsigned codes as they are
+constexpr int kTilePanels = 2;
+constexpr int kTileRows = 12;
+constexpr int kBlockTileRows = 6;
+
+using U8 = __m512i;
+using I32 = __m512i;
+using F32 = __m512;
+using Quad = __m512i;
+
+inline U8 LoadCodes(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+inline void StoreCodes(std::uint8_t* p, U8 u) { _mm512_storeu_si512(p, u); }
+inline U8 LowNibbles(U8 u) { return _mm512_and_si512(u, _mm512_set1_epi8(0x0F)); }
+inline U8 HighNibbles(U8 u) { return _mm512_and_si512(_mm512_srli_epi16(u, 4), _mm512_set1_epi8(0x0F)); }
+template <int kStep>
+inline U8 WithFifthBit(U8 u, U8 plane) {
+  U8 moved = plane;
+  if constexpr (kStep < 4) moved = _mm512_slli_epi16(plane, 4 - kStep);
+  if constexpr (kStep > 4) moved = _mm512_srli_epi16(plane, kStep - 4);
+  return _mm512_ternarylogic_epi32(u, moved, _mm512_set1_epi8(0x10), 0xF8);  // u | (moved & 0x10)
+}
+template <int kPair>
+inline U8 WithHighPair(U8 u, U8 plane) {
+  U8 moved = plane;
+  if constexpr (kPair < 2) moved = _mm512_slli_epi16(plane, 4 - 2 * kPair);
+  if constexpr (kPair > 2) moved = _mm512_srli_epi16(plane, 2 * kPair - 4);
+  return _mm512_ternarylogic_epi32(u, moved, _mm512_set1_epi8(0x30), 0xF8);
+}
+inline U8 LookUp16(U8 nibbles, const std::uint8_t* table) {
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), nibbles);
+}
+
+inline Quad LoadQuad(const std::int8_t* a) {
+  std::int32_t bits;
+  __builtin_memcpy(&bits, a, sizeof bits);
+  return _mm512_set1_epi32(bits);
+}
+// One chain of vpdpbusd; every code width is exact.
+template <int kBits, int kCount>
+struct DotSum {
+  I32 total;
+  inline void Start(std::int32_t value) { total = _mm512_set1_epi32(value); }
+  template <int kStep>
+  inline void Step(U8 u, Quad a) {
+    total = _mm512_dpbusd_epi32(total, u, a);
+  }
+  [[nodiscard]] inline I32 End() const { return total; }
+};
+// One step of any length of chain, for rescaled codes.
+inline I32 DotWide(I32 total, U8 u, Quad a) { return _mm512_dpbusd_epi32(total, u, a); }
+inline I32 SetI32(std::int32_t value) { return _mm512_set1_epi32(value); }
+
+inline F32 ZeroF32() { return _mm512_setzero_ps(); }
+inline F32 SetF32(float value) { return _mm512_set1_ps(value); }
+inline F32 ToF32(I32 value) { return _mm512_cvtepi32_ps(value); }
+inline F32 Add(F32 a, F32 b) { return _mm512_add_ps(a, b); }
+inline F32 Mul(F32 a, F32 b) { return _mm512_mul_ps(a, b); }
+inline F32 Fma(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
+inline F32 NegFma(F32 a, F32 b, F32 c) { return _mm512_fnmadd_ps(a, b, c); }
+inline F32 LoadF32(const float* p) { return _mm512_loadu_ps(p); }
+inline void StoreF32(float* p, F32 value) { _mm512_storeu_ps(p, value); }
+inline __mmask16 FirstLanes(int count) { return static_cast<__mmask16>((1u << count) - 1u); }
+inline void StorePart(float* p, F32 value, int count) { _mm512_mask_storeu_ps(p, FirstLanes(count), value); }
+inline F32 LoadPart(const float* p, int count) { return _mm512_maskz_loadu_ps(FirstLanes(count), p); }
+inline F32 LoadF16AsF32(const std::byte* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+inline F32 LoadU8AsF32(const std::byte* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+inline F32 LoadS8AsF32(const std::byte* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+
+inline U8 Rescale(U8 u, const std::int32_t* alpha_of_rows, const std::int32_t* beta_of_rows) {
+  const __m512i alpha = _mm512_loadu_si512(alpha_of_rows);
+  const __m512i beta = _mm512_loadu_si512(beta_of_rows);
+  const __m512i low_mask = _mm512_set1_epi16(0x00FF);
+  const __m512i even = _mm512_add_epi16(_mm512_mullo_epi16(_mm512_and_si512(u, low_mask), alpha), beta);
+  const __m512i odd = _mm512_add_epi16(_mm512_mullo_epi16(_mm512_srli_epi16(u, 8), alpha), beta);
+  return _mm512_ternarylogic_epi32(_mm512_srli_epi16(even, 8), odd, low_mask, 0xF4);  // even >> 8 | (odd & ~mask)
+}
