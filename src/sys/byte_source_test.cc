@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/byte_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+namespace thimble {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ByteSourceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = std::filesystem::path(::testing::TempDir()) / (std::string("byte_source_") + test->name());
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string Write(const std::string& name, const std::string& content) {
+    const std::filesystem::path path = folder_ / name;
+    std::ofstream(path, std::ios::binary) << content;
+    return path.string();
+  }
+
+  std::filesystem::path folder_;
+};
+
+std::string TextOf(std::span<const std::byte> bytes) {
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+// 3 MiB and a few bytes, no two neighbouring blocks alike: longer than one read and no whole number of pages.
+std::string LongContent() {
+  std::string content;
+  for (int line = 0; content.size() < (3u << 20) + 5; ++line) content += std::to_string(line) + "\n";
+  return content;
+}
+
+TEST_F(ByteSourceTest, MapsAFile) {
+  const std::string content = LongContent();
+  auto source = MapFile(Write("long", content));
+  ASSERT_TRUE(source.ok()) << source.error().message;
+  EXPECT_EQ(source.value()->size(), content.size());
+  EXPECT_EQ(TextOf(source.value()->bytes()), content);
+}
+
+TEST_F(ByteSourceTest, ReleasedBytesReadTheSameAgain) {
+  const std::string content = LongContent();
+  auto source = MapFile(Write("long", content));
+  ASSERT_TRUE(source.ok());
+  const std::uint64_t size = content.size();
+  source.value()->Release(0, size);
+  source.value()->Release(5000, 100000);
+  source.value()->Release(size - 1, 1);
+  // Ranges that lie are clipped, not trusted.
+  source.value()->Release(size, 10);
+  source.value()->Release(UINT64_MAX, UINT64_MAX);
+  source.value()->Release(1, UINT64_MAX);
+  EXPECT_EQ(TextOf(source.value()->bytes()), content);
+}
+
+TEST_F(ByteSourceTest, MapsAnEmptyFile) {
+  auto source = MapFile(Write("empty", ""));
+  ASSERT_TRUE(source.ok()) << source.error().message;
+  EXPECT_EQ(source.value()->size(), 0u);
+  source.value()->Release(0, 1);
+}
+
+TEST_F(ByteSourceTest, MemoryIsTakenOver) {
+  std::vector<std::byte> bytes{std::byte{1}, std::byte{2}};
+  const std::byte* const place = bytes.data();
+  const auto source = MemorySource(std::move(bytes));
+  EXPECT_EQ(source->size(), 2u);
+  EXPECT_EQ(source->bytes().data(), place);
+  source->Release(0, 2);
+  EXPECT_EQ(source->bytes()[1], std::byte{2});
+}
+
+TEST_F(ByteSourceTest, ReadsAWholeFile) {
+  const std::string content = LongContent();
+  const std::string path = Write("long", content);
+  auto bytes = ReadFile(path, content.size());
+  ASSERT_TRUE(bytes.ok()) << bytes.error().message;
+  EXPECT_EQ(TextOf(bytes.value()), content);
+  auto empty = ReadFile(Write("empty", ""), 0);
+  ASSERT_TRUE(empty.ok());
+  EXPECT_TRUE(empty.value().empty());
+}
+
+TEST_F(ByteSourceTest, RefusesAFileAboveTheLimit) {
+  auto bytes = ReadFile(Write("five", "12345"), 4);
+  ASSERT_FALSE(bytes.ok());
+  EXPECT_EQ(bytes.error().code, Code::kInvalid);
+  EXPECT_THAT(bytes.error().message, HasSubstr("may hold 4 bytes"));
+}
+
+TEST_F(ByteSourceTest, RefusesADeviceWithoutEnd) {
+  if (!std::filesystem::exists("/dev/zero")) GTEST_SKIP();
+  auto bytes = ReadFile("/dev/zero", 3u << 20);
+  ASSERT_FALSE(bytes.ok());
+  EXPECT_EQ(bytes.error().code, Code::kInvalid);
+  auto source = MapFile("/dev/zero");
+  ASSERT_FALSE(source.ok());
+  EXPECT_EQ(source.error().code, Code::kInvalid);
+}
+
+TEST_F(ByteSourceTest, NamesTheMissingFile) {
+  const std::string path = (folder_ / "absent.gguf").string();
+  const auto source = MapFile(path);
+  ASSERT_FALSE(source.ok());
+  EXPECT_EQ(source.error().code, Code::kNotFound);
+  EXPECT_THAT(source.error().message, HasSubstr("absent.gguf: [file] cannot open it"));
+  const auto bytes = ReadFile(path, 10);
+  ASSERT_FALSE(bytes.ok());
+  EXPECT_EQ(bytes.error().code, Code::kNotFound);
+  EXPECT_THAT(bytes.error().message, HasSubstr("absent.gguf"));
+  // A file where a folder should be is "not there" too.
+  const auto below = MapFile(Write("file", "x") + "/below");
+  ASSERT_FALSE(below.ok());
+  EXPECT_EQ(below.error().code, Code::kNotFound);
+}
+
+TEST_F(ByteSourceTest, RefusesAFolder) {
+  const auto source = MapFile(folder_.string());
+  ASSERT_FALSE(source.ok());
+  EXPECT_EQ(source.error().code, Code::kInvalid);
+  const auto bytes = ReadFile(folder_.string(), 10);
+  ASSERT_FALSE(bytes.ok());
+  EXPECT_EQ(bytes.error().code, Code::kInvalid);
+}
+
+}  // namespace
+}  // namespace thimble

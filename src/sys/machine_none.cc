@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cores and memory where the system tells little: WebAssembly, and POSIX systems other than Linux.
+#include "sys/machine.h"
+
+#if !defined(__wasm__)
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
+
+namespace thimble {
+
+#if defined(__wasm__)
+
+int NumUsableCores() { return 1; }
+
+std::uint64_t AvailableMemoryBytes() { return 0; }
+
+// A module's memory only grows, so its size is the peak. A page of WebAssembly has 64 KiB.
+std::uint64_t PeakResidentBytes() { return static_cast<std::uint64_t>(__builtin_wasm_memory_size(0)) << 16; }
+
+#else
+
+int NumUsableCores() {
+  const long count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count < 1 ? 1 : static_cast<int>(count);
+}
+
+std::uint64_t AvailableMemoryBytes() { return 0; }
+
+std::uint64_t PeakResidentBytes() {
+  struct rusage usage = {};
+  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+#if defined(__APPLE__)
+  return static_cast<std::uint64_t>(usage.ru_maxrss);  // bytes here, kibibytes elsewhere
+#else
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+#endif
+}
+
+#endif
+
+}  // namespace thimble

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// ThreadPool where there are no threads (WebAssembly without shared memory): the caller does everything.
+#include "sys/thread_pool.h"
+
+namespace thimble {
+
+struct ThreadPool::Shared {};
+
+ThreadPool::ThreadPool(int /*num_threads*/) : num_threads_(1) {}
+ThreadPool::~ThreadPool() = default;
+
+void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
+  for (int task = 0; task < num_tasks; ++task) fn(context, task, 0);
+}
+
+}  // namespace thimble

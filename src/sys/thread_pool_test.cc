@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace thimble {
+namespace {
+
+class ThreadPoolTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(ThreadPoolTest, RunsEveryTaskOnceAndOnlyKnownWorkers) {
+  ThreadPool pool(GetParam());
+  ASSERT_GE(pool.num_threads(), 1);
+  ASSERT_LE(pool.num_threads(), GetParam());
+  for (const int num_tasks : {0, 1, 2, 3, 7, 64, 1000}) {
+    std::vector<int> times_run(static_cast<std::size_t>(num_tasks), 0);
+    std::atomic<int> num_bad_workers{0};
+    pool.Run(num_tasks, [&](int task, int worker) {
+      ++times_run[static_cast<std::size_t>(task)];
+      if (worker < 0 || worker >= pool.num_threads()) ++num_bad_workers;
+    });
+    EXPECT_EQ(times_run, std::vector<int>(static_cast<std::size_t>(num_tasks), 1));
+    EXPECT_EQ(num_bad_workers, 0);
+  }
+}
+
+// Results of one job are plain memory that the next job reads: Run must order them. Pauses let workers fall asleep, so
+// that both ways of starting are met; short jobs meet workers that are late for the job before.
+TEST_P(ThreadPoolTest, ManyJobsInARowSeeEachOthersResults) {
+  ThreadPool pool(GetParam());
+  constexpr int kTasks = 17;
+  std::vector<std::uint64_t> sums(kTasks, 0);
+  constexpr std::uint64_t kJobs = 3000;
+  for (std::uint64_t job = 1; job <= kJobs; ++job) {
+    std::vector<std::uint64_t> next(kTasks);
+    pool.Run(kTasks, [&](int task, int) {
+      const auto index = static_cast<std::size_t>(task);
+      next[index] = sums[(index + 1) % kTasks] + job;
+    });
+    sums = next;
+    if (job % 500 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  EXPECT_EQ(sums, std::vector<std::uint64_t>(kTasks, kJobs * (kJobs + 1) / 2));
+}
+
+TEST_P(ThreadPoolTest, NoTwoTasksShareAWorkerAtATime) {
+  ThreadPool pool(GetParam());
+  std::vector<std::atomic<int>> num_running(static_cast<std::size_t>(pool.num_threads()));
+  std::atomic<int> num_collisions{0};
+  for (int job = 0; job < 50; ++job) {
+    pool.Run(40, [&](int, int worker) {
+      std::atomic<int>& running = num_running[static_cast<std::size_t>(worker)];
+      if (running.fetch_add(1) != 0) ++num_collisions;
+      for (int spin = 0; spin < 200; ++spin) std::atomic_signal_fence(std::memory_order_seq_cst);
+      running.fetch_sub(1);
+    });
+  }
+  EXPECT_EQ(num_collisions, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest, ::testing::Values(1, 2, 3, 4, 9));
+
+TEST(ThreadPool, WorkersTakePart) {
+  ThreadPool pool(3);
+  if (pool.num_threads() < 2) GTEST_SKIP() << "this system starts no thread";
+  // A task waits until another one runs beside it: hangs, and so fails, if one thread did everything.
+  std::atomic<int> num_arrived{0};
+  pool.Run(2, [&](int, int) {
+    ++num_arrived;
+    while (num_arrived.load() < 2) std::this_thread::yield();
+  });
+  EXPECT_EQ(num_arrived, 2);
+}
+
+TEST(ThreadPool, TasksAreHandedOutInOrder) {
+  ThreadPool pool(1);
+  std::vector<int> order;
+  pool.Run(5, [&](int task, int) { order.push_back(task); });
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4}));
+}
+
+TEST(ThreadPool, FewerThanOneThreadIsOne) {
+  ThreadPool pool(0);
+  EXPECT_EQ(pool.num_threads(), 1);
+  int num_run = 0;
+  pool.Run(3, [&](int, int) { ++num_run; });
+  EXPECT_EQ(num_run, 3);
+}
+
+TEST(ThreadPool, TwoPoolsDoNotDisturbEachOther) {
+  ThreadPool outer(2);
+  ThreadPool inner(2);
+  std::atomic<int> num_run{0};
+  outer.Run(1, [&](int, int) { inner.Run(10, [&](int, int) { ++num_run; }); });
+  EXPECT_EQ(num_run, 10);
+}
+
+TEST(ThreadPool, StartsAndStopsWithoutAJob) {
+  for (int round = 0; round < 50; ++round) ThreadPool pool(4);
+}
+
+}  // namespace
+}  // namespace thimble
