@@ -12,7 +12,7 @@
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
-#include <vector>
+#include <utility>
 
 namespace thimble {
 namespace {
@@ -105,8 +105,8 @@ bool ReadHeader(PngReader* reader) {
   return true;
 }
 
-// `rows` has one pointer a row, each to 3 bytes a pixel. 16-bit gray is left as two bytes a pixel at their front.
-bool ReadPixels(PngReader* reader, png_bytepp rows) {
+// `pixels` has 3 bytes a pixel. 16-bit gray is left as two bytes a pixel at the front of each row.
+bool ReadPixels(PngReader* reader, png_bytep pixels) {
   if (setjmp(png_jmpbuf(reader->png)) != 0) return false;
   if (!reader->IsGray16()) {
     if (reader->colour_type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(reader->png);
@@ -115,13 +115,16 @@ bool ReadPixels(PngReader* reader, png_bytepp rows) {
     png_set_strip_alpha(reader->png);
     png_set_gray_to_rgb(reader->png);
   }
-  png_set_interlace_handling(reader->png);
+  const int num_passes = png_set_interlace_handling(reader->png);
   png_read_update_info(reader->png, reader->info);
   const std::size_t bytes_per_pixel = reader->IsGray16() ? 2 : 3;
   if (png_get_rowbytes(reader->png, reader->info) != reader->width * bytes_per_pixel) {
     png_error(reader->png, "rows have an unexpected size");
   }
-  png_read_image(reader->png, rows);
+  const std::size_t row_bytes = std::size_t{3} * reader->width;
+  for (int pass = 0; pass < num_passes; ++pass) {
+    for (std::size_t y = 0; y < reader->height; ++y) png_read_row(reader->png, pixels + y * row_bytes, nullptr);
+  }
   png_read_end(reader->png, nullptr);
   return true;
 }
@@ -157,9 +160,7 @@ Result<Image> DecodePng(std::span<const std::byte> bytes, const DecodeLimits& li
   PngReader reader(bytes);
   if (!ReadHeader(&reader)) return BrokenPicture("png", reader.message);
   THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("png", reader.width, reader.height, limits));
-  std::vector<png_bytep> rows(reader.height);
-  for (std::size_t y = 0; y < rows.size(); ++y) rows[y] = image.rgb.data() + y * reader.width * 3;
-  if (!ReadPixels(&reader, rows.data())) return BrokenPicture("png", reader.message);
+  if (!ReadPixels(&reader, image.rgb.data())) return BrokenPicture("png", reader.message);
   if (reader.IsGray16()) ExpandGray16(&image);
   if (reader.has_key) WhitenColour(Rgb{reader.key[0], reader.key[1], reader.key[2]}, &image);
   return ApplyOrientation(std::move(image), ExifOrientation(FindExif(bytes)));

@@ -123,10 +123,10 @@ void WriteFrame(const Image& image, const PatchSizes& sizes, int frame, float* v
         for (int y = 0; y < side; ++y) {
           const std::uint8_t* from = image.rgb.data() + (top + y) * row_bytes + static_cast<std::size_t>(left) * 3;
           float* to = patch + static_cast<std::size_t>(y) * side;
-          for (int x = 0; x < side; ++x) {
-            to[x] = kNormalised[from[x * 3]];
-            to[x + channel_values] = kNormalised[from[x * 3 + 1]];
-            to[x + 2 * channel_values] = kNormalised[from[x * 3 + 2]];
+          for (int x = 0; x < side; ++x, from += 3) {
+            to[x] = kNormalised[from[0]];
+            to[x + channel_values] = kNormalised[from[1]];
+            to[x + 2 * channel_values] = kNormalised[from[2]];
           }
         }
         patch += 3 * channel_values;

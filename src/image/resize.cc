@@ -2,7 +2,6 @@
 // ResizeBicubic: separable, antialiased, in the reference's fixed-point arithmetic (spec section 3.1). Both passes
 // run one kernel that weighs neighbouring lanes, so that a compiler vectorises it without any help.
 
-#include "base/check.h"
 #include "base/text.h"
 #include "image/allocate.h"
 #include "image/preprocess.h"
@@ -124,15 +123,17 @@ Result<Image> ResizeWidth(const Image& in, int out_width) {
     const int num_rows = std::min(kTileRows, in.height - top);
     for (int row = 0; row < num_rows; ++row) {
       const std::uint8_t* from = in.rgb.data() + (top + row) * in_row;
-      std::uint8_t* to = tile.data() + row * 3;
-      for (int x = 0; x < in.width; ++x) std::memcpy(to + static_cast<std::size_t>(x) * kTileLanes, from + x * 3, 3);
+      std::uint8_t* to = tile.data() + std::ptrdiff_t{row} * 3;
+      for (int x = 0; x < in.width; ++x, from += 3, to += kTileLanes) std::memcpy(to, from, 3);
     }
-    std::uint8_t* const to = out.rgb.data() + top * out_row;
-    for (int x = 0; x < out_width; ++x) {
+    std::uint8_t* to = out.rgb.data() + top * out_row;
+    for (int x = 0; x < out_width; ++x, to += 3) {
       const Axis::Taps taps = axis.TapsOf(x);
       WeighLanes<kTileLanes>(tile.data() + static_cast<std::size_t>(taps.first) * kTileLanes, kTileLanes, taps.weights,
                              axis.precision(), pixels.data());
-      for (int row = 0; row < num_rows; ++row) std::memcpy(to + row * out_row + x * 3, pixels.data() + row * 3, 3);
+      for (std::size_t row = 0; row < static_cast<std::size_t>(num_rows); ++row) {
+        std::memcpy(to + row * out_row, pixels.data() + row * 3, 3);
+      }
     }
   }
   return out;
