@@ -54,6 +54,10 @@ Result<Image> DecodeHeif(std::span<const std::byte> bytes, const DecodeLimits& l
   THIMBLE_RETURN_IF_ERROR(CheckDecodedSize("heif", heif_image_handle_get_width(handle.get()),
                                            heif_image_handle_get_height(handle.get()), limits));
 
+  // A crop may hide a coded picture that is far larger than what it shows.
+  THIMBLE_RETURN_IF_ERROR(CheckDecodedSize("heif", heif_image_handle_get_ispe_width(handle.get()),
+                                           heif_image_handle_get_ispe_height(handle.get()), limits));
+
   heif_image* raw_pixels = nullptr;
   error = heif_decode_image(handle.get(), &raw_pixels, heif_colorspace_RGB, heif_chroma_interleaved_RGB, nullptr);
   const std::unique_ptr<heif_image, Release> pixels(raw_pixels);

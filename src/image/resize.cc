@@ -64,6 +64,7 @@ Axis::Axis(int in_size, int out_size) {
   // Two sweeps, because the precision follows from the largest weight of all; the weights themselves are cheap.
   std::vector<double> exact(max_taps_);
   const auto weigh = [&](int out) {
+    // Halves are added and the sum cut off, not rounded, because the reference does that too.
     const double centre = scale * (out + 0.5);
     const auto first = std::max(static_cast<std::int64_t>(centre - support + 0.5), std::int64_t{0});
     const auto end = std::min(static_cast<std::int64_t>(centre + support + 0.5), std::int64_t{in_size});
