@@ -20,11 +20,17 @@ enum class AddedTokens {
   kPlainText,  // "<|im_end|>" in the text is ordinary characters
 };
 
+struct TokenizerSource;
+
 // Const after creation; any thread may use it.
 class Tokenizer {
  public:
   // From GGUF metadata (tokenizer.ggml.*) or from the folder's tokenizer.json. Errors name what is missing.
   static Result<Tokenizer> FromModelFile(const ModelFile& file);
+  // The same from GGUF metadata alone, and from the text of a tokenizer.json alone. Another tokenizer than byte-level
+  // BPE with Qwen 3.5's split rule is kUnsupported.
+  static Result<Tokenizer> FromMetadata(const Metadata& metadata);
+  static Result<Tokenizer> FromJson(std::string_view tokenizer_json);
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
@@ -46,13 +52,19 @@ class Tokenizer {
 
   // Entries with bytes, added tokens included (248077 for the real one; padding rows not counted).
   [[nodiscard]] int num_tokens() const;
+  // One more than the highest id with bytes.
+  [[nodiscard]] int num_ids() const;
 
   // Tokens that end a reply: <|im_end|>, <|endoftext|>, and the file's own eos, those that exist.
   [[nodiscard]] std::span<const std::int32_t> end_tokens() const;
 
+  // Sentences about what the file leaves open or asks for in vain.
+  [[nodiscard]] std::span<const std::string> warnings() const;
+
  private:
   struct Tables;
   Tokenizer();
+  static Result<Tokenizer> FromSource(const TokenizerSource& source);
   std::unique_ptr<Tables> tables_;
 };
 
