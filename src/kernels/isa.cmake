@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-# One object library an ISA: flags belong to that file alone, never to the program. Always optimised, also in debug
-# builds (inlined templates would otherwise leak weak symbols compiled for the ISA), and without LTO.
+# thimble_isa(NAME flags...): the float and packed kernels of one instruction set. Its flags belong to those files alone,
+# never to the program; they are always optimised, also in debug builds (templates that are not inlined would become weak
+# symbols compiled for the instruction set, which the linker may pick for everybody), and built without LTO.
+# tools/check_kernel_symbols.sh looks at the result.
 function(thimble_isa name)
-  target_sources(thimble_kernels PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/kernels/isa/${name}.cc)
-  set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/kernels/isa/${name}.cc PROPERTIES
-    COMPILE_OPTIONS "-O3;-fno-lto;${ARGN}")
+  foreach(kind float packed)
+    set(file ${CMAKE_CURRENT_SOURCE_DIR}/kernels/isa/${kind}_${name}.cc)
+    target_sources(thimble_kernels PRIVATE ${file})
+    set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "-O3;-fno-lto;-fno-sanitize=all;${thimble_isa_warnings};${ARGN}")
+  endforeach()
 endfunction()
+
+# GCC 12 takes the undefined vectors inside its own intrinsics for uninitialised variables.
+set(thimble_isa_warnings)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(thimble_isa_warnings -Wno-maybe-uninitialized -Wno-uninitialized -Wno-ignored-attributes -Wno-psabi)
+endif()
 
 thimble_isa(scalar)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")
   thimble_isa(avx2 -mavx2 -mfma -mf16c)
   thimble_isa(avx512vnni -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c -mprefer-vector-width=512)
-  target_compile_definitions(thimble_kernels PRIVATE THIMBLE_HAVE_X86=1)
+  target_compile_definitions(thimble_kernels PRIVATE THIMBLE_KERNELS_X86=1)
 endif()

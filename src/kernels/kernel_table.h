@@ -4,15 +4,17 @@
 #pragma once
 
 #include "kernels/float_kernels.h"
+#include "kernels/packed_kernels.h"
 
 #include <cstdint>
 
 namespace thimble::kernels {
 
 struct KernelTable {
-  const char* name;     // "avx512vnni"; also the value of THIMBLE_ISA that forces it
-  std::uint32_t needs;  // CpuFeature bits, all of which must be present
-  FloatKernels f32;     // products, norms, attention, delta rule in float32
+  const char* name;             // "avx512vnni"; also the value of THIMBLE_ISA that forces it
+  std::uint32_t needs;          // CpuFeature bits, all of which must be present
+  const FloatKernels* f32;      // products, norms, attention, delta rule in float32
+  const PackedKernels* packed;  // packed weights times int8 activations
 };
 
 }  // namespace thimble::kernels

@@ -19,20 +19,23 @@ class Activations {
  public:
   // Room for up to `max_rows` rows of up to `max_cols` values; nothing is allocated later.
   static Result<Activations> Create(std::int64_t max_rows, std::int64_t max_cols);
+  static std::uint64_t BytesNeeded(std::int64_t max_rows, std::int64_t max_cols);
 
-  // From now on products read `rows`, whose memory must stay as it is until the next Set. `group_rows` rows from the
-  // front form the first group of 64: see MatMul.
+  // From now on products read `rows`, whose memory must stay as it is until the next Set.
   void Set(MatView<const float> rows);
 
   [[nodiscard]] MatView<const float> rows() const { return rows_; }
 
  private:
   friend void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out);
+  // Codes, scales and sums with one scale per `group_blocks` blocks, made when first asked for.
+  kernels::QuantisedRows Quantised(const Ops& ops, int group_blocks);
+
   MatView<const float> rows_;
-  bool is_narrow_ready_ = false;
-  bool is_wide_ready_ = false;
-  Buffer<std::byte> narrow_;
-  Buffer<std::byte> wide_;
+  int ready_group_blocks_ = 0;  // of the codes that are there; 0: none
+  Buffer<std::int8_t> codes_;
+  Buffer<float> scales_;
+  Buffer<std::int32_t> sums_;
 };
 
 // out[t, n] = sum over k of x[t, k] * w[n, k]. out is [T, N]; T >= 1. The bits of a row depend on its own numbers and on

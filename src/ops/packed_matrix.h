@@ -6,7 +6,7 @@
 #include "base/dtype.h"
 #include "base/result.h"
 #include "kernels/formats.h"
-#include "kernels/kernel_table.h"
+#include "sys/thread_pool.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -20,13 +20,14 @@ class PackedMatrix {
 
   // Keeps pointing at `rows` x RowBytes(dtype, cols) bytes of the file, which must outlive this object.
   static PackedMatrix FromFileRows(DType dtype, std::int64_t rows, std::int64_t cols, std::span<const std::byte> bytes);
-  // Packs into memory of its own; afterwards the file's bytes are not needed. kExhausted when there is no room. Types
-  // without a packed family are copied as they are.
-  static Result<PackedMatrix> Pack(const kernels::KernelTable& table, DType dtype, std::int64_t rows,
-                                   std::int64_t cols, std::span<const std::byte> bytes);
+  // The same over bytes that it takes over.
+  static PackedMatrix FromOwnedRows(DType dtype, std::int64_t rows, std::int64_t cols, Buffer<std::byte> bytes);
+  // Packs into memory of its own; afterwards the file's bytes are not needed. kExhausted when there is no room. Floats,
+  // which have no packed family, are copied as they are. `pool` may be nullptr: then one thread packs.
+  static Result<PackedMatrix> Pack(DType dtype, std::int64_t rows, std::int64_t cols, std::span<const std::byte> bytes,
+                                   ThreadPool* pool);
   // Bytes that Pack would allocate.
-  static std::uint64_t PackedBytes(const kernels::KernelTable& table, DType dtype, std::int64_t rows,
-                                   std::int64_t cols);
+  static std::uint64_t PackedBytes(DType dtype, std::int64_t rows, std::int64_t cols);
 
   [[nodiscard]] std::int64_t rows() const { return rows_; }  // N, outputs
   [[nodiscard]] std::int64_t cols() const { return cols_; }  // K, inputs
@@ -37,7 +38,7 @@ class PackedMatrix {
   [[nodiscard]] const std::byte* bytes() const { return bytes_; }
   [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
 
-  // Row `row` as K floats, exactly the values of the file.
+  // Row `row` as K floats: the file's values, for families that pack without loss.
   void RowToFloat(std::int64_t row, float* out) const;
 
  private:
@@ -45,7 +46,6 @@ class PackedMatrix {
   std::int64_t cols_ = 0;
   DType dtype_ = DType::kF32;
   kernels::Family family_ = kernels::Family::kFileRows;
-  int panel_rows_ = 0;
   const std::byte* bytes_ = nullptr;
   std::uint64_t size_bytes_ = 0;
   Buffer<std::byte> owned_;

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// Float32 kernels over a vocabulary of vectors (isa/float_*.inl). Included inside an instruction set's namespace.
+
+inline F32 Load(const float* p) {
+  F32 value;
+  __builtin_memcpy(&value, p, sizeof value);
+  return value;
+}
+inline void Store(float* p, F32 value) { __builtin_memcpy(p, &value, sizeof value); }
+// The first `count` lanes (0 < count < kF32Lanes), zeros behind.
+inline F32 LoadPart(const float* p, std::int64_t count) {
+  F32 value{};
+  for (std::int64_t i = 0; i < count; ++i) value[i] = p[i];
+  return value;
+}
+inline void StorePart(float* p, F32 value, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) p[i] = value[i];
+}
+inline F32 Set(float value) { return F32{} + value; }
+// Lanes are added in halves: 0+4, 1+5 ...; the order is fixed.
+inline float SumOf(F32 v) {
+  float lanes[kF32Lanes];
+  __builtin_memcpy(lanes, &v, sizeof v);
+  for (int width = kF32Lanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  }
+  return lanes[0];
+}
+inline F32 Select(I32 mask, F32 a, F32 b) {
+  return reinterpret_cast<F32>((mask & reinterpret_cast<I32>(a)) | (~mask & reinterpret_cast<I32>(b)));
+}
+inline F32 Larger(F32 a, F32 b) { return Select(a > b, a, b); }
+inline F32 Smaller(F32 a, F32 b) { return Select(a < b, a, b); }
+
+// e^x to about one unit in the last place: x = n ln 2 + r, |r| <= ln 2 / 2; e^r by its Taylor polynomial of degree 7.
+// Below -87.3 the result is 0 or the smallest normal number's neighbourhood, above 88.3 it is held there.
+inline F32 Exp(F32 x) {
+  const F32 clamped = Smaller(Larger(x, Set(-87.3F)), Set(88.3F));
+  const F32 shifted = Fma(clamped, Set(1.44269504F), Set(12582912.0F));  // 1.5 * 2^23: rounds to an integer
+  const F32 n = shifted - Set(12582912.0F);
+  const F32 r = Fma(n, Set(-1.42860682e-6F), Fma(n, Set(-0.693145752F), clamped));  // ln 2 in two parts, the first exact in n *
+  F32 p = Set(1.0F / 5040.0F);
+  p = Fma(p, r, Set(1.0F / 720.0F));
+  p = Fma(p, r, Set(1.0F / 120.0F));
+  p = Fma(p, r, Set(1.0F / 24.0F));
+  p = Fma(p, r, Set(1.0F / 6.0F));
+  p = Fma(p, r, Set(0.5F));
+  p = Fma(p * r, r, r) + Set(1.0F);
+  const I32 power = (reinterpret_cast<I32>(shifted) + 127) << 23;  // the integer stands in the low bits
+  const F32 value = p * reinterpret_cast<F32>(power);
+  return Select(x < Set(-87.3F), F32{}, value);
+}
+inline F32 Sigmoid(F32 x) { return Set(1.0F) / (Set(1.0F) + Exp(-x)); }
+
+// Applies f to whole vectors of x (and y), then once to a part. f(F32 a, F32 b) -> F32 is stored to out.
+template <typename F>
+inline void Map(const float* x, const float* y, std::int64_t count, float* out, const F& f) {
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= count; i += kF32Lanes) Store(out + i, f(Load(x + i), Load(y + i)));
+  if (i < count) StorePart(out + i, f(LoadPart(x + i, count - i), LoadPart(y + i, count - i)), count - i);
+}
+
+template <int kT, int kN>
+inline void GemmTile(const float* x, std::int64_t x_stride, const float* w, std::int64_t w_stride, std::int64_t k, float* out,
+                     std::int64_t out_stride) {
+  F32 acc[kT][kN] = {};
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= k; i += kF32Lanes) {
+    F32 columns[kN];
+    for (int n = 0; n < kN; ++n) columns[n] = Load(w + n * w_stride + i);
+    for (int t = 0; t < kT; ++t) {
+      const F32 row = Load(x + t * x_stride + i);
+      for (int n = 0; n < kN; ++n) acc[t][n] = Fma(row, columns[n], acc[t][n]);
+    }
+  }
+  if (i < k) {
+    for (int t = 0; t < kT; ++t) {
+      const F32 row = LoadPart(x + t * x_stride + i, k - i);
+      for (int n = 0; n < kN; ++n) acc[t][n] = Fma(row, LoadPart(w + n * w_stride + i, k - i), acc[t][n]);
+    }
+  }
+  for (int t = 0; t < kT; ++t) {
+    for (int n = 0; n < kN; ++n) out[t * out_stride + n] = SumOf(acc[t][n]);
+  }
+}
+
+template <int kT>
+inline void GemmRows(const float* x, std::int64_t x_stride, const float* w, std::int64_t w_stride, std::int64_t num_n,
+                     std::int64_t k, float* out, std::int64_t out_stride) {
+  std::int64_t n = 0;
+  for (; n + kGemmN <= num_n; n += kGemmN) GemmTile<kT, kGemmN>(x, x_stride, w + n * w_stride, w_stride, k, out + n, out_stride);
+  for (; n < num_n; ++n) GemmTile<kT, 1>(x, x_stride, w + n * w_stride, w_stride, k, out + n, out_stride);
+}
+
+void Gemm(const float* x, std::int64_t x_stride, std::int64_t num_t, const float* w, std::int64_t w_stride,
+          std::int64_t num_n, std::int64_t k, float* out, std::int64_t out_stride) {
+  // Columns in groups whose weights stay in L1 while all rows pass by.
+  const std::int64_t group = k > 0 ? (4096 / k > kGemmN ? 4096 / k / kGemmN * kGemmN : kGemmN) : num_n;
+  for (std::int64_t first = 0; first < num_n; first += group) {
+    const std::int64_t columns = num_n - first < group ? num_n - first : group;
+    const float* own = w + first * w_stride;
+    std::int64_t t = 0;
+    for (; t + kGemmT <= num_t; t += kGemmT) {
+      GemmRows<kGemmT>(x + t * x_stride, x_stride, own, w_stride, columns, k, out + t * out_stride + first, out_stride);
+    }
+    for (; t < num_t; ++t) {
+      GemmRows<1>(x + t * x_stride, x_stride, own, w_stride, columns, k, out + t * out_stride + first, out_stride);
+    }
+  }
+}
+
+template <int kT, int kVectors>
+inline void GemmAddTile(const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride, std::int64_t num_j,
+                        float* out, std::int64_t out_stride) {
+  F32 acc[kT][kVectors];
+  for (int t = 0; t < kT; ++t) {
+    for (int v = 0; v < kVectors; ++v) acc[t][v] = Load(out + t * out_stride + v * kF32Lanes);
+  }
+  for (std::int64_t j = 0; j < num_j; ++j) {
+    F32 row[kVectors];
+    for (int v = 0; v < kVectors; ++v) row[v] = Load(b + j * b_stride + v * kF32Lanes);
+    for (int t = 0; t < kT; ++t) {
+      const F32 factor = Set(a[t * a_stride + j]);
+      for (int v = 0; v < kVectors; ++v) acc[t][v] = Fma(factor, row[v], acc[t][v]);
+    }
+  }
+  for (int t = 0; t < kT; ++t) {
+    for (int v = 0; v < kVectors; ++v) Store(out + t * out_stride + v * kF32Lanes, acc[t][v]);
+  }
+}
+
+template <int kT>
+inline void GemmAddRows(const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride, std::int64_t num_j,
+                        std::int64_t num_n, float* out, std::int64_t out_stride) {
+  std::int64_t n = 0;
+  for (; n + 2 * kF32Lanes <= num_n; n += 2 * kF32Lanes) {
+    GemmAddTile<kT, 2>(a, a_stride, b + n, b_stride, num_j, out + n, out_stride);
+  }
+  for (; n + kF32Lanes <= num_n; n += kF32Lanes) GemmAddTile<kT, 1>(a, a_stride, b + n, b_stride, num_j, out + n, out_stride);
+  if (n < num_n) {
+    const std::int64_t rest = num_n - n;
+    for (int t = 0; t < kT; ++t) {
+      F32 acc = LoadPart(out + t * out_stride + n, rest);
+      for (std::int64_t j = 0; j < num_j; ++j) acc = Fma(Set(a[t * a_stride + j]), LoadPart(b + j * b_stride + n, rest), acc);
+      StorePart(out + t * out_stride + n, acc, rest);
+    }
+  }
+}
+
+void GemmAdd(const float* a, std::int64_t a_stride, std::int64_t num_t, const float* b, std::int64_t b_stride,
+             std::int64_t num_j, std::int64_t num_n, float* out, std::int64_t out_stride) {
+  std::int64_t t = 0;
+  for (; t + 4 <= num_t; t += 4) GemmAddRows<4>(a + t * a_stride, a_stride, b, b_stride, num_j, num_n, out + t * out_stride, out_stride);
+  for (; t < num_t; ++t) GemmAddRows<1>(a + t * a_stride, a_stride, b, b_stride, num_j, num_n, out + t * out_stride, out_stride);
+}
+
+void F16ToF32Row(const std::uint16_t* in, std::int64_t count, float* out) {
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= count; i += kF32Lanes) Store(out + i, LoadHalf(in + i));
+  if (i < count) {
+    std::uint16_t part[kF32Lanes] = {};
+    for (std::int64_t j = i; j < count; ++j) part[j - i] = in[j];
+    StorePart(out + i, LoadHalf(part), count - i);
+  }
+}
+void BF16ToF32Row(const std::uint16_t* in, std::int64_t count, float* out) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(in[i]) << 16;
+    __builtin_memcpy(out + i, &bits, sizeof bits);
+  }
+}
+void F32ToF16Row(const float* in, std::int64_t count, std::uint16_t* out) {
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= count; i += kF32Lanes) StoreHalf(out + i, Load(in + i));
+  if (i < count) {
+    std::uint16_t part[kF32Lanes];
+    StoreHalf(part, LoadPart(in + i, count - i));
+    for (std::int64_t j = i; j < count; ++j) out[j] = part[j - i];
+  }
+}
+
+float SumOfSquares(const float* x, std::int64_t count) {
+  F32 acc{};
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= count; i += kF32Lanes) acc = Fma(Load(x + i), Load(x + i), acc);
+  if (i < count) {
+    const F32 part = LoadPart(x + i, count - i);
+    acc = Fma(part, part, acc);
+  }
+  return SumOf(acc);
+}
+float SumRow(const float* x, std::int64_t count) {
+  F32 acc{};
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= count; i += kF32Lanes) acc = acc + Load(x + i);
+  if (i < count) acc = acc + LoadPart(x + i, count - i);
+  return SumOf(acc);
+}
+float MaxRow(const float* x, std::int64_t count) {
+  float largest = x[0];
+  for (std::int64_t i = 1; i < count; ++i) largest = x[i] > largest ? x[i] : largest;
+  return largest;
+}
+
+void ScaleRow(const float* x, float factor, const float* weight, std::int64_t count, float* out) {
+  const F32 f = Set(factor);
+  if (weight == nullptr) {
+    Map(x, x, count, out, [f](F32 a, F32) { return a * f; });
+  } else {
+    Map(x, weight, count, out, [f](F32 a, F32 w) { return a * f * w; });
+  }
+}
+void NormaliseRow(const float* x, float mean, float factor, const float* weight, const float* bias, std::int64_t count,
+                  float* out) {
+  const F32 m = Set(mean);
+  const F32 f = Set(factor);
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= count; i += kF32Lanes) {
+    Store(out + i, Fma((Load(x + i) - m) * f, Load(weight + i), Load(bias + i)));
+  }
+  if (i < count) {
+    const std::int64_t rest = count - i;
+    StorePart(out + i, Fma((LoadPart(x + i, rest) - m) * f, LoadPart(weight + i, rest), LoadPart(bias + i, rest)), rest);
+  }
+}
+void AddRow(float* x, const float* y, std::int64_t count) {
+  Map(x, y, count, x, [](F32 a, F32 b) { return a + b; });
+}
+void SiluMulRow(float* gate, const float* up, std::int64_t count) {
+  Map(gate, up, count, gate, [](F32 g, F32 u) { return g * Sigmoid(g) * u; });
+}
+void SigmoidMulRow(float* x, const float* gate, std::int64_t count) {
+  Map(x, gate, count, x, [](F32 a, F32 g) { return a * Sigmoid(g); });
+}
+void SiluRow(float* x, std::int64_t count) {
+  Map(x, x, count, x, [](F32 a, F32) { return a * Sigmoid(a); });
+}
+// 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+void GeluTanhRow(float* x, std::int64_t count) {
+  Map(x, x, count, x, [](F32 a, F32) { return a * Sigmoid(Set(1.5957691216F) * Fma(a * a * a, Set(0.044715F), a)); });
+}
+float ExpShifted(float* x, float shift, std::int64_t count) {
+  const F32 s = Set(shift);
+  F32 acc{};
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= count; i += kF32Lanes) {
+    const F32 e = Exp(Load(x + i) - s);
+    Store(x + i, e);
+    acc = acc + e;
+  }
+  if (i < count) {
+    StorePart(x + i, Exp(LoadPart(x + i, count - i) - s), count - i);
+    acc = acc + LoadPart(x + i, count - i);
+  }
+  return SumOf(acc);
+}
+
+void DeltaStep(const float* state_in, float* state_out, const float* q, const float* k, const float* v, float decay,
+               float beta, std::int64_t dk, std::int64_t dv, float* y) {
+  const F32 keep = Set(decay);
+  for (std::int64_t row = 0; row < dv; ++row) {
+    const float* in = state_in + row * dk;
+    float* out = state_out + row * dk;
+    F32 memory{};
+    std::int64_t i = 0;
+    for (; i + kF32Lanes <= dk; i += kF32Lanes) memory = Fma(Load(in + i) * keep, Load(k + i), memory);
+    if (i < dk) memory = Fma(LoadPart(in + i, dk - i) * keep, LoadPart(k + i, dk - i), memory);
+    const F32 delta = Set(beta * (v[row] - SumOf(memory)));
+    F32 sum{};
+    for (i = 0; i + kF32Lanes <= dk; i += kF32Lanes) {
+      const F32 updated = Fma(delta, Load(k + i), Load(in + i) * keep);
+      Store(out + i, updated);
+      sum = Fma(updated, Load(q + i), sum);
+    }
+    if (i < dk) {
+      const F32 updated = Fma(delta, LoadPart(k + i, dk - i), LoadPart(in + i, dk - i) * keep);
+      StorePart(out + i, updated, dk - i);
+      sum = Fma(updated, LoadPart(q + i, dk - i), sum);
+    }
+    y[row] = SumOf(sum);
+  }
+}
+
+void Rotate(float* x, const float* cos, const float* sin, std::int64_t half) {
+  for (std::int64_t i = 0; i < half; ++i) {
+    const float first = x[i];
+    const float second = x[i + half];
+    x[i] = first * cos[i] - second * sin[i];
+    x[i + half] = second * cos[i] + first * sin[i];
+  }
+}

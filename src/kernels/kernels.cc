@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/kernels.h"
+
+#include "base/text.h"
+
+#include <array>
+
+namespace thimble::kernels {
+
+// Defined by isa/float_*.cc and isa/packed_*.cc.
+namespace scalar {
+extern const FloatKernels kFloat;
+extern const PackedKernels kPacked;
+}  // namespace scalar
+#ifdef THIMBLE_KERNELS_X86
+namespace avx2 {
+extern const FloatKernels kFloat;
+extern const PackedKernels kPacked;
+}  // namespace avx2
+namespace avx512vnni {
+extern const FloatKernels kFloat;
+extern const PackedKernels kPacked;
+}  // namespace avx512vnni
+#endif
+
+namespace {
+
+constexpr KernelTable kScalar = {"scalar", 0, &scalar::kFloat, &scalar::kPacked};
+#ifdef THIMBLE_KERNELS_X86
+constexpr KernelTable kAvx2 = {"avx2", kCpuAvx2, &avx2::kFloat, &avx2::kPacked};
+constexpr KernelTable kAvx512Vnni = {"avx512vnni", kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni, &avx512vnni::kFloat,
+                                     &avx512vnni::kPacked};
+constexpr std::array<const KernelTable*, 3> kTables = {&kAvx512Vnni, &kAvx2, &kScalar};
+#else
+constexpr std::array<const KernelTable*, 1> kTables = {&kScalar};
+#endif
+
+}  // namespace
+
+std::span<const KernelTable* const> AllTables() { return kTables; }
+
+Result<const KernelTable*> Choose(CpuFeatures features, std::string_view forced) {
+  std::string names;
+  for (const KernelTable* table : kTables) {
+    const bool can_run = (features & table->needs) == table->needs;
+    if (forced.empty() && can_run) return table;
+    if (forced == table->name) {
+      if (can_run) return table;
+      return Error{Code::kUnsupported, Cat("[kernels] this processor cannot run '", forced, "'")};
+    }
+    names += names.empty() ? "" : ", ";
+    names += table->name;
+  }
+  return Error{Code::kInvalid, Cat("[kernels] no instruction set is called '", forced, "'; there are ", names)};
+}
+
+}  // namespace thimble::kernels

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/delta_net.h"
+
+#include "base/check.h"
+#include "ops/rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace thimble {
+
+namespace {
+
+constexpr std::int64_t kChunk = 64;  // rows of the chunked form, as in the reference
+constexpr std::int64_t kSolveBlock = 16;
+
+// One worker's memory for one head and chunk.
+struct ChunkTile {
+  float* q;         // [kChunk, dk], normalised and scaled
+  float* k;         // [kChunk, dk], normalised
+  float* n;         // [kChunk, dv]: right-hand sides, then their solution
+  float* products;  // [kChunk, dv]: S q, outputs
+  float* kk;        // [kChunk, kChunk]: A
+  float* qk;        // [kChunk, kChunk]: P
+  float* n_scaled;  // [dv, kChunk]: the solution transposed, decayed to the chunk's end
+
+  ChunkTile(float* memory, std::int64_t dk, std::int64_t dv) {
+    q = memory;
+    k = q + kChunk * dk;
+    n = k + kChunk * dk;
+    products = n + kChunk * dv;
+    kk = products + kChunk * dv;
+    qk = kk + kChunk * kChunk;
+    n_scaled = qk + kChunk * kChunk;
+  }
+  static std::size_t Floats(std::int64_t dk, std::int64_t dv) {
+    return static_cast<std::size_t>(2 * kChunk * dk + 3 * kChunk * dv + 2 * kChunk * kChunk);
+  }
+};
+
+// All heads' inputs of a pass, after the gates.
+struct Rule {
+  const Ops& ops;
+  const DeltaShape& shape;
+  MatView<const float> qkv;
+  const float* log_decay;  // [T, U], g
+  const float* beta;       // [T, U]
+  MatView<float> out;
+
+  [[nodiscard]] int KeyHead(int head) const {
+    const int r = shape.num_value_heads / shape.num_key_heads;
+    return shape.order == HeadOrder::kGrouped ? head / r : head % shape.num_key_heads;
+  }
+  [[nodiscard]] const float* Query(std::int64_t t, int head) const { return qkv.Row(t) + KeyHead(head) * shape.key_head; }
+  [[nodiscard]] const float* Key(std::int64_t t, int head) const {
+    return qkv.Row(t) + (shape.num_key_heads + KeyHead(head)) * shape.key_head;
+  }
+  [[nodiscard]] const float* Value(std::int64_t t, int head) const {
+    return qkv.Row(t) + 2 * shape.num_key_heads * shape.key_head + head * shape.value_head;
+  }
+  [[nodiscard]] float G(std::int64_t t, int head) const { return log_decay[t * shape.num_value_heads + head]; }
+  [[nodiscard]] float Beta(std::int64_t t, int head) const { return beta[t * shape.num_value_heads + head]; }
+
+  // Step E: l2 normalisation with 1e-6 inside the root; q also times dk^(-1/2).
+  void LoadQk(std::int64_t t, int head, float* q, float* k) const {
+    const kernels::FloatKernels& f32 = *ops.kernels.f32;
+    const std::int64_t dk = shape.key_head;
+    const float* q_row = Query(t, head);
+    const float* k_row = Key(t, head);
+    const float q_norm = 1.0F / std::sqrt(f32.sum_of_squares(q_row, dk) + 1e-6F);
+    const float k_norm = 1.0F / std::sqrt(f32.sum_of_squares(k_row, dk) + 1e-6F);
+    f32.scale(q_row, q_norm / std::sqrt(static_cast<float>(dk)), nullptr, dk, q);
+    f32.scale(k_row, k_norm, nullptr, dk, k);
+  }
+
+  void Steps(int head, const float* state_in, float* state_out, float* scratch) const {
+    const std::int64_t dk = shape.key_head;
+    const std::int64_t dv = shape.value_head;
+    const float* state = state_in;
+    for (std::int64_t t = 0; t < qkv.rows; ++t) {
+      LoadQk(t, head, scratch, scratch + dk);
+      ops.kernels.f32->delta_step(state, state_out, scratch, scratch + dk, Value(t, head), std::exp(G(t, head)), Beta(t, head),
+                                  dk, dv, out.Row(t) + static_cast<std::int64_t>(head) * dv);
+      state = state_out;
+    }
+  }
+
+  // Rows [first, first + rows) of one head; `state` is read and updated. Formulas: spec 2.2, chunked form, with the two
+  // solves folded into one: N = (I + A)^-1 (beta_i (v_i - exp(c_i) S^T k_i)).
+  void Chunk(int head, std::int64_t first, std::int64_t rows, float* state, const ChunkTile& tile) const {
+    const kernels::FloatKernels& f32 = *ops.kernels.f32;
+    const std::int64_t dk = shape.key_head;
+    const std::int64_t dv = shape.value_head;
+    float sums[kChunk];  // c_i = g_0 + ... + g_i
+    float decay[kChunk];
+    float sum = 0;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      sum += G(first + i, head);
+      sums[i] = sum;
+      decay[i] = std::exp(sum);
+      LoadQk(first + i, head, tile.q + i * dk, tile.k + i * dk);
+    }
+    // N starts as beta_i (v_i - exp(c_i) S k_i).
+    f32.gemm(tile.k, dk, rows, state, dk, dv, dk, tile.n, dv);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const float b = Beta(first + i, head);
+      const float* v = Value(first + i, head);
+      float* n = tile.n + i * dv;
+      for (std::int64_t c = 0; c < dv; ++c) n[c] = b * (v[c] - decay[i] * n[c]);
+    }
+    // A_ij = -beta_i (k_i . k_j) exp(c_i - c_j) below the diagonal (minus, so that the solve adds);
+    // P_ij = (q_i . k_j) exp(c_i - c_j) up to it.
+    f32.gemm(tile.k, dk, rows, tile.k, dk, rows, dk, tile.kk, kChunk);
+    f32.gemm(tile.q, dk, rows, tile.k, dk, rows, dk, tile.qk, kChunk);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const float b = Beta(first + i, head);
+      for (std::int64_t j = 0; j < rows; ++j) {
+        const float d = j <= i ? std::exp(sums[i] - sums[j]) : 0.0F;
+        tile.qk[i * kChunk + j] = j <= i ? tile.qk[i * kChunk + j] * d : 0.0F;
+        tile.kk[i * kChunk + j] = j < i ? -b * tile.kk[i * kChunk + j] * d : 0.0F;
+      }
+    }
+    for (std::int64_t block = 0; block < rows; block += kSolveBlock) {
+      const std::int64_t count = std::min(kSolveBlock, rows - block);
+      f32.gemm_add(tile.kk + block * kChunk, kChunk, count, tile.n, dv, block, dv, tile.n + block * dv, dv);
+      for (std::int64_t i = block + 1; i < block + count; ++i) {
+        f32.gemm_add(tile.kk + i * kChunk + block, kChunk, 1, tile.n + block * dv, dv, i - block, dv, tile.n + i * dv, dv);
+      }
+    }
+    // O_i = exp(c_i) S q_i + sum over j <= i of P_ij N_j.
+    f32.gemm(tile.q, dk, rows, state, dk, dv, dk, tile.products, dv);
+    for (std::int64_t i = 0; i < rows; ++i) f32.scale(tile.products + i * dv, decay[i], nullptr, dv, tile.products + i * dv);
+    f32.gemm_add(tile.qk, kChunk, rows, tile.n, dv, rows, dv, tile.products, dv);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      std::memcpy(out.Row(first + i) + static_cast<std::int64_t>(head) * dv, tile.products + i * dv,
+                  static_cast<std::size_t>(dv) * sizeof(float));
+    }
+    // S = exp(c_last) S + sum of exp(c_last - c_i) N_i k_i^T.
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const float d = std::exp(sum - sums[i]);
+      for (std::int64_t c = 0; c < dv; ++c) tile.n_scaled[c * kChunk + i] = tile.n[i * dv + c] * d;
+    }
+    f32.scale(state, decay[rows - 1], nullptr, dk * dv, state);
+    f32.gemm_add(tile.n_scaled, kChunk, dv, tile.k, dk, rows, dk, state, dk);
+  }
+};
+
+float Softplus(float x) { return x > 20.0F ? x : std::log1p(std::exp(x)); }
+
+}  // namespace
+
+void ShortConvolution(const Ops& ops, MatView<const float> x, MatView<const float> tail, std::span<const float> weight,
+                      int taps, MatView<float> out, MatView<float> next_tail) {
+  const std::int64_t cols = x.cols;
+  const std::int64_t past = taps - 1;
+  // Row `t` of the inputs with the tail in front; t >= -past.
+  const auto input = [&](std::int64_t t) { return t >= 0 ? x.Row(t) : tail.Row(past + t); };
+  ForEachRow(ops, x.rows, cols * 8, [&](std::int64_t t) {
+    float* row = out.Row(t);
+    if (taps == 4) {  // every released model: spelled out, so that it vectorises
+      const float* x0 = input(t - 3);
+      const float* x1 = input(t - 2);
+      const float* x2 = input(t - 1);
+      const float* x3 = input(t);
+      const float* w = weight.data();
+      for (std::int64_t c = 0; c < cols; ++c) {
+        row[c] = ((w[4 * c] * x0[c] + w[4 * c + 1] * x1[c]) + w[4 * c + 2] * x2[c]) + w[4 * c + 3] * x3[c];
+      }
+    } else {
+      for (std::int64_t c = 0; c < cols; ++c) {
+        float sum = 0;
+        for (std::int64_t j = 0; j < taps; ++j) sum += weight[static_cast<std::size_t>(c * taps + j)] * input(t - past + j)[c];
+        row[c] = sum;
+      }
+    }
+    ops.kernels.f32->silu(row, cols);
+  });
+  // The oldest row first: when next_tail is tail itself, row i is read before it is overwritten (i + T > i).
+  for (std::int64_t i = 0; i < past; ++i) {
+    const float* from = input(x.rows - past + i);
+    float* to = next_tail.Row(i);
+    if (from != to) std::memcpy(to, from, static_cast<std::size_t>(cols) * sizeof(float));
+  }
+}
+
+Result<DeltaScratch> DeltaScratch::Create(int num_threads, const DeltaShape& shape, std::int64_t max_rows) {
+  DeltaScratch scratch;
+  scratch.floats_per_worker = (ChunkTile::Floats(shape.key_head, shape.value_head) + 15) / 16 * 16;
+  THIMBLE_ASSIGN_OR_RETURN(scratch.buffer,
+                           Buffer<float>::Create(scratch.floats_per_worker * static_cast<std::size_t>(num_threads)));
+  THIMBLE_ASSIGN_OR_RETURN(
+      scratch.gates, Buffer<float>::Create(static_cast<std::size_t>(2 * max_rows) * static_cast<std::size_t>(shape.num_value_heads)));
+  return scratch;
+}
+
+void GatedDeltaRule(const Ops& ops, const DeltaShape& shape, const DeltaInputs& inputs, const float* state_in,
+                    float* state_out, DeltaScratch* scratch, MatView<float> out) {
+  const std::int64_t rows = inputs.qkv.rows;
+  const std::int64_t heads = shape.num_value_heads;
+  THIMBLE_CHECK(scratch->gates.size() >= static_cast<std::size_t>(2 * rows * heads));
+  float* log_decay = scratch->gates.data();
+  float* beta = log_decay + rows * heads;
+  for (std::int64_t t = 0; t < rows; ++t) {
+    for (std::int64_t h = 0; h < heads; ++h) {
+      const auto index = static_cast<std::size_t>(h);
+      log_decay[t * heads + h] = inputs.a[index] * Softplus(inputs.alpha.Row(t)[h] + inputs.dt_bias[index]);
+      beta[t * heads + h] = 1.0F / (1.0F + std::exp(-inputs.beta.Row(t)[h]));
+    }
+  }
+  const Rule rule{ops, shape, inputs.qkv, log_decay, beta, out};
+  const std::int64_t state_floats = static_cast<std::int64_t>(shape.key_head) * shape.value_head;
+  ops.pool.Run(shape.num_value_heads, [&](int head, int worker) {
+    float* memory = scratch->buffer.data() + static_cast<std::size_t>(worker) * scratch->floats_per_worker;
+    const float* in = state_in + head * state_floats;
+    float* state = state_out + head * state_floats;
+    if (rows < kDeltaChunkMinRows) {
+      rule.Steps(head, in, state, memory);
+      return;
+    }
+    if (state != in) std::memcpy(state, in, static_cast<std::size_t>(state_floats) * sizeof(float));
+    const ChunkTile tile(memory, shape.key_head, shape.value_head);
+    for (std::int64_t first = 0; first < rows; first += kChunk) {
+      rule.Chunk(head, first, std::min(kChunk, rows - first), state, tile);
+    }
+  });
+}
+
+void GatedRmsNorm(const Ops& ops, MatView<const float> x, MatView<const float> z, std::span<const float> weight, float eps,
+                  MatView<float> out) {
+  const auto head = static_cast<std::int64_t>(weight.size());
+  ForEachRow(ops, x.rows, x.cols * 8, [&](std::int64_t t) {
+    for (std::int64_t first = 0; first + head <= x.cols; first += head) {
+      const float* row = x.Row(t) + first;
+      const float mean = ops.kernels.f32->sum_of_squares(row, head) / static_cast<float>(head);
+      ops.kernels.f32->scale(row, 1.0F / std::sqrt(mean + eps), weight.data(), head, out.Row(t) + first);
+    }
+    // n silu(z) = z sigmoid(z) n: the kernel multiplies silu of its first argument, so z would be overwritten; do both parts.
+    float* to = out.Row(t);
+    const float* gate = z.Row(t);
+    ops.kernels.f32->sigmoid_mul(to, gate, x.cols);
+    for (std::int64_t i = 0; i < x.cols; ++i) to[i] *= gate[i];
+  });
+}
+
+}  // namespace thimble

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/matmul.h"
+
+#include "base/check.h"
+#include "kernels/dequant.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace thimble {
+
+namespace {
+
+using kernels::Family;
+
+std::int64_t PaddedCols(std::int64_t cols) { return (cols + kernels::kBlock - 1) / kernels::kBlock * kernels::kBlock; }
+
+// Scratch of a worker for widened weight rows. Grows to the largest tile seen and stays, so that the token loop does not
+// allocate after its first turn.
+float* WideningScratch(std::size_t floats) {
+  static thread_local std::vector<float> scratch;
+  if (scratch.size() < floats) scratch.resize(floats);
+  return scratch.data();
+}
+
+// Widens `count` rows of `w` from `first` on; the result's stride is w.cols(). Float rows of the file are used in place.
+const float* WidenRows(const Ops& ops, const PackedMatrix& w, std::int64_t first, std::int64_t count) {
+  const auto row_bytes = static_cast<std::int64_t>(RowBytes(w.dtype(), static_cast<std::uint64_t>(w.cols())));
+  const std::byte* rows = w.bytes() + first * row_bytes;
+  const auto address = reinterpret_cast<std::uintptr_t>(rows);
+  if (w.dtype() == DType::kF32 && address % alignof(float) == 0) return reinterpret_cast<const float*>(rows);
+  float* out = WideningScratch(static_cast<std::size_t>(count * w.cols()));
+  const bool is_aligned = address % alignof(std::uint16_t) == 0;
+  if (w.dtype() == DType::kF16 && is_aligned) {
+    ops.kernels.f32->f16_to_f32(reinterpret_cast<const std::uint16_t*>(rows), count * w.cols(), out);
+  } else if (w.dtype() == DType::kBF16 && is_aligned) {
+    ops.kernels.f32->bf16_to_f32(reinterpret_cast<const std::uint16_t*>(rows), count * w.cols(), out);
+  } else {
+    const kernels::RowToFloatFn widen = kernels::RowToFloat(w.dtype());
+    for (std::int64_t row = 0; row < count; ++row) widen(rows + row * row_bytes, w.cols(), out + row * w.cols());
+  }
+  return out;
+}
+
+// Products with weights as the file stores them, in float32.
+void MatMulFileRows(const Ops& ops, MatView<const float> x, const PackedMatrix& w, MatView<float> out) {
+  // A task widens rows that stay in L2 while all activation rows pass by.
+  const std::int64_t tile = std::clamp<std::int64_t>(49152 / w.cols() / 12 * 12, 12, 384);
+  const auto num_tasks = static_cast<int>((w.rows() + tile - 1) / tile);
+  ops.pool.Run(num_tasks, [&](int task, int) {
+    const std::int64_t first = task * tile;
+    const std::int64_t count = std::min(tile, w.rows() - first);
+    const float* rows = WidenRows(ops, w, first, count);
+    ops.kernels.f32->gemm(x.data, x.stride, x.rows, rows, w.cols(), count, w.cols(), out.data + first, out.stride);
+  });
+}
+
+void MatMulPacked(const Ops& ops, const kernels::QuantisedRows& x, std::int64_t num_rows, const PackedMatrix& w, bool is_wide,
+                  MatView<float> out) {
+  const auto family = static_cast<std::size_t>(w.family());
+  const auto kernel = is_wide ? ops.kernels.packed->wide[family] : ops.kernels.packed->narrow[family];
+  const std::int64_t panel_bytes = kernels::PanelBytes(w.family(), w.cols());
+  const std::int64_t num_panels = (w.rows() + kernels::kPanelRows - 1) / kernels::kPanelRows;
+  // A few tasks a thread, so that a thread that is held up does not hold up the others; not below some 64 KiB of weights.
+  const std::int64_t wanted = std::max<std::int64_t>(1, num_panels / (ops.pool.num_threads() * 4));
+  const std::int64_t least = is_wide ? 2 : std::max<std::int64_t>(1, 65536 / panel_bytes);
+  const std::int64_t per_task = std::max(wanted, least);
+  const auto num_tasks = static_cast<int>((num_panels + per_task - 1) / per_task);
+  ops.pool.Run(num_tasks, [&](int task, int) {
+    const std::int64_t first = task * per_task;
+    const std::int64_t count = std::min(per_task, num_panels - first);
+    kernels::PackedArgs args{};
+    args.panels = w.bytes() + first * panel_bytes;
+    args.panel_bytes = panel_bytes;
+    args.num_panels = static_cast<int>(count);
+    args.cols = w.cols();
+    args.x = x;
+    args.num_rows = static_cast<int>(num_rows);
+    args.out = out.data + first * kernels::kPanelRows;
+    args.out_stride = out.stride;
+    args.num_outputs = std::min(count * kernels::kPanelRows, w.rows() - first * kernels::kPanelRows);
+    kernel(args);
+  });
+}
+
+}  // namespace
+
+Result<Activations> Activations::Create(std::int64_t max_rows, std::int64_t max_cols) {
+  Activations activations;
+  const auto codes = static_cast<std::size_t>(max_rows * PaddedCols(max_cols));
+  THIMBLE_ASSIGN_OR_RETURN(activations.codes_, Buffer<std::int8_t>::Create(codes));
+  THIMBLE_ASSIGN_OR_RETURN(activations.scales_, Buffer<float>::Create(codes / kernels::kBlock));
+  THIMBLE_ASSIGN_OR_RETURN(activations.sums_, Buffer<std::int32_t>::Create(codes / 16));
+  return activations;
+}
+
+std::uint64_t Activations::BytesNeeded(std::int64_t max_rows, std::int64_t max_cols) {
+  const auto codes = static_cast<std::uint64_t>(max_rows * PaddedCols(max_cols));
+  return codes + codes / kernels::kBlock * sizeof(float) + codes / 16 * sizeof(std::int32_t);
+}
+
+void Activations::Set(MatView<const float> rows) {
+  rows_ = rows;
+  ready_group_blocks_ = 0;
+}
+
+kernels::QuantisedRows Activations::Quantised(const Ops& ops, int group_blocks) {
+  const std::int64_t padded = PaddedCols(rows_.cols);
+  const std::int64_t blocks = padded / kernels::kBlock;
+  const int sum_columns = kernels::SumColumns(group_blocks);
+  kernels::QuantisedRows x{};
+  x.codes = codes_.data();
+  x.scales = scales_.data();
+  x.sums = sums_.data();
+  x.code_stride = padded;
+  x.scale_stride = (blocks + group_blocks - 1) / group_blocks;
+  x.sum_stride = (padded + sum_columns - 1) / sum_columns;
+  if (ready_group_blocks_ == group_blocks) return x;
+  THIMBLE_CHECK(static_cast<std::size_t>(rows_.rows * padded) <= codes_.size());
+  const auto quantise = [&](std::int64_t row) {
+    ops.kernels.packed->quantise_row(rows_.Row(row), rows_.cols, group_blocks, sum_columns, codes_.data() + row * padded,
+                                     scales_.data() + row * x.scale_stride, sums_.data() + row * x.sum_stride);
+  };
+  if (rows_.rows < 8) {
+    for (std::int64_t row = 0; row < rows_.rows; ++row) quantise(row);
+  } else {
+    ops.pool.Run(static_cast<int>((rows_.rows + 7) / 8), [&](int task, int) {
+      const std::int64_t end = std::min<std::int64_t>(rows_.rows, (task + 1) * std::int64_t{8});
+      for (std::int64_t row = task * std::int64_t{8}; row < end; ++row) quantise(row);
+    });
+  }
+  ready_group_blocks_ = group_blocks;
+  return x;
+}
+
+void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out) {
+  const MatView<const float> rows = x->rows();
+  THIMBLE_DCHECK(rows.cols == w.cols() && out.cols == w.rows() && out.rows == rows.rows);
+  if (w.family() == Family::kFileRows) {
+    MatMulFileRows(ops, rows, w, out);
+    return;
+  }
+  const bool is_wide = rows.rows >= kWideRows;
+  const int group_blocks = is_wide ? kernels::WideGroupBlocks(*ops.kernels.packed, w.family()) : 1;
+  MatMulPacked(ops, x->Quantised(ops, group_blocks), rows.rows, w, is_wide, out);
+}
+
+void EmbedRows(const Ops& ops, const PackedMatrix& table, std::span<const std::int32_t> ids, MatView<float> out) {
+  (void)ops;
+  for (std::size_t t = 0; t < ids.size(); ++t) {
+    THIMBLE_DCHECK(ids[t] >= 0 && ids[t] < table.rows());
+    table.RowToFloat(ids[t], out.Row(static_cast<std::int64_t>(t)));
+  }
+}
+
+}  // namespace thimble
