@@ -29,6 +29,8 @@ struct TensorEntry {
   int source = 0;                   // index of the shard that holds it
   std::uint64_t offset = 0;         // of its bytes in that shard
   std::uint64_t size_bytes = 0;
+  // Safetensors: the name of a type that DType does not have ("I64"); `dtype` then says nothing and View refuses.
+  std::string unknown_type;
 
   [[nodiscard]] std::int64_t num_elements() const;
   [[nodiscard]] std::string ShapeText() const;  // "[2048, 1024]"
@@ -48,8 +50,8 @@ class Metadata {
     std::vector<std::string_view> strings;  // point into the file's bytes
   };
   [[nodiscard]] const Value* Find(std::string_view key) const;
-  [[nodiscard]] std::optional<std::int64_t> Int(std::string_view key) const;   // also from a bool or a whole float
-  [[nodiscard]] std::optional<double> Float(std::string_view key) const;       // also from an integer
+  [[nodiscard]] std::optional<std::int64_t> Int(std::string_view key) const;  // also from a bool or a whole float
+  [[nodiscard]] std::optional<double> Float(std::string_view key) const;      // also from an integer
   [[nodiscard]] std::optional<bool> Bool(std::string_view key) const;
   [[nodiscard]] std::optional<std::string> String(std::string_view key) const;
   [[nodiscard]] const std::vector<std::int64_t>* Ints(std::string_view key) const;  // int and bool arrays
@@ -72,6 +74,10 @@ class ModelFile {
   static Result<ModelFile> Open(const std::string& path);
   // The same over bytes that the caller holds (browser, tests, fuzzers): one GGUF.
   static Result<ModelFile> FromGguf(std::shared_ptr<const ByteSource> source, std::string name);
+
+  // Not copied: names in the look-up table point into the tensors.
+  ModelFile(ModelFile&&) = default;
+  ModelFile& operator=(ModelFile&&) = default;
 
   [[nodiscard]] Format format() const { return format_; }
   // The path as the caller gave it, for messages and for finding side files.

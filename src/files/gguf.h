@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The header of a GGUF file (version 2 or 3): key-value table and tensor table.
+#pragma once
+
+#include "base/result.h"
+#include "files/model_file.h"
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace thimble {
+
+struct GgufHeader {
+  Metadata metadata;  // its strings point into the parsed bytes
+  // Offsets from the start of the file, each tensor inside it; `source` is 0.
+  std::vector<TensorEntry> tensors;
+};
+
+// Parses the header of the GGUF file whose bytes these are (all of them, so that tensors can be checked against the
+// end). Does not look at tensor data. kCorrupt, or kUnsupported for versions, types and nesting that we do not read.
+Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes);
+
+}  // namespace thimble

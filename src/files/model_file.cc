@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "files/model_file.h"
+
+#include "base/check.h"
+#include "base/text.h"
+#include "files/tensor_table.h"
+
+#include <algorithm>
+
+namespace thimble {
+
+namespace {
+constexpr std::uint64_t kMaxSideFileBytes = std::uint64_t{256} << 20;
+}  // namespace
+
+std::int64_t TensorEntry::num_elements() const { return CountElements(shape).value_or(0); }
+
+std::string TensorEntry::ShapeText() const {
+  std::string text = "[";
+  for (std::size_t dimension = 0; dimension < shape.size(); ++dimension) {
+    text += Cat(dimension == 0 ? "" : ", ", shape[dimension]);
+  }
+  return text + "]";
+}
+
+std::uint64_t ModelFile::total_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& source : sources_) sum += source->size();
+  return sum;
+}
+
+const TensorEntry* ModelFile::Find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &tensors_[found->second];
+}
+
+Result<std::span<const std::byte>> ModelFile::View(const TensorEntry& tensor) const {
+  if (!tensor.unknown_type.empty()) {
+    return Error{Code::kUnsupported,
+                 Cat("[safetensors] tensor ", QuoteName(tensor.name), " must be F32, F16 or BF16, found ",
+                     EscapeControls(tensor.unknown_type.substr(0, 20)))};
+  }
+  THIMBLE_CHECK(tensor.source >= 0 && static_cast<std::size_t>(tensor.source) < sources_.size());
+  const std::span<const std::byte> bytes = sources_[static_cast<std::size_t>(tensor.source)]->bytes();
+  // Checked when the file was opened: an entry that does not fit is not of this file.
+  THIMBLE_CHECK(tensor.offset <= bytes.size() && tensor.size_bytes <= bytes.size() - tensor.offset);
+  return bytes.subspan(tensor.offset, tensor.size_bytes);
+}
+
+void ModelFile::Release(const TensorEntry& tensor) const {
+  THIMBLE_CHECK(tensor.source >= 0 && static_cast<std::size_t>(tensor.source) < sources_.size());
+  sources_[static_cast<std::size_t>(tensor.source)]->Release(tensor.offset, tensor.size_bytes);
+}
+
+Result<std::string> ModelFile::SideFile(const std::string& name) const {
+  if (folder_.empty()) {
+    return Error{Code::kNotFound,
+                 Cat(EscapeControls(path_), ": [file] a GGUF model has no ", QuoteName(name), " beside it")};
+  }
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(Cat(folder_, "/", name), kMaxSideFileBytes));
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+}  // namespace thimble

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Headers of safetensors files, and the index that says which of several files holds which tensor.
+#pragma once
+
+#include "base/result.h"
+#include "files/model_file.h"
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thimble {
+
+// The tensors of the safetensors file whose bytes these are (all of them), in the order of the header. Offsets count
+// from the start of the file; `source` is 0. Types other than F32, F16 and BF16 are listed with `unknown_type`.
+// kCorrupt when the header contradicts the format or the file's size.
+Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> bytes);
+
+// The weight_map of a model.safetensors.index.json: tensor name -> file name. kCorrupt when it is not of that form, or
+// names a file outside its folder.
+Result<std::map<std::string, std::string>> ParseSafetensorsIndex(std::string_view text);
+
+}  // namespace thimble
