@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// ModelConfig from a Hugging Face folder: config.json, nested (text_config, vision_config) or flat.
+#include "base/text.h"
+#include "model/config.h"
+#include "model/config_limits.h"
+#include "model/names.h"
+
+#include <cmath>
+
+namespace thimble {
+
+Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config);
+
+namespace {
+
+std::optional<std::int64_t> IntAt(const Json& json, std::string_view key) {
+  const Json* value = json.Find(key);
+  return value == nullptr ? std::nullopt : value->AsInt();
+}
+double DoubleAt(const Json& json, std::string_view key, double fallback) {
+  const Json* value = json.Find(key);
+  return value == nullptr ? fallback : value->AsDouble().value_or(fallback);
+}
+
+Status ReadRope(const Json& text, ModelConfig* config) {
+  // Newer files keep everything in rope_parameters; older ones spread it over the config and rope_scaling.
+  const Json* rope = text.Find("rope_parameters");
+  if (rope == nullptr || !rope->IsObject()) rope = text.Find("rope_scaling");
+  if (rope == nullptr || !rope->IsObject()) rope = &text;
+  config->rope_theta = DoubleAt(*rope, "rope_theta", DoubleAt(text, "rope_theta", 1e7));
+  const double share = DoubleAt(*rope, "partial_rotary_factor", DoubleAt(text, "partial_rotary_factor", 0.25));
+  if (!(share > 0.0) || !(share <= 1.0)) return Error{Code::kCorrupt, Cat("[config] partial_rotary_factor must be above 0 and at most 1, found ", share)};
+  config->rotary = static_cast<int>(config->head * share);
+  const Json* sections = rope->Find("mrope_section");
+  if (sections == nullptr || !sections->IsArray() || sections->items().size() < 3) {
+    config->rope_sections = DefaultSections(config->rotary);
+    return Done{};
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    THIMBLE_RETURN_IF_ERROR(Take("mrope_section", sections->items()[i].AsInt(), {0, kMaxHead}, std::nullopt, &config->rope_sections[i]));
+  }
+  return Done{};
+}
+
+Status ReadLayers(const Json& text, ModelConfig* config) {
+  int count = 0;
+  THIMBLE_RETURN_IF_ERROR(Take("num_hidden_layers", IntAt(text, "num_hidden_layers"), {1, kMaxLayers}, std::nullopt, &count));
+  config->layers.assign(static_cast<std::size_t>(count), LayerKind::kDelta);
+  const Json* types = text.Find("layer_types");
+  if (types != nullptr && types->IsArray() && !types->items().empty()) {
+    if (types->items().size() != config->layers.size()) {
+      return Error{Code::kCorrupt, Cat("[config] layer_types has ", types->items().size(), " entries for ", count, " layers")};
+    }
+    for (std::size_t i = 0; i < config->layers.size(); ++i) {
+      const std::string& kind = types->items()[i].text();
+      if (kind != "linear_attention" && kind != "full_attention") {
+        return Error{Code::kUnsupported, Cat("[config] layer ", i, " is of type '", EscapeControls(kind), "'; known are linear_attention and full_attention")};
+      }
+      config->layers[i] = kind == "full_attention" ? LayerKind::kAttention : LayerKind::kDelta;
+    }
+    return Done{};
+  }
+  int interval = 0;
+  THIMBLE_RETURN_IF_ERROR(Take("full_attention_interval", IntAt(text, "full_attention_interval"), {1, 1024}, 4, &interval));
+  for (int i = interval - 1; i < count; i += interval) config->layers[static_cast<std::size_t>(i)] = LayerKind::kAttention;
+  return Done{};
+}
+
+Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config) {
+  const Json* json = root.Find("vision_config");
+  const TensorEntry* positions = FindHfVision(file, "pos_embed.weight");
+  if (json == nullptr || !json->IsObject() || positions == nullptr) return Done{};  // a text-only export
+  VisionConfig vision;
+  const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
+    return Take(Cat("vision_config.", key), IntAt(*json, key), range, fallback, out);
+  };
+  THIMBLE_RETURN_IF_ERROR(take("depth", {1, kMaxLayers}, std::nullopt, &vision.depth));
+  THIMBLE_RETURN_IF_ERROR(take("hidden_size", {4, kMaxWidth}, std::nullopt, &vision.width));
+  THIMBLE_RETURN_IF_ERROR(take("intermediate_size", {1, kMaxWidth}, std::nullopt, &vision.mlp));
+  THIMBLE_RETURN_IF_ERROR(take("num_heads", {1, kMaxHeads}, std::nullopt, &vision.num_heads));
+  THIMBLE_RETURN_IF_ERROR(take("out_hidden_size", {1, kMaxWidth}, config->width, &vision.out_width));
+  THIMBLE_RETURN_IF_ERROR(take("patch_size", {1, 64}, 16, &vision.patches.patch));
+  THIMBLE_RETURN_IF_ERROR(take("spatial_merge_size", {1, 8}, 2, &vision.patches.merge));
+  THIMBLE_RETURN_IF_ERROR(take("temporal_patch_size", {1, 8}, 2, &vision.patches.temporal));
+  THIMBLE_RETURN_IF_ERROR(TakeSide(positions->shape.empty() ? 0 : positions->shape[0], &vision));
+  config->vision = vision;
+  return Done{};
+}
+
+}  // namespace
+
+Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config) {
+  THIMBLE_ASSIGN_OR_RETURN(const std::string source, file.SideFile("config.json"));
+  THIMBLE_ASSIGN_OR_RETURN(const Json root, Json::Parse(source, "config.json"));
+  const Json* nested = root.Find("text_config");
+  const Json& text = nested != nullptr && nested->IsObject() ? *nested : root;
+  const Json* type = root.Find("model_type");
+  const std::string model_type = type != nullptr ? type->text() : "";
+  if (model_type != "qwen3_5" && model_type != "qwen3_5_text") {
+    return Error{Code::kUnsupported, Cat("[config] config.json's model_type is '", EscapeControls(model_type), "'; Thimble runs 'qwen3_5' (Qwen 3.5 0.8B, 2B, 4B, 9B) only")};
+  }
+  const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
+    return Take(key, IntAt(text, key), range, fallback, out);
+  };
+  THIMBLE_RETURN_IF_ERROR(take("hidden_size", {1, kMaxWidth}, std::nullopt, &config->width));
+  THIMBLE_RETURN_IF_ERROR(take("intermediate_size", {1, kMaxWidth}, std::nullopt, &config->mlp));
+  THIMBLE_RETURN_IF_ERROR(take("vocab_size", {1, kMaxVocab}, std::nullopt, &config->vocab));
+  THIMBLE_RETURN_IF_ERROR(take("num_attention_heads", {1, kMaxHeads}, std::nullopt, &config->num_heads));
+  THIMBLE_RETURN_IF_ERROR(take("num_key_value_heads", {1, kMaxHeads}, std::nullopt, &config->num_kv_heads));
+  THIMBLE_RETURN_IF_ERROR(take("head_dim", {2, kMaxHead}, 256, &config->head));
+  THIMBLE_RETURN_IF_ERROR(take("linear_num_key_heads", {1, kMaxHeads}, 16, &config->delta.num_key_heads));
+  THIMBLE_RETURN_IF_ERROR(take("linear_num_value_heads", {1, kMaxHeads}, 16, &config->delta.num_value_heads));
+  THIMBLE_RETURN_IF_ERROR(take("linear_key_head_dim", {1, kMaxHead}, 128, &config->delta.key_head));
+  THIMBLE_RETURN_IF_ERROR(take("linear_value_head_dim", {1, kMaxHead}, 128, &config->delta.value_head));
+  THIMBLE_RETURN_IF_ERROR(take("linear_conv_kernel_dim", {2, 16}, 4, &config->conv_taps));
+  THIMBLE_RETURN_IF_ERROR(take("max_position_embeddings", {1, 1 << 24}, 262144, &config->context_length));
+  config->delta.order = HeadOrder::kGrouped;
+  config->norm_eps = static_cast<float>(DoubleAt(text, "rms_norm_eps", 1e-6));
+  THIMBLE_RETURN_IF_ERROR(ReadRope(text, config));
+  THIMBLE_RETURN_IF_ERROR(ReadLayers(text, config));
+  config->is_tied = FindHfText(file, "lm_head.weight") == nullptr;
+  config->has_mtp = FindHfText(file, "mtp.fc.weight") != nullptr;
+  return ReadVision(file, root, config);
+}
+
+namespace {
+
+// {"size": {"shortest_edge", "longest_edge"}} or the older min_pixels and max_pixels; both are areas, despite the names.
+template <typename Limits>
+Limits ReadLimits(const ModelFile& text, const char* name) {
+  Limits limits;
+  if (text.format() != ModelFile::Format::kSafetensors) return limits;
+  const auto source = text.SideFile(name);
+  if (!source.ok()) return limits;
+  const auto json = Json::Parse(source.value(), name);
+  if (!json.ok()) return limits;
+  const Json* size = json.value().Find("size");
+  const Json& from = size != nullptr && size->IsObject() ? *size : json.value();
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  for (const char* key : {"min_pixels", "shortest_edge"}) {
+    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost) limits.min_pixels = *value;
+  }
+  for (const char* key : {"max_pixels", "longest_edge"}) {
+    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost) limits.max_pixels = *value;
+  }
+  return limits;
+}
+
+}  // namespace
+
+PixelLimits ReadPixelLimits(const ModelFile& text) { return ReadLimits<PixelLimits>(text, "preprocessor_config.json"); }
+VideoLimits ReadVideoLimits(const ModelFile& text) { return ReadLimits<VideoLimits>(text, "video_preprocessor_config.json"); }
+
+}  // namespace thimble

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensor names: one row per weight, GGUF name and Hugging Face name. "{}" stands for the layer.
+#pragma once
+
+#include "files/model_file.h"
+
+#include <string>
+#include <string_view>
+
+namespace thimble {
+
+struct WeightName {
+  std::string_view gguf;
+  std::string_view hf;  // below the text model's or the tower's prefix
+};
+
+namespace names {
+inline constexpr WeightName kEmbedding = {"token_embd.weight", "embed_tokens.weight"};
+inline constexpr WeightName kOutput = {"output.weight", "lm_head.weight"};
+inline constexpr WeightName kFinalNorm = {"output_norm.weight", "norm.weight"};
+// Layers; an MTP layer has the same below another prefix (Hugging Face: mtp.layers.0).
+inline constexpr WeightName kMixerNorm = {"blk.{}.attn_norm.weight", "layers.{}.input_layernorm.weight"};
+inline constexpr WeightName kMlpNorm = {"blk.{}.post_attention_norm.weight", "layers.{}.post_attention_layernorm.weight"};
+inline constexpr WeightName kMlpGate = {"blk.{}.ffn_gate.weight", "layers.{}.mlp.gate_proj.weight"};
+inline constexpr WeightName kMlpUp = {"blk.{}.ffn_up.weight", "layers.{}.mlp.up_proj.weight"};
+inline constexpr WeightName kMlpDown = {"blk.{}.ffn_down.weight", "layers.{}.mlp.down_proj.weight"};
+inline constexpr WeightName kQ = {"blk.{}.attn_q.weight", "layers.{}.self_attn.q_proj.weight"};
+inline constexpr WeightName kK = {"blk.{}.attn_k.weight", "layers.{}.self_attn.k_proj.weight"};
+inline constexpr WeightName kV = {"blk.{}.attn_v.weight", "layers.{}.self_attn.v_proj.weight"};
+inline constexpr WeightName kAttentionOut = {"blk.{}.attn_output.weight", "layers.{}.self_attn.o_proj.weight"};
+inline constexpr WeightName kQNorm = {"blk.{}.attn_q_norm.weight", "layers.{}.self_attn.q_norm.weight"};
+inline constexpr WeightName kKNorm = {"blk.{}.attn_k_norm.weight", "layers.{}.self_attn.k_norm.weight"};
+inline constexpr WeightName kDeltaQkv = {"blk.{}.attn_qkv.weight", "layers.{}.linear_attn.in_proj_qkv.weight"};
+inline constexpr WeightName kDeltaZ = {"blk.{}.attn_gate.weight", "layers.{}.linear_attn.in_proj_z.weight"};
+inline constexpr WeightName kDeltaBeta = {"blk.{}.ssm_beta.weight", "layers.{}.linear_attn.in_proj_b.weight"};
+inline constexpr WeightName kDeltaAlpha = {"blk.{}.ssm_alpha.weight", "layers.{}.linear_attn.in_proj_a.weight"};
+inline constexpr WeightName kDeltaConv = {"blk.{}.ssm_conv1d.weight", "layers.{}.linear_attn.conv1d.weight"};
+inline constexpr WeightName kDeltaDt = {"blk.{}.ssm_dt.bias", "layers.{}.linear_attn.dt_bias"};
+inline constexpr WeightName kDeltaA = {"blk.{}.ssm_a", "layers.{}.linear_attn.A_log"};
+inline constexpr WeightName kDeltaNorm = {"blk.{}.ssm_norm.weight", "layers.{}.linear_attn.norm.weight"};
+inline constexpr WeightName kDeltaOut = {"blk.{}.ssm_out.weight", "layers.{}.linear_attn.out_proj.weight"};
+inline constexpr WeightName kMtpFc = {"blk.{}.nextn.eh_proj.weight", "mtp.fc.weight"};
+inline constexpr WeightName kMtpEmbeddingNorm = {"blk.{}.nextn.enorm.weight", "mtp.pre_fc_norm_embedding.weight"};
+inline constexpr WeightName kMtpHiddenNorm = {"blk.{}.nextn.hnorm.weight", "mtp.pre_fc_norm_hidden.weight"};
+inline constexpr WeightName kMtpFinalNorm = {"blk.{}.nextn.shared_head_norm.weight", "mtp.norm.weight"};
+// Vision tower.
+inline constexpr WeightName kPatch = {"v.patch_embd.weight", "patch_embed.proj.weight"};
+inline constexpr WeightName kPatchSecond = {"v.patch_embd.weight.1", ""};  // GGUF: temporal slice 1 on its own
+inline constexpr WeightName kPatchBias = {"v.patch_embd.bias", "patch_embed.proj.bias"};
+inline constexpr WeightName kPositions = {"v.position_embd.weight", "pos_embed.weight"};
+inline constexpr WeightName kVisionNorm1 = {"v.blk.{}.ln1.", "blocks.{}.norm1."};
+inline constexpr WeightName kVisionNorm2 = {"v.blk.{}.ln2.", "blocks.{}.norm2."};
+inline constexpr WeightName kVisionQkv = {"v.blk.{}.attn_qkv.", "blocks.{}.attn.qkv."};
+inline constexpr WeightName kVisionProj = {"v.blk.{}.attn_out.", "blocks.{}.attn.proj."};
+inline constexpr WeightName kVisionFc1 = {"v.blk.{}.ffn_up.", "blocks.{}.mlp.linear_fc1."};
+inline constexpr WeightName kVisionFc2 = {"v.blk.{}.ffn_down.", "blocks.{}.mlp.linear_fc2."};
+inline constexpr WeightName kMergerNorm = {"v.post_ln.", "merger.norm."};
+inline constexpr WeightName kMergerFc1 = {"mm.0.", "merger.linear_fc1."};
+inline constexpr WeightName kMergerFc2 = {"mm.2.", "merger.linear_fc2."};
+}  // namespace names
+
+// `pattern` with its "{}" replaced by the layer.
+std::string NameOfLayer(std::string_view pattern, int layer);
+// A tensor of the text model (or mtp.*, lm_head) of a Hugging Face file under any prefix that exports use; nullptr when
+// there is none.
+const TensorEntry* FindHfText(const ModelFile& file, std::string_view name);
+// The same for the vision tower.
+const TensorEntry* FindHfVision(const ModelFile& file, std::string_view name);
+
+}  // namespace thimble
