@@ -15,7 +15,6 @@
 
 namespace thimble {
 
-// Every activation buffer of a forward pass, sized once. (Members are the implementer's: model/scratch.h.)
 class Scratch;
 
 // Called with named intermediate results when a test asks for them; the names are those of the reference traces.
@@ -29,6 +28,9 @@ class Decoder {
   // Rows of one pass at most; longer prompts go in several.
   static constexpr int kMaxRows = 512;
 
+  // Rows of logits that one pass can give.
+  static constexpr int kMaxLogitRows = 64;
+
   // Runs the batch after the state's committed tokens and leaves its rows pending. Passes are cut inside at multiples of
   // 64 tokens of the conversation, so that the same tokens give the same bits however the caller cut them at such places.
   // Errors: kExhausted when the context is full or memory for a KV page is not there; the state is then unchanged.
@@ -36,7 +38,19 @@ class Decoder {
   Status Forward(const Batch& batch, DecoderState* state, Scratch* scratch, const Ops& ops,
                  const Trace* trace = nullptr) const;
 
+  // Keeps the first `num_tokens` of the pending rows and drops the rest. Any number for passes of up to
+  // DecoderState::kMaxPartialRows rows; none or all for longer ones.
+  void Commit(int num_tokens, DecoderState* state, Scratch* scratch, const Ops& ops) const;
+
+  // Logits of up to kMaxLogitRows final-normed hidden rows, into scratch->logits(). `hidden` may be rows of
+  // scratch->hidden().
+  Status Head(MatView<const float> hidden, Scratch* scratch, const Ops& ops) const;
+
  private:
+  struct Segment;
+  void RunSegment(const Batch& batch, const Segment& segment, DecoderState* state, Scratch* scratch, const Ops& ops,
+                  const Trace* trace) const;
+
   const ModelConfig* config_;
   const Weights* weights_;
 };

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "files/model_file.h"
-#include "kernels/kernel_table.h"
 #include "model/config.h"
 #include "model/weights.h"
 #include "ops/ops.h"
@@ -15,9 +14,9 @@
 namespace thimble {
 
 struct LoadOptions {
-  const kernels::KernelTable* table = nullptr;
   ThreadPool* pool = nullptr;
   Precision precision = Precision::kFast;  // kExact: keeps the file's rows
+  std::vector<std::string>* warnings = nullptr;  // what is odd but bearable; may be nullptr
   // Called with bytes done and bytes in all; returning false cancels (kCancelled). May be empty.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -38,8 +37,8 @@ struct MemoryNeeds {
     return weights_bytes + mapped_bytes + kv_bytes + state_bytes + activation_bytes + vision_bytes;
   }
 };
-// What Load, a session of `context` tokens and pictures of `max_patches` patches will take.
-MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           const LoadOptions& options, int context, std::int64_t max_patches);
+// What loading, a session of `context` tokens and pictures of `max_patches` patches will take on `num_threads` threads.
+MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, Precision precision,
+                           int context, std::int64_t max_patches, int num_threads);
 
 }  // namespace thimble

@@ -28,24 +28,33 @@ class Checkpoint {
 };
 
 // Not thread-safe: belongs to the one session that owns it.
+//
+// The recurrent half exists twice: the committed one, and the one that the pending rows have led to. Forward reads the
+// first and writes the second, so dropping a pass costs nothing and keeping it is an exchange of indices. Keeping a part
+// of a pass (drafts, of which some were refused) is a replay of a few rows from the committed half: their projections
+// are kept, and Decoder::Commit runs the recurrence over them again.
 class DecoderState {
  public:
   // Passes of at most this many rows may be committed in part; longer ones are kept whole or dropped whole.
-  static constexpr int kMaxPartialRows = 32;
+  static constexpr int kMaxPartialRows = 15;
 
   // KV pages are added as the conversation grows, up to `max_tokens`; all else is allocated here.
   static Result<DecoderState> Create(const ModelConfig& config, int max_tokens, KvType kv_type);
+  // Bytes that a state of `max_tokens` tokens grows to: keys and values; and recurrent states.
+  static std::uint64_t KvBytes(const ModelConfig& config, int max_tokens, KvType kv_type);
+  static std::uint64_t RecurrentBytes(const ModelConfig& config);
 
   [[nodiscard]] int length() const { return length_; }  // tokens committed
   [[nodiscard]] int num_pending() const { return num_pending_; }
   [[nodiscard]] int max_tokens() const { return max_tokens_; }
-  [[nodiscard]] std::uint64_t size_bytes() const;
 
-  // Appending is a transaction. Decoder::Forward leaves its tokens pending; Commit keeps the first `num_tokens` of them
-  // and drops the rest (0 drops all). A second Forward before Commit is a bug of the caller.
-  void Commit(int num_tokens);
+  // Keeps all pending rows, or drops them all. (Appending is a transaction: Decoder::Forward leaves its rows pending;
+  // Decoder::Commit keeps some.)
+  void CommitAll();
+  void DropPending() { num_pending_ = 0; }
 
-  Result<Checkpoint> Save() const;
+  // The committed recurrent half; nothing may be pending.
+  [[nodiscard]] Result<Checkpoint> Save() const;
   // Back to the checkpoint's length, which must be one this state has been at, on the same tokens.
   void Restore(const Checkpoint& checkpoint);
   // Back to length 0.
@@ -53,11 +62,35 @@ class DecoderState {
 
  private:
   friend class Decoder;
+  friend class MtpHead;
   DecoderState() = default;
+
+  // Pages for `num_tokens` tokens in all.
+  Status Grow(std::int64_t num_tokens);
+  [[nodiscard]] KvView Kv(int attention_layer) const;
+  // Recurrent part of delta layer `layer`: states, then the convolution's tail [taps - 1, channels].
+  [[nodiscard]] float* Recurrent(int half, int layer) { return halves_[half].data() + static_cast<std::size_t>(layer) * layer_floats_; }
+
   int length_ = 0;
   int num_pending_ = 0;
   int max_tokens_ = 0;
-  // (buffers are the implementer's)
+  int committed_half_ = 0;
+
+  KvType kv_type_ = KvType::kF32;
+  int num_kv_heads_ = 0;
+  int head_ = 0;
+  int num_attention_layers_ = 0;
+  int num_delta_layers_ = 0;
+  std::size_t page_bytes_ = 0;                   // of one layer
+  std::vector<Buffer<std::byte>> pages_;         // each for kPageTokens tokens of all layers
+  std::vector<std::vector<std::byte*>> tables_;  // per attention layer: its part of each page
+
+  std::size_t layer_floats_ = 0;
+  std::size_t state_floats_ = 0;
+  Buffer<float> halves_[2];
+  // For replay, per delta layer and pending row: inputs of the convolution, alpha, beta.
+  std::size_t replay_floats_ = 0;  // of one row
+  Buffer<float> replay_;
 };
 
 }  // namespace thimble

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a layer, shared by the decoder and the MTP head. Each reads scratch->activations (the normed rows) and
+// writes its output rows.
+#pragma once
+
+#include "base/mat_view.h"
+#include "model/config.h"
+#include "model/decoder.h"
+#include "model/scratch.h"
+#include "model/weights.h"
+#include "ops/ops.h"
+
+#include <cstdint>
+
+namespace thimble {
+
+// Calls `trace`, if there is one.
+inline void Report(const Trace* trace, std::string_view name, int layer, MatView<const float> rows) {
+  if (trace != nullptr && *trace) (*trace)(name, layer, rows);
+}
+
+struct PassContext {
+  const ModelConfig& config;
+  const Ops& ops;
+  Scratch* scratch;
+  std::int64_t num_rows;  // T
+  const Trace* trace;
+  int layer;
+};
+
+// Gated attention (spec 2.3) of T rows that follow `first` tokens of `kv`; stores their keys and values. out [T, D].
+void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, const KvView& kv, std::int64_t first, MatView<float> out);
+
+// Where a delta layer's memory lies: [U, S, S] states and [taps - 1, channels] tail, read from `in` and written to `out`
+// (which may be the same). `replay`, if not null, receives the rows' convolution inputs, alpha and beta.
+struct DeltaMemory {
+  const float* in_state;
+  const float* in_tail;
+  float* out_state;
+  float* out_tail;
+  float* replay;
+};
+// Gated DeltaNet (spec 2.2). out [T, D].
+void DeltaLayer(const PassContext& pass, const DeltaWeights& weights, const DeltaMemory& memory, MatView<float> out);
+// The recurrence alone over rows kept by DeltaLayer: brings the memory where those rows lead.
+void ReplayDelta(const PassContext& pass, const DeltaWeights& weights, const DeltaMemory& memory);
+
+// SwiGLU: down(silu(gate(x)) * up(x)). out [T, D].
+void MlpLayer(const PassContext& pass, const MlpWeights& weights, MatView<float> out);
+
+}  // namespace thimble

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/load.h"
+
+#include "base/text.h"
+#include "kernels/dequant.h"
+#include "kernels/pack.h"
+#include "model/decoder.h"
+#include "model/names.h"
+#include "model/scratch.h"
+#include "model/state.h"
+#include "model/vision.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace thimble {
+
+namespace {
+
+enum class NormShift { kNone, kPlusOne };  // Hugging Face stores w of the factor 1 + w
+
+// Finds, checks and takes over the tensors of one model.
+class Loader {
+ public:
+  Loader(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, const LoadOptions& options)
+      : text_(text), vision_(vision), config_(config), options_(options) {
+    total_ = text.total_bytes() + (vision != nullptr ? vision->total_bytes() : 0);
+  }
+
+  Result<Weights> Run();
+
+ private:
+  struct Found {
+    const ModelFile* file;
+    const TensorEntry* tensor;
+  };
+
+  [[nodiscard]] bool is_gguf() const { return text_.format() == ModelFile::Format::kGguf; }
+  void Warn(std::string text) const {
+    if (options_.warnings != nullptr) options_.warnings->push_back(std::move(text));
+  }
+
+  static std::string ShapeOf(const std::vector<std::int64_t>& shape) {
+    TensorEntry entry;
+    entry.shape = shape;
+    return entry.ShapeText();
+  }
+  [[nodiscard]] std::string FullName(const WeightName& name, int layer, bool is_vision) const {
+    const bool gguf = is_vision ? vision_ != nullptr : is_gguf();
+    return NameOfLayer(gguf ? name.gguf : name.hf, layer);
+  }
+
+  // A tensor whose dimensions, ones left out, are `shape`.
+  Result<Found> Find(const WeightName& name, int layer, const std::vector<std::int64_t>& shape, bool is_vision = false) const {
+    const ModelFile* file = is_vision && vision_ != nullptr ? vision_ : &text_;
+    const std::string full = FullName(name, layer, is_vision);
+    const TensorEntry* tensor = nullptr;
+    if (file->format() == ModelFile::Format::kGguf) {
+      tensor = file->Find(full);
+      // Some converters leave the suffix out.
+      if (tensor == nullptr && full.ends_with("ssm_dt.bias")) tensor = file->Find(full.substr(0, full.size() - 5));
+    } else {
+      tensor = is_vision ? FindHfVision(*file, full) : FindHfText(*file, full);
+    }
+    if (tensor == nullptr) {
+      return Error{Code::kCorrupt, Cat("[load] ", file->path(), ": tensor '", full, "' is missing (expected ", ShapeOf(shape), ")")};
+    }
+    std::vector<std::int64_t> found;
+    for (const std::int64_t size : tensor->shape) {
+      if (size != 1) found.push_back(size);
+    }
+    std::vector<std::int64_t> wanted;
+    for (const std::int64_t size : shape) {
+      if (size != 1) wanted.push_back(size);
+    }
+    if (found != wanted) {
+      return Error{Code::kCorrupt, Cat("[load] ", file->path(), ": tensor '", EscapeControls(tensor->name), "' is ", tensor->ShapeText(),
+                                       ", this model needs ", ShapeOf(shape))};
+    }
+    return Found{file, tensor};
+  }
+
+  Result<std::span<const std::byte>> Bytes(const Found& found) const {
+    auto bytes = found.file->View(*found.tensor);
+    if (!bytes.ok()) return WithPlace(bytes.error(), found.file->path());
+    return bytes;
+  }
+
+  Status Advance(const Found& found) {
+    found.file->Release(*found.tensor);
+    done_ += found.tensor->size_bytes;
+    if (options_.progress && !options_.progress(done_, total_)) return Error{Code::kCancelled, "[load] cancelled"};
+    return Done{};
+  }
+
+  Status Matrix(const WeightName& name, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* out, bool is_vision = false) {
+    THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, {rows, cols}, is_vision));
+    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
+    const DType dtype = found.tensor->dtype;
+    if (cols % TraitsOf(dtype).block_length != 0) {
+      return Error{Code::kCorrupt, Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name, "' has rows of ", cols,
+                                       ", no multiple of ", TraitsOf(dtype).name, "'s block of ", TraitsOf(dtype).block_length)};
+    }
+    if (options_.precision == Precision::kExact || kernels::FamilyFor(dtype, cols) == kernels::Family::kFileRows) {
+      *out = PackedMatrix::FromFileRows(dtype, rows, cols, bytes);
+      done_ += found.tensor->size_bytes;
+      return Done{};
+    }
+    THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::Pack(dtype, rows, cols, bytes, options_.pool));
+    return Advance(found);
+  }
+
+  // A small tensor of any type as floats.
+  Status Vector(const WeightName& name, int layer, const std::vector<std::int64_t>& shape, Buffer<float>* out, bool is_vision = false) {
+    THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, shape, is_vision));
+    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
+    const std::int64_t count = found.tensor->num_elements();
+    if (count % TraitsOf(found.tensor->dtype).block_length != 0) {
+      return Error{Code::kCorrupt, Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name, "' cannot be of type ", TraitsOf(found.tensor->dtype).name)};
+    }
+    THIMBLE_ASSIGN_OR_RETURN(*out, Buffer<float>::Create(static_cast<std::size_t>(count)));
+    kernels::RowToFloat(found.tensor->dtype)(bytes.data(), count, out->data());
+    return Advance(found);
+  }
+
+  Status Norm(const WeightName& name, int layer, std::int64_t size, Buffer<float>* out) {
+    THIMBLE_RETURN_IF_ERROR(Vector(name, layer, {size}, out));
+    if (!is_gguf()) Shift(out, 1.0F);
+    return Done{};
+  }
+  static void Shift(Buffer<float>* values, float by) {
+    for (float& value : values->span()) value += by;
+  }
+  static float MeanOf(const Buffer<float>& values) {
+    double sum = 0;
+    for (const float value : values.span()) sum += static_cast<double>(value);
+    return values.empty() ? 0.0F : static_cast<float>(sum / static_cast<double>(values.size()));
+  }
+
+  Status Attention(int layer, AttentionWeights* out);
+  Status Delta(int layer, DeltaWeights* out);
+  Status Layer(int layer, LayerKind kind, LayerWeights* out);
+  Status Mtp(MtpWeights* out);
+  Status Vision(VisionWeights* out);
+  Status VisionBlock(int block, VisionBlockWeights* out);
+  Status VisionPair(const WeightName& stem, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* weight, Buffer<float>* bias);
+  Status VisionNorm(const WeightName& stem, int layer, Buffer<float>* weight, Buffer<float>* bias);
+  Status VisionPatch(VisionWeights* out);
+
+  const ModelFile& text_;
+  const ModelFile* vision_;
+  const ModelConfig& config_;
+  const LoadOptions& options_;
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+Status Loader::Attention(int layer, AttentionWeights* out) {
+  const std::int64_t D = config_.width;
+  const std::int64_t C = config_.head;
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kQ, layer, config_.num_heads * 2 * C, D, &out->q));
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kK, layer, config_.num_kv_heads * C, D, &out->k));
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kV, layer, config_.num_kv_heads * C, D, &out->v));
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kAttentionOut, layer, D, config_.num_heads * C, &out->out));
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kQNorm, layer, C, &out->q_norm));
+  return Norm(names::kKNorm, layer, C, &out->k_norm);
+}
+
+Status Loader::Delta(int layer, DeltaWeights* out) {
+  const std::int64_t D = config_.width;
+  const std::int64_t U = config_.delta.num_value_heads;
+  const std::int64_t values = U * config_.delta.value_head;
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kDeltaQkv, layer, config_.conv_channels(), D, &out->qkv));
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kDeltaZ, layer, values, D, &out->z));
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kDeltaBeta, layer, U, D, &out->beta));
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kDeltaAlpha, layer, U, D, &out->alpha));
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kDeltaOut, layer, D, values, &out->out));
+  THIMBLE_RETURN_IF_ERROR(Vector(names::kDeltaConv, layer, {config_.conv_channels(), config_.conv_taps}, &out->conv));
+  THIMBLE_RETURN_IF_ERROR(Vector(names::kDeltaDt, layer, {U}, &out->dt_bias));
+  THIMBLE_RETURN_IF_ERROR(Vector(names::kDeltaA, layer, {U}, &out->a));
+  // GGUF holds -exp(A_log) already.
+  if (!is_gguf()) {
+    for (float& value : out->a.span()) value = -std::exp(value);
+  }
+  return Vector(names::kDeltaNorm, layer, {config_.delta.value_head}, &out->head_norm);
+}
+
+Status Loader::Layer(int layer, LayerKind kind, LayerWeights* out) {
+  const std::int64_t D = config_.width;
+  const std::int64_t F = config_.mlp;
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kMixerNorm, layer, D, &out->mixer_norm));
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kMlpNorm, layer, D, &out->mlp_norm));
+  if (kind == LayerKind::kAttention) {
+    THIMBLE_RETURN_IF_ERROR(Attention(layer, &out->attention.emplace()));
+  } else {
+    THIMBLE_RETURN_IF_ERROR(Delta(layer, &out->delta.emplace()));
+  }
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kMlpGate, layer, F, D, &out->mlp.gate));
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kMlpUp, layer, F, D, &out->mlp.up));
+  return Matrix(names::kMlpDown, layer, D, F, &out->mlp.down);
+}
+
+Status Loader::Mtp(MtpWeights* out) {
+  const std::int64_t D = config_.width;
+  const int layer = config_.num_layers();
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kMtpFc, layer, D, 2 * D, &out->fc));
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kMtpEmbeddingNorm, layer, D, &out->embedding_norm));
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kMtpHiddenNorm, layer, D, &out->hidden_norm));
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kMtpFinalNorm, layer, D, &out->final_norm));
+  if (is_gguf()) {
+    THIMBLE_RETURN_IF_ERROR(Layer(layer, LayerKind::kAttention, &out->layer));
+  } else {
+    // The layer's tensors stand under mtp.layers.0; names below are those of layer 0 with that prefix.
+    const auto under = [](const WeightName& name, std::string* full) {
+      *full = Cat("mtp.", NameOfLayer(name.hf, 0));
+      return WeightName{"", *full};
+    };
+    std::string full;
+    LayerWeights& l = out->layer;
+    AttentionWeights& a = l.attention.emplace();
+    const std::int64_t C = config_.head;
+    THIMBLE_RETURN_IF_ERROR(Norm(under(names::kMixerNorm, &full), 0, D, &l.mixer_norm));
+    THIMBLE_RETURN_IF_ERROR(Norm(under(names::kMlpNorm, &full), 0, D, &l.mlp_norm));
+    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kQ, &full), 0, config_.num_heads * 2 * C, D, &a.q));
+    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kK, &full), 0, config_.num_kv_heads * C, D, &a.k));
+    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kV, &full), 0, config_.num_kv_heads * C, D, &a.v));
+    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kAttentionOut, &full), 0, D, config_.num_heads * C, &a.out));
+    THIMBLE_RETURN_IF_ERROR(Norm(under(names::kQNorm, &full), 0, C, &a.q_norm));
+    THIMBLE_RETURN_IF_ERROR(Norm(under(names::kKNorm, &full), 0, C, &a.k_norm));
+    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kMlpGate, &full), 0, config_.mlp, D, &l.mlp.gate));
+    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kMlpUp, &full), 0, config_.mlp, D, &l.mlp.up));
+    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kMlpDown, &full), 0, D, config_.mlp, &l.mlp.down));
+  }
+  // Hand-made files exist whose MTP norms were not shifted by one (spec 4.4).
+  if (is_gguf() && std::fabs(MeanOf(out->embedding_norm)) < 0.5F) {
+    Warn("the MTP layer's norms look unshifted (mean near 0 instead of 1): one is added to them");
+    for (Buffer<float>* norm : {&out->embedding_norm, &out->hidden_norm, &out->final_norm, &out->layer.mixer_norm, &out->layer.mlp_norm,
+                                &out->layer.attention->q_norm, &out->layer.attention->k_norm}) {
+      Shift(norm, 1.0F);
+    }
+  }
+  return Done{};
+}
+
+Status Loader::VisionPair(const WeightName& stem, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* weight, Buffer<float>* bias) {
+  const std::string gguf_weight = Cat(stem.gguf, "weight");
+  const std::string hf_weight = Cat(stem.hf, "weight");
+  const std::string gguf_bias = Cat(stem.gguf, "bias");
+  const std::string hf_bias = Cat(stem.hf, "bias");
+  THIMBLE_RETURN_IF_ERROR(Matrix({gguf_weight, hf_weight}, layer, rows, cols, weight, true));
+  return Vector({gguf_bias, hf_bias}, layer, {rows}, bias, true);
+}
+
+Status Loader::VisionNorm(const WeightName& stem, int layer, Buffer<float>* weight, Buffer<float>* bias) {
+  const std::string gguf_weight = Cat(stem.gguf, "weight");
+  const std::string hf_weight = Cat(stem.hf, "weight");
+  const std::string gguf_bias = Cat(stem.gguf, "bias");
+  const std::string hf_bias = Cat(stem.hf, "bias");
+  const std::int64_t width = config_.vision->width;
+  THIMBLE_RETURN_IF_ERROR(Vector({gguf_weight, hf_weight}, layer, {width}, weight, true));
+  return Vector({gguf_bias, hf_bias}, layer, {width}, bias, true);
+}
+
+Status Loader::VisionBlock(int block, VisionBlockWeights* out) {
+  const std::int64_t width = config_.vision->width;
+  const std::int64_t mlp = config_.vision->mlp;
+  THIMBLE_RETURN_IF_ERROR(VisionNorm(names::kVisionNorm1, block, &out->norm1_weight, &out->norm1_bias));
+  THIMBLE_RETURN_IF_ERROR(VisionNorm(names::kVisionNorm2, block, &out->norm2_weight, &out->norm2_bias));
+  THIMBLE_RETURN_IF_ERROR(VisionPair(names::kVisionQkv, block, 3 * width, width, &out->qkv, &out->qkv_bias));
+  THIMBLE_RETURN_IF_ERROR(VisionPair(names::kVisionProj, block, width, width, &out->proj, &out->proj_bias));
+  THIMBLE_RETURN_IF_ERROR(VisionPair(names::kVisionFc1, block, mlp, width, &out->fc1, &out->fc1_bias));
+  return VisionPair(names::kVisionFc2, block, width, mlp, &out->fc2, &out->fc2_bias);
+}
+
+// The patch convolution as a matrix of float32 rows [Vh, channel, frame, y, x]. GGUF holds the two frames' slices apart.
+Status Loader::VisionPatch(VisionWeights* out) {
+  const VisionConfig& v = *config_.vision;
+  const std::int64_t area = static_cast<std::int64_t>(v.patches.patch) * v.patches.patch;
+  const std::int64_t cols = 3 * 2 * area;
+  THIMBLE_RETURN_IF_ERROR(Vector(names::kPatchBias, 0, {v.width}, &out->patch_bias, true));
+  THIMBLE_ASSIGN_OR_RETURN(auto bytes, Buffer<std::byte>::Create(static_cast<std::size_t>(v.width * cols) * sizeof(float)));
+  auto* rows = reinterpret_cast<float*>(bytes.data());
+  if (vision_ == nullptr) {
+    Buffer<float> whole;
+    THIMBLE_RETURN_IF_ERROR(Vector(names::kPatch, 0, {v.width, 3, 2, v.patches.patch, v.patches.patch}, &whole, true));
+    std::memcpy(rows, whole.data(), whole.size_bytes());
+  } else {
+    for (std::int64_t frame = 0; frame < 2; ++frame) {
+      Buffer<float> slice;  // [Vh, 3, y, x]
+      THIMBLE_RETURN_IF_ERROR(Vector(frame == 0 ? names::kPatch : names::kPatchSecond, 0, {v.width, 3, v.patches.patch, v.patches.patch}, &slice, true));
+      for (std::int64_t row = 0; row < v.width; ++row) {
+        for (std::int64_t channel = 0; channel < 3; ++channel) {
+          std::memcpy(rows + row * cols + (channel * 2 + frame) * area, slice.data() + (row * 3 + channel) * area,
+                      static_cast<std::size_t>(area) * sizeof(float));
+        }
+      }
+    }
+  }
+  out->patch = PackedMatrix::FromOwnedRows(DType::kF32, v.width, cols, std::move(bytes));
+  return Done{};
+}
+
+Status Loader::Vision(VisionWeights* out) {
+  const VisionConfig& v = *config_.vision;
+  THIMBLE_RETURN_IF_ERROR(VisionPatch(out));
+  THIMBLE_RETURN_IF_ERROR(Vector(names::kPositions, 0, {static_cast<std::int64_t>(v.position_side) * v.position_side, v.width}, &out->positions, true));
+  out->blocks.resize(static_cast<std::size_t>(v.depth));
+  for (int block = 0; block < v.depth; ++block) THIMBLE_RETURN_IF_ERROR(VisionBlock(block, &out->blocks[static_cast<std::size_t>(block)]));
+  THIMBLE_RETURN_IF_ERROR(VisionNorm(names::kMergerNorm, 0, &out->merger_norm_weight, &out->merger_norm_bias));
+  const std::int64_t merged = 4 * static_cast<std::int64_t>(v.width);
+  THIMBLE_RETURN_IF_ERROR(VisionPair(names::kMergerFc1, 0, merged, merged, &out->merger_fc1, &out->merger_fc1_bias));
+  return VisionPair(names::kMergerFc2, 0, v.out_width, merged, &out->merger_fc2, &out->merger_fc2_bias);
+}
+
+Result<Weights> Loader::Run() {
+  Weights weights;
+  const std::int64_t D = config_.width;
+  // The largest first: packing needs its source's pages beside the copy, so the peak comes while little else is there.
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kEmbedding, 0, config_.vocab, D, &weights.embedding));
+  if (!config_.is_tied) THIMBLE_RETURN_IF_ERROR(Matrix(names::kOutput, 0, config_.vocab, D, &weights.output));
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kFinalNorm, 0, D, &weights.final_norm));
+  weights.layers.resize(config_.layers.size());
+  for (int layer = 0; layer < config_.num_layers(); ++layer) {
+    const auto index = static_cast<std::size_t>(layer);
+    THIMBLE_RETURN_IF_ERROR(Layer(layer, config_.layers[index], &weights.layers[index]));
+  }
+  if (is_gguf() && !weights.layers.empty() && std::fabs(MeanOf(weights.layers[0].mixer_norm) - 2.0F) < 0.25F) {
+    Warn("the norm weights' mean is near 2: this file was probably converted twice (from MLX) and will answer nonsense");
+  }
+  if (config_.has_mtp) THIMBLE_RETURN_IF_ERROR(Mtp(&weights.mtp.emplace()));
+  if (config_.vision.has_value()) THIMBLE_RETURN_IF_ERROR(Vision(&weights.vision.emplace()));
+  if (options_.progress && !options_.progress(total_, total_)) return Error{Code::kCancelled, "[load] cancelled"};
+  return weights;
+}
+
+}  // namespace
+
+Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, const LoadOptions& options) {
+  return Loader(text, vision, config, options).Run();
+}
+
+MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, Precision precision,
+                           int context, std::int64_t max_patches, int num_threads) {
+  MemoryNeeds needs;
+  for (const ModelFile* file : {&text, vision}) {
+    if (file == nullptr) continue;
+    for (const TensorEntry& tensor : file->tensors()) {
+      // Matrices are packed or stay mapped; vectors become floats.
+      const bool is_matrix = tensor.shape.size() == 2 && tensor.shape[0] > 1 && tensor.shape[1] >= 32;
+      if (!is_matrix) {
+        needs.weights_bytes += static_cast<std::uint64_t>(tensor.num_elements()) * sizeof(float);
+      } else if (precision == Precision::kExact || kernels::FamilyFor(tensor.dtype, tensor.shape[1]) == kernels::Family::kFileRows) {
+        needs.mapped_bytes += tensor.size_bytes;
+      } else {
+        needs.weights_bytes += PackedMatrix::PackedBytes(tensor.dtype, tensor.shape[0], tensor.shape[1]);
+      }
+    }
+  }
+  needs.kv_bytes = DecoderState::KvBytes(config, context, precision == Precision::kExact ? KvType::kF32 : KvType::kF16);
+  // The state and one checkpoint of half its size.
+  needs.state_bytes = DecoderState::RecurrentBytes(config) * 3 / 2;
+  needs.activation_bytes = Scratch::BytesNeeded(config, Decoder::kMaxRows, num_threads);
+  if (config.vision.has_value() && max_patches > 0) needs.vision_bytes = VisionScratchBytes(*config.vision, max_patches, num_threads);
+  return needs;
+}
+
+}  // namespace thimble

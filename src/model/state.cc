@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/state.h"
+
+#include "base/check.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace thimble {
+
+namespace {
+
+std::size_t StateFloats(const ModelConfig& config) {
+  return static_cast<std::size_t>(config.delta.num_value_heads) * static_cast<std::size_t>(config.delta.key_head) *
+         static_cast<std::size_t>(config.delta.value_head);
+}
+std::size_t TailFloats(const ModelConfig& config) {
+  return static_cast<std::size_t>(config.conv_taps - 1) * static_cast<std::size_t>(config.conv_channels());
+}
+std::size_t ReplayFloats(const ModelConfig& config) {
+  return static_cast<std::size_t>(config.conv_channels()) + 2 * static_cast<std::size_t>(config.delta.num_value_heads);
+}
+std::size_t PageBytes(const ModelConfig& config, KvType type) {
+  return 2 * static_cast<std::size_t>(config.num_kv_heads) * KvView::kPageTokens * static_cast<std::size_t>(config.head) *
+         (type == KvType::kF16 ? 2 : 4);
+}
+
+}  // namespace
+
+Result<DecoderState> DecoderState::Create(const ModelConfig& config, int max_tokens, KvType kv_type) {
+  DecoderState state;
+  state.max_tokens_ = max_tokens;
+  state.kv_type_ = kv_type;
+  state.num_kv_heads_ = config.num_kv_heads;
+  state.head_ = config.head;
+  state.num_attention_layers_ = config.num_attention_layers();
+  state.num_delta_layers_ = config.num_layers() - state.num_attention_layers_;
+  state.page_bytes_ = PageBytes(config, kv_type);
+  state.tables_.resize(static_cast<std::size_t>(state.num_attention_layers_));
+  const auto num_pages = static_cast<std::size_t>(max_tokens / KvView::kPageTokens + 1);
+  state.pages_.reserve(num_pages);
+  for (auto& table : state.tables_) table.reserve(num_pages);
+
+  state.state_floats_ = StateFloats(config);
+  state.layer_floats_ = (state.state_floats_ + TailFloats(config) + 15) / 16 * 16;
+  for (Buffer<float>& half : state.halves_) {
+    THIMBLE_ASSIGN_OR_RETURN(half, Buffer<float>::Create(state.layer_floats_ * static_cast<std::size_t>(state.num_delta_layers_)));
+  }
+  state.replay_floats_ = ReplayFloats(config);
+  THIMBLE_ASSIGN_OR_RETURN(state.replay_, Buffer<float>::Create(state.replay_floats_ * kMaxPartialRows *
+                                                                static_cast<std::size_t>(state.num_delta_layers_)));
+  return state;
+}
+
+std::uint64_t DecoderState::KvBytes(const ModelConfig& config, int max_tokens, KvType kv_type) {
+  const auto num_pages = static_cast<std::uint64_t>((max_tokens + KvView::kPageTokens - 1) / KvView::kPageTokens);
+  return num_pages * PageBytes(config, kv_type) * static_cast<std::uint64_t>(config.num_attention_layers());
+}
+
+std::uint64_t DecoderState::RecurrentBytes(const ModelConfig& config) {
+  const auto num_delta = static_cast<std::uint64_t>(config.num_layers() - config.num_attention_layers());
+  return num_delta * sizeof(float) * (2 * (StateFloats(config) + TailFloats(config)) + kMaxPartialRows * ReplayFloats(config));
+}
+
+Status DecoderState::Grow(std::int64_t num_tokens) {
+  const auto needed = static_cast<std::size_t>((num_tokens + KvView::kPageTokens - 1) / KvView::kPageTokens);
+  while (num_attention_layers_ > 0 && pages_.size() < needed) {
+    THIMBLE_ASSIGN_OR_RETURN(auto page, Buffer<std::byte>::Create(page_bytes_ * static_cast<std::size_t>(num_attention_layers_)));
+    for (std::size_t layer = 0; layer < tables_.size(); ++layer) tables_[layer].push_back(page.data() + layer * page_bytes_);
+    pages_.push_back(std::move(page));
+  }
+  return Done{};
+}
+
+KvView DecoderState::Kv(int attention_layer) const {
+  KvView view;
+  view.type = kv_type_;
+  view.num_kv_heads = num_kv_heads_;
+  view.head = head_;
+  view.pages = tables_[static_cast<std::size_t>(attention_layer)].data();
+  view.length = length_ + num_pending_;
+  return view;
+}
+
+void DecoderState::CommitAll() {
+  if (num_pending_ == 0) return;
+  committed_half_ ^= 1;
+  length_ += num_pending_;
+  num_pending_ = 0;
+}
+
+Result<Checkpoint> DecoderState::Save() const {
+  THIMBLE_CHECK(num_pending_ == 0);
+  const Buffer<float>& half = halves_[committed_half_];
+  Checkpoint checkpoint;
+  checkpoint.length_ = length_;
+  THIMBLE_ASSIGN_OR_RETURN(checkpoint.floats_, Buffer<float>::Create(half.size()));
+  if (!half.empty()) std::memcpy(checkpoint.floats_.data(), half.data(), half.size_bytes());
+  return checkpoint;
+}
+
+void DecoderState::Restore(const Checkpoint& checkpoint) {
+  THIMBLE_CHECK(checkpoint.length_ <= length_ && checkpoint.floats_.size() == halves_[committed_half_].size());
+  if (!checkpoint.floats_.empty()) {
+    std::memcpy(halves_[committed_half_].data(), checkpoint.floats_.data(), checkpoint.floats_.size_bytes());
+  }
+  length_ = checkpoint.length_;
+  num_pending_ = 0;
+}
+
+void DecoderState::Clear() {
+  Buffer<float>& half = halves_[committed_half_];
+  std::fill(half.data(), half.data() + half.size(), 0.0F);
+  length_ = 0;
+  num_pending_ = 0;
+}
+
+}  // namespace thimble
