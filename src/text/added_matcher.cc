@@ -4,7 +4,7 @@
 #include "base/check.h"
 
 #include <algorithm>
-#include <utility>
+#include <tuple>
 
 namespace thimble {
 namespace {
@@ -19,9 +19,9 @@ void AddedMatcher::Add(std::string_view text, std::int32_t id) {
 }
 
 void AddedMatcher::Finish() {
-  // Of equal texts the one added first stands first and is found.
-  std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-    return std::pair(FirstByte(a.text), b.text.size()) < std::pair(FirstByte(b.text), a.text.size());
+  // Of equal texts the lowest id stands first and is found.
+  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+    return std::tuple(FirstByte(a.text), b.text.size(), a.id) < std::tuple(FirstByte(b.text), a.text.size(), b.id);
   });
   first_of_.fill(0);
   for (const Entry& entry : entries_) ++first_of_[std::size_t{FirstByte(entry.text)} + 1];
