@@ -16,6 +16,10 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 #if defined(__linux__)
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+// The largest ordinary page of any Linux (ARM has 4, 16 or 64 KiB): munmap takes no address between pages.
+constexpr std::size_t kPageBytes = std::size_t{64} << 10;
+
+std::size_t RoundUpToPage(std::size_t size_bytes) { return (size_bytes + kPageBytes - 1) / kPageBytes * kPageBytes; }
 #endif
 }  // namespace
 
@@ -23,7 +27,7 @@ void* AllocateAligned(std::size_t size_bytes) {
 #if defined(__linux__)
   if (size_bytes >= kHugePageBytes) {
     // Over-reserve so that the block starts on a huge page, then give the ends back.
-    const std::size_t rounded = (size_bytes + 4095) / 4096 * 4096;
+    const std::size_t rounded = RoundUpToPage(size_bytes);
     const std::size_t reserved = rounded + kHugePageBytes;
     void* raw = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (raw == MAP_FAILED) return nullptr;
@@ -46,7 +50,7 @@ void* AllocateAligned(std::size_t size_bytes) {
 void FreeAligned(void* memory, std::size_t size_bytes) {
 #if defined(__linux__)
   if (size_bytes >= kHugePageBytes) {
-    munmap(memory, (size_bytes + 4095) / 4096 * 4096);
+    munmap(memory, RoundUpToPage(size_bytes));
     return;
   }
 #endif

@@ -38,7 +38,8 @@ class ByteReader {
   // A view of the next `size` bytes; valid as long as the underlying span.
   Result<std::span<const std::byte>> ReadBytes(std::uint64_t size) {
     if (remaining() < size) return Short(size);
-    auto view = bytes_.subspan(position_, size);
+    // Both are below the span's size, so they fit a size_t of 32 bits too.
+    auto view = bytes_.subspan(static_cast<std::size_t>(position_), static_cast<std::size_t>(size));
     position_ += size;
     return view;
   }
@@ -50,8 +51,8 @@ class ByteReader {
 
  private:
   [[nodiscard]] Error Short(std::uint64_t wanted) const {
-    return Error{Code::kCorrupt, Cat("[", place_, "] ", wanted, " bytes wanted at offset ", position_, ", ", remaining(),
-                                     " left: the file is truncated or not what it says")};
+    return Error{Code::kCorrupt, Cat("[", place_, "] ", wanted, " bytes wanted at offset ", position_, ", ",
+                                     remaining(), " left: the file is truncated or not what it says")};
   }
 
   std::span<const std::byte> bytes_;

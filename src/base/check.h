@@ -8,8 +8,8 @@ namespace thimble {
 }  // namespace thimble
 
 // Always on: cold code.
-#define THIMBLE_CHECK(condition)                                            \
-  do {                                                                      \
+#define THIMBLE_CHECK(condition)                                              \
+  do {                                                                        \
     if (!(condition)) ::thimble::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)
 

@@ -9,9 +9,9 @@ namespace thimble {
 using CpuFeatures = std::uint32_t;
 
 enum CpuFeature : std::uint32_t {
-  kCpuAvx2 = 1u << 0,        // AVX2 + FMA + F16C, and the OS saves ymm
-  kCpuAvxVnni = 1u << 1,     // 256-bit vpdpbusd without AVX-512
-  kCpuAvx512 = 1u << 2,      // F, BW, DQ, VL, and the OS saves zmm
+  kCpuAvx2 = 1u << 0,     // AVX2 + FMA + F16C, and the OS saves ymm
+  kCpuAvxVnni = 1u << 1,  // 256-bit vpdpbusd without AVX-512
+  kCpuAvx512 = 1u << 2,   // F, BW, DQ, VL, and the OS saves zmm
   kCpuAvx512Vnni = 1u << 3,
   kCpuAvx512Bf16 = 1u << 4,
   kCpuNeon = 1u << 8,

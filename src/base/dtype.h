@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DType: how a tensor's numbers are stored in a file. Values are GGUF's type ids, because they are on disk; do not change.
+// DType: how a tensor's numbers are stored in a file. Values are GGUF's type ids, because they are on disk; do not
+// change.
 #pragma once
 
 #include <array>

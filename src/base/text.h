@@ -2,10 +2,11 @@
 // Small text helpers: Cat() joins values into a string; UTF-8 decoding and validation of untrusted bytes.
 #pragma once
 
-#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace thimble {
 

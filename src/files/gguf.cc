@@ -26,6 +26,11 @@ constexpr std::uint32_t kMaxDimensions = 4;
 // The least that one entry can take, by which counts are bounded before anything is reserved.
 constexpr std::uint64_t kMinKeyBytes = 8 + 4 + 1;
 constexpr std::uint64_t kMinTensorBytes = 8 + 4 + 4 + 8;
+// In a file of gigabytes that bound is no bound: these are, many times what real models have. Elements count those of
+// all arrays together; a vocabulary has about a million.
+constexpr std::uint64_t kMaxKeys = 1 << 16;
+constexpr std::uint64_t kMaxTensors = 1 << 16;
+constexpr std::uint64_t kMaxElements = 1 << 24;
 
 enum class ValueType : std::uint32_t {
   kUint8 = 0,
@@ -61,10 +66,10 @@ class GgufParser {
     THIMBLE_RETURN_IF_ERROR(ReadMagicAndVersion());
     THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t num_tensors, reader_.Read<std::uint64_t>());
     THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t num_keys, reader_.Read<std::uint64_t>());
-    THIMBLE_RETURN_IF_ERROR(CheckCount(num_keys, kMinKeyBytes, "keys"));
+    THIMBLE_RETURN_IF_ERROR(CheckCount(num_keys, kMinKeyBytes, kMaxKeys, "keys"));
     for (std::uint64_t key = 0; key < num_keys; ++key) THIMBLE_RETURN_IF_ERROR(ReadKey());
-    THIMBLE_RETURN_IF_ERROR(CheckCount(num_tensors, kMinTensorBytes, "tensors"));
-    header_.tensors.reserve(num_tensors);
+    THIMBLE_RETURN_IF_ERROR(CheckCount(num_tensors, kMinTensorBytes, kMaxTensors, "tensors"));
+    header_.tensors.reserve(static_cast<std::size_t>(num_tensors));
     for (std::uint64_t tensor = 0; tensor < num_tensors; ++tensor) THIMBLE_RETURN_IF_ERROR(ReadTensor());
     THIMBLE_RETURN_IF_ERROR(PlaceTensors());
     return std::move(header_);
@@ -80,10 +85,13 @@ class GgufParser {
     return Unsupported(Cat("version must be 2 or 3, found ", version));
   }
 
-  Status CheckCount(std::uint64_t count, std::uint64_t min_bytes, std::string_view what) {
-    if (count <= reader_.remaining() / min_bytes) return Done{};
-    return Corrupt(Cat(count, " ", what, " announced, ", reader_.remaining(),
-                       " bytes left: the file is truncated or not what it says"));
+  Status CheckCount(std::uint64_t count, std::uint64_t min_bytes, std::uint64_t max_count, std::string_view what) {
+    if (count > reader_.remaining() / min_bytes) {
+      return Corrupt(Cat(count, " ", what, " announced, ", reader_.remaining(),
+                         " bytes left: the file is truncated or not what it says"));
+    }
+    if (count > max_count) return Unsupported(Cat("at most ", max_count, " ", what, " are read, found ", count));
+    return Done{};
   }
 
   Result<std::string_view> ReadString() {
@@ -145,11 +153,13 @@ class GgufParser {
     const auto type = static_cast<ValueType>(type_id);
     if (type == ValueType::kArray) return Unsupported(Cat("key ", QuoteName(key), " is an array of arrays"));
     if (MinElementBytes(type) == 0) return UnknownType(key, type);
-    THIMBLE_RETURN_IF_ERROR(CheckCount(count, MinElementBytes(type), Cat("elements of key ", QuoteName(key))));
+    THIMBLE_RETURN_IF_ERROR(CheckCount(count, MinElementBytes(type), kMaxElements - num_elements_,
+                                       Cat("elements of key ", QuoteName(key))));
+    num_elements_ += count;
     switch (type) {
       case ValueType::kString:
         value->kind = Kind::kStrings;
-        value->strings.reserve(count);
+        value->strings.reserve(static_cast<std::size_t>(count));
         for (std::uint64_t index = 0; index < count; ++index) {
           THIMBLE_ASSIGN_OR_RETURN(const std::string_view text, ReadString());
           value->strings.push_back(text);
@@ -158,7 +168,7 @@ class GgufParser {
       case ValueType::kFloat32:
       case ValueType::kFloat64:
         value->kind = Kind::kFloats;
-        value->floats.reserve(count);
+        value->floats.reserve(static_cast<std::size_t>(count));
         for (std::uint64_t index = 0; index < count; ++index) {
           THIMBLE_ASSIGN_OR_RETURN(const double number, ReadFloat(type));
           value->floats.push_back(number);
@@ -166,7 +176,7 @@ class GgufParser {
         return Done{};
       case ValueType::kBool:
         value->kind = Kind::kBools;
-        value->ints.reserve(count);
+        value->ints.reserve(static_cast<std::size_t>(count));
         for (std::uint64_t index = 0; index < count; ++index) {
           THIMBLE_ASSIGN_OR_RETURN(const std::int64_t bit, ReadBool(key));
           value->ints.push_back(bit);
@@ -179,7 +189,7 @@ class GgufParser {
 
   Status ReadIntegers(ValueType type, std::uint64_t count, Metadata::Value* value) {
     value->kind = Metadata::Value::Kind::kInts;
-    value->ints.reserve(count);
+    value->ints.reserve(static_cast<std::size_t>(count));
     for (std::uint64_t index = 0; index < count; ++index) {
       THIMBLE_ASSIGN_OR_RETURN(const Integer integer, ReadInteger(type));
       // One number beyond int64 makes floats of all, as it does for a single value.
@@ -309,6 +319,7 @@ class GgufParser {
   std::uint64_t file_bytes_;
   ByteReader reader_;
   GgufHeader header_;
+  std::uint64_t num_elements_ = 0;  // of all arrays so far
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <limits>
 
 namespace thimble {
@@ -174,6 +175,25 @@ TEST(GgufRefusal, LyingCounts) {
   bytes.Text("k").Add<std::uint32_t>(9).Add<std::uint32_t>(0).Add<std::uint64_t>(1ull << 60).Chars("12345678");
   EXPECT_EQ(Refusal(bytes.bytes()).code, Code::kCorrupt);
   EXPECT_THAT(Refusal(bytes.bytes()).message, HasSubstr("elements of key 'k' announced"));
+}
+
+// In a large file counts can be covered by bytes and still ask for many times the file in memory.
+TEST(GgufRefusal, CountsBeyondAnyModel) {
+  std::vector<std::byte> bytes = GgufWriter().Header();
+  bytes.resize(4u << 20);
+  const auto with_counts = [&bytes](std::uint64_t num_tensors, std::uint64_t num_keys) {
+    std::memcpy(bytes.data() + 8, &num_tensors, 8);
+    std::memcpy(bytes.data() + 16, &num_keys, 8);
+    return Refusal(bytes);
+  };
+  EXPECT_EQ(with_counts(70000, 0).code, Code::kUnsupported);
+  EXPECT_THAT(with_counts(70000, 0).message, HasSubstr("at most 65536 tensors are read, found 70000"));
+  EXPECT_THAT(with_counts(0, 70000).message, HasSubstr("at most 65536 keys are read, found 70000"));
+  GgufWriter arrays;
+  arrays.ArrayKey<std::uint8_t>("a", 0, std::vector<std::uint8_t>(10u << 20));
+  EXPECT_TRUE(ParseGguf(arrays.Bytes()).ok());
+  arrays.ArrayKey<std::uint8_t>("b", 0, std::vector<std::uint8_t>(10u << 20));
+  EXPECT_THAT(Refusal(arrays.Bytes()).message, HasSubstr("elements of key 'b' are read"));
 }
 
 TEST(GgufRefusal, ValuesWeDoNotRead) {

@@ -44,7 +44,7 @@ Result<std::span<const std::byte>> ModelFile::View(const TensorEntry& tensor) co
   const std::span<const std::byte> bytes = sources_[static_cast<std::size_t>(tensor.source)]->bytes();
   // Checked when the file was opened: an entry that does not fit is not of this file.
   THIMBLE_CHECK(tensor.offset <= bytes.size() && tensor.size_bytes <= bytes.size() - tensor.offset);
-  return bytes.subspan(tensor.offset, tensor.size_bytes);
+  return bytes.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size_bytes));
 }
 
 void ModelFile::Release(const TensorEntry& tensor) const {

@@ -5,42 +5,29 @@
 #include "files/model_file.h"
 #include "files/safetensors.h"
 #include "files/tensor_table.h"
+#include "sys/folder.h"
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <set>
-#include <system_error>
 #include <utility>
 
 namespace thimble {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::uint64_t kMaxIndexBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMaxIndexBytes = std::uint64_t{4} << 20;
 constexpr std::string_view kIndexName = "model.safetensors.index.json";
 constexpr std::string_view kSingleName = "model.safetensors";
 constexpr std::string_view kSafetensorsEnding = ".safetensors";
 
-bool IsFile(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
+bool IsFile(const std::string& path) { return KindOfPath(path) == PathKind::kFile; }
 
 // Names of the folder's files that end like that, sorted.
 Result<std::vector<std::string>> FilesEndingWith(const std::string& folder, std::string_view ending) {
-  std::error_code error;
-  fs::directory_iterator entry(folder, error);
-  std::vector<std::string> names;
-  while (!error && entry != fs::directory_iterator()) {
-    std::string name = entry->path().filename().string();
-    if (name.ends_with(ending) && IsFile(Cat(folder, "/", name))) names.push_back(std::move(name));
-    entry.increment(error);
-  }
-  if (error) return Error{Code::kSystem, Cat(EscapeControls(folder), ": [folder] cannot be listed: ", error.message())};
-  std::sort(names.begin(), names.end());
+  THIMBLE_ASSIGN_OR_RETURN(std::vector<std::string> names, NamesInFolder(folder));
+  std::erase_if(names,
+                [&](const std::string& name) { return !name.ends_with(ending) || !IsFile(Cat(folder, "/", name)); });
   return names;
 }
 
@@ -105,12 +92,11 @@ class ModelFileBuilder {
 
   Result<ModelFile> Open() {
     const std::string path = file_.path_;
-    std::error_code error;
-    const fs::file_status status = fs::status(path, error);
-    if (status.type() == fs::file_type::not_found) {
+    const PathKind kind = KindOfPath(path);
+    if (kind == PathKind::kNothing) {
       return Error{Code::kNotFound, Cat(EscapeControls(path), ": [file] there is no such file or folder")};
     }
-    if (fs::is_directory(status)) return OpenFolder(path);
+    if (kind == PathKind::kFolder) return OpenFolder(path);
     if (path.ends_with(kSafetensorsEnding)) return OpenSafetensorsFile(path);
     return OpenGguf(path);
   }
@@ -159,9 +145,8 @@ class ModelFileBuilder {
   }
 
   Result<ModelFile> OpenSafetensorsFile(const std::string& path) {
-    const fs::path parent = fs::path(path).parent_path();
-    const std::string folder = parent.empty() ? "." : parent.string();
-    const std::string name = fs::path(path).filename().string();
+    const std::string folder = FolderOf(path);
+    const std::string name = NameOf(path);
     if (name != kSingleName && IsFile(Cat(folder, "/", kIndexName))) {
       THIMBLE_ASSIGN_OR_RETURN(const auto index, ReadIndex(folder));
       const bool is_part =
