@@ -25,12 +25,12 @@ struct EngineParts;
 
 // The text half of a model: enough to tokenise and to render conversations. Needs no weights: a folder with
 // tokenizer.json and its template, or a vocabulary-only GGUF, will do.
-struct Vocabulary {
+struct TextModel {
   Tokenizer tokenizer;
   TemplateChoice chat_template;
   std::vector<std::string> warnings;
 };
-Result<Vocabulary> OpenVocabulary(const std::string& model_path);
+Result<TextModel> OpenTextModel(const std::string& model_path);
 
 struct OpenOptions {
   std::string model;   // .gguf file, safetensors file or folder

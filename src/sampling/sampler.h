@@ -32,7 +32,7 @@ struct SamplerHints {
 SamplerHints Merge(const SamplerHints& over, const SamplerHints& under);
 SamplerOptions ToOptions(const SamplerHints& hints);
 
-enum class ModelClass { kSmall, kLarge };  // 0.8B/2B and 4B/9B: by chat template variant
+enum class ModelClass { kSmall, kLarge };  // 0.8B and 2B; 4B and 9B: told apart by the chat template
 // The model card's recommended settings (spec section 7).
 SamplerHints CardPreset(ModelClass model_class, bool thinking, bool has_pictures);
 
@@ -52,6 +52,9 @@ class Sampler {
   [[nodiscard]] const SamplerOptions& options() const { return options_; }
 
  private:
+  void Adjust(std::span<float> logits) const;  // penalties and bias
+  void CollectTopK(std::span<const float> logits);
+
   SamplerOptions options_;
   std::uint64_t step_ = 0;
   std::unordered_map<std::int32_t, int> generated_counts_;

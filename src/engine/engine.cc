@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include "base/text.h"
+#include "engine/engine_parts.h"
+#include "engine/pairing.h"
+#include "engine/session.h"
+#include "engine/text_model.h"
+#include "kernels/kernels.h"
+#include "sys/machine.h"
+
+#include <algorithm>
+
+namespace thimble {
+
+namespace {
+
+constexpr int kDefaultContext = 8192;
+// Pictures the memory gate allows for: about a megapixel. Larger ones are checked when they come.
+constexpr std::int64_t kGatePatches = 4096;
+
+SamplerHints ReadFileHints(const ModelFile& file) {
+  SamplerHints hints;
+  if (file.format() == ModelFile::Format::kGguf) {
+    const Metadata& meta = file.metadata();
+    hints.temperature = meta.Float("general.sampling.temp");
+    hints.top_p = meta.Float("general.sampling.top_p");
+    hints.min_p = meta.Float("general.sampling.min_p");
+    if (const auto top_k = meta.Int("general.sampling.top_k"); top_k.has_value()) hints.top_k = static_cast<int>(std::clamp<std::int64_t>(*top_k, 0, 1 << 20));
+    return hints;
+  }
+  const auto source = file.SideFile("generation_config.json");
+  if (!source.ok()) return hints;
+  const auto json = Json::Parse(source.value(), "generation_config.json");
+  if (!json.ok()) return hints;
+  const auto number = [&](const char* key) {
+    const Json* value = json.value().Find(key);
+    return value == nullptr ? std::nullopt : value->AsDouble();
+  };
+  hints.temperature = number("temperature");
+  hints.top_p = number("top_p");
+  hints.min_p = number("min_p");
+  hints.repetition_penalty = number("repetition_penalty");
+  if (const auto top_k = number("top_k"); top_k.has_value()) hints.top_k = static_cast<int>(std::clamp(*top_k, 0.0, 1e6));
+  return hints;
+}
+
+// Everything that Open and Describe find before weights are read.
+struct Prepared {
+  std::shared_ptr<const ModelFile> text;
+  std::shared_ptr<const ModelFile> vision;
+  ModelConfig config;
+  std::vector<std::string> warnings;
+  int context = 0;
+  int threads = 1;
+  MemoryNeeds needs;
+};
+
+Result<Prepared> Prepare(const OpenOptions& options) {
+  Prepared p;
+  THIMBLE_ASSIGN_OR_RETURN(auto text, ModelFile::Open(options.model));
+  p.text = std::make_shared<const ModelFile>(std::move(text));
+  auto alone = ReadModelConfig(*p.text, nullptr, &p.warnings);
+  if (!alone.ok()) return WithPlace(alone.error(), options.model);
+  p.config = std::move(alone).value();
+  if (!options.mmproj.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(auto vision, ModelFile::Open(options.mmproj));
+    p.vision = std::make_shared<const ModelFile>(std::move(vision));
+    THIMBLE_ASSIGN_OR_RETURN(p.config, ReadModelConfig(*p.text, p.vision.get(), &p.warnings));
+  } else if (!p.config.vision.has_value()) {
+    p.vision = FindVisionFile(*p.text, p.config.width, &p.warnings);
+    if (p.vision != nullptr) {
+      // One found by itself never makes a text request fail.
+      auto both = ReadModelConfig(*p.text, p.vision.get(), &p.warnings);
+      if (both.ok()) {
+        p.config = std::move(both).value();
+      } else {
+        p.warnings.push_back(both.error().message);
+        p.vision = nullptr;
+      }
+    }
+  }
+  if (options.context < 0) return Error{Code::kInvalid, Cat("[engine] a context of ", options.context, " tokens; at least 1 is needed")};
+  p.context = options.context > 0 ? std::min(options.context, p.config.context_length) : std::min(p.config.context_length, kDefaultContext);
+  if (options.context > p.config.context_length) {
+    p.warnings.push_back(Cat("the model was made for at most ", p.config.context_length, " tokens; the context is ", p.context));
+  }
+  if (options.threads < 0 || options.threads > 1024) return Error{Code::kInvalid, Cat("[engine] ", options.threads, " threads; 1 to 1024 are possible")};
+  p.threads = options.threads > 0 ? options.threads : NumUsableCores();
+  p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, p.context, kGatePatches, p.threads);
+  return p;
+}
+
+// Refuses before loading what cannot fit, with a way out where there is one.
+Status CheckMemory(const Prepared& p, const OpenOptions& options) {
+  const std::uint64_t available = AvailableMemoryBytes();
+  if (!options.check_memory || available == 0 || p.needs.total() <= available) return Done{};
+  const std::uint64_t fixed = p.needs.total() - p.needs.kv_bytes;
+  std::string advice = "try a smaller file";
+  if (p.needs.kv_bytes > 0 && fixed < available) {
+    const double per_token = static_cast<double>(p.needs.kv_bytes) / p.context;
+    const int fitting = static_cast<int>(static_cast<double>(available - fixed) / per_token) / 1024 * 1024;
+    if (fitting >= 1024) advice += Cat(", or --context ", fitting);
+  }
+  return Error{Code::kExhausted, Cat("[memory] ", options.model, " needs ", FormatBytes(p.needs.total()), ", ", FormatBytes(available), " free; ", advice)};
+}
+
+}  // namespace
+
+Engine::Engine() : parts_(std::make_unique<EngineParts>()) {}
+Engine::~Engine() = default;
+
+Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
+  THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
+  Description description;
+  if (auto vocabulary = ReadTextModel(*p.text); vocabulary.ok()) {
+    description.chat_template = vocabulary.value().chat_template;
+    for (const std::string& warning : vocabulary.value().warnings) p.warnings.push_back(warning);
+  } else {
+    p.warnings.push_back(vocabulary.error().message);
+  }
+  description.config = std::move(p.config);
+  description.memory = p.needs;
+  description.context = p.context;
+  description.warnings = std::move(p.warnings);
+  if (p.vision != nullptr) description.mmproj_path = p.vision->path();
+  description.text_file = p.text;
+  description.vision_file = p.vision;
+  return description;
+}
+
+Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
+  const double begin = MonotonicSeconds();
+  THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
+  THIMBLE_ASSIGN_OR_RETURN(auto vocabulary, ReadTextModel(*p.text));
+  THIMBLE_RETURN_IF_ERROR(CheckMemory(p, options));
+  THIMBLE_ASSIGN_OR_RETURN(const kernels::KernelTable* table, kernels::Choose(DetectCpuFeatures(), options.isa));
+
+  std::shared_ptr<Engine> engine(new Engine());
+  EngineParts& parts = *engine->parts_;
+  parts.text_file = p.text;
+  parts.vision_file = p.vision;
+  parts.config = std::move(p.config);
+  parts.warnings = std::move(p.warnings);
+  for (const std::string& warning : vocabulary.warnings) parts.warnings.push_back(warning);
+  parts.text_model = std::make_unique<TextModel>(std::move(vocabulary));
+  const Tokenizer& tokenizer = parts.text_model->tokenizer;
+  parts.special = {tokenizer.Find("<|image_pad|>"), tokenizer.Find("<|video_pad|>"), tokenizer.Find("<think>"), tokenizer.Find("</think>")};
+  parts.file_hints = ReadFileHints(*parts.text_file);
+  if (!parts.config.vision.has_value()) {
+    parts.why_blind = "this model cannot see: it has no vision tower, and no vision file (mmproj) that fits was found beside it";
+  } else if (!parts.special.image_pad.has_value()) {
+    parts.why_blind = "this model cannot see: its vocabulary has no <|image_pad|> token";
+  }
+  parts.pixel_limits = options.pixel_limits.value_or(ReadPixelLimits(*parts.text_file));
+  parts.video_limits = ReadVideoLimits(*parts.text_file);
+  parts.needs = p.needs;
+  parts.precision = options.precision;
+  parts.context = p.context;
+  parts.table = table;
+  parts.pool = std::make_unique<ThreadPool>(p.threads);
+
+  LoadOptions load;
+  load.pool = parts.pool.get();
+  load.precision = options.precision;
+  load.warnings = &parts.warnings;
+  if (options.progress) {
+    load.progress = [&](std::uint64_t done, std::uint64_t total) {
+      return options.progress(total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 1.0);
+    };
+  }
+  THIMBLE_ASSIGN_OR_RETURN(parts.weights, LoadWeights(*parts.text_file, parts.vision_file.get(), parts.config, load));
+  THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
+  parts.load_seconds = MonotonicSeconds() - begin;
+  return std::shared_ptr<const Engine>(std::move(engine));
+}
+
+const ModelConfig& Engine::config() const { return parts_->config; }
+const Weights& Engine::weights() const { return parts_->weights; }
+const Tokenizer& Engine::tokenizer() const { return parts_->text_model->tokenizer; }
+const TemplateChoice& Engine::chat_template() const { return parts_->text_model->chat_template; }
+const ModelFile& Engine::text_file() const { return *parts_->text_file; }
+const ModelFile* Engine::vision_file() const { return parts_->vision_file.get(); }
+std::span<const std::string> Engine::warnings() const { return parts_->warnings; }
+bool Engine::can_see() const { return parts_->why_blind.empty(); }
+std::string Engine::why_blind() const { return parts_->why_blind; }
+int Engine::context() const { return parts_->context; }
+int Engine::num_threads() const { return parts_->pool->num_threads(); }
+const char* Engine::isa() const { return parts_->table->name; }
+double Engine::load_seconds() const { return parts_->load_seconds; }
+const MemoryNeeds& Engine::memory_needs() const { return parts_->needs; }
+const PixelLimits& Engine::pixel_limits() const { return parts_->pixel_limits; }
+const VideoLimits& Engine::video_limits() const { return parts_->video_limits; }
+
+Result<VisionRows> Engine::EmbedPatches(const Patches& patches) const {
+  if (!parts_->config.vision.has_value()) return Error{Code::kUnsupported, Cat("[vision] ", parts_->why_blind)};
+  const Lease lease(parts_.get());
+  return EncodePatches(*parts_->config.vision, *parts_->weights.vision, patches, lease.ops(), VisionOptions{});
+}
+
+}  // namespace thimble

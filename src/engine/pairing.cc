@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pairing.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+namespace thimble {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// "mmproj-qwen3.5-0.8b-f16.gguf" -> "qwen3.5-0.8b-f16"
+std::string StemOf(const fs::path& path) {
+  std::string stem = Lower(path.stem().string());
+  for (const char* part : {"mmproj-", "-mmproj", "mmproj_", "_mmproj", ".mmproj", "mmproj"}) {
+    if (const std::size_t at = stem.find(part); at != std::string::npos) {
+      stem.erase(at, std::string(part).size());
+      break;
+    }
+  }
+  return stem;
+}
+
+// The stem without what looks like a storage type: "qwen3.5-0.8b-q4_k_m" -> "qwen3.5-0.8b".
+std::string WithoutType(const std::string& stem) {
+  const std::size_t at = stem.find_last_of("-.");
+  if (at == std::string::npos) return stem;
+  const std::string last = stem.substr(at + 1);
+  const bool is_type = last.starts_with("q") || last.starts_with("iq") || last.starts_with("bf16") || last.starts_with("f16") ||
+                       last.starts_with("f32") || last.starts_with("ud");
+  return is_type ? stem.substr(0, at) : stem;
+}
+
+}  // namespace
+
+std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width, std::vector<std::string>* warnings) {
+  if (text.format() != ModelFile::Format::kGguf || text.shard_paths().empty()) return nullptr;
+  const fs::path model(text.shard_paths().front());
+  std::error_code error;
+  const fs::path folder = model.has_parent_path() ? model.parent_path() : fs::path(".");
+  struct Candidate {
+    fs::path path;
+    std::shared_ptr<const ModelFile> file;
+  };
+  std::vector<Candidate> fitting;
+  int seen = 0;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = Lower(it->path().filename().string());
+    if (!name.ends_with(".gguf") || name.find("mmproj") == std::string::npos) continue;
+    if (++seen > 64) break;
+    auto file = ModelFile::Open(it->path().string());
+    if (!file.ok()) continue;
+    if (file.value().metadata().Int("clip.vision.projection_dim").value_or(0) != width) continue;
+    fitting.push_back({it->path(), std::make_shared<const ModelFile>(std::move(file).value())});
+  }
+  if (fitting.size() == 1) return fitting.front().file;
+  if (fitting.empty()) {
+    if (seen > 0) warnings->push_back(Cat("none of the ", seen, " vision files beside the model gives rows of ", width, " numbers, as this model needs: no pictures"));
+    return nullptr;
+  }
+  // Several fit: the same name, else the same name but for the storage type.
+  const std::string stem = StemOf(model);
+  const auto only = [&](const auto& is_match) -> std::shared_ptr<const ModelFile> {
+    std::shared_ptr<const ModelFile> found;
+    for (const Candidate& candidate : fitting) {
+      if (!is_match(StemOf(candidate.path))) continue;
+      if (found != nullptr) return nullptr;
+      found = candidate.file;
+    }
+    return found;
+  };
+  if (auto found = only([&](const std::string& other) { return other == stem; }); found != nullptr) return found;
+  if (auto found = only([&](const std::string& other) { return WithoutType(other) == WithoutType(stem); }); found != nullptr) return found;
+  warnings->push_back(Cat(fitting.size(), " vision files beside the model fit it: name one with --mmproj; no pictures until then"));
+  return nullptr;
+}
+
+}  // namespace thimble

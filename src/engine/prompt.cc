@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/prompt.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace thimble {
+
+namespace {
+
+// FNV-1a over 64-bit words and a final mix: fast enough for megapixels, and only equality matters.
+class Hash {
+ public:
+  void Add(std::uint64_t word) { state_ = (state_ ^ word) * 0x9E3779B97F4A7C15ull ^ (state_ >> 29); }
+  void Add(std::span<const std::uint8_t> bytes) {
+    std::size_t i = 0;
+    for (; i + 8 <= bytes.size(); i += 8) {
+      std::uint64_t word = 0;
+      for (std::size_t j = 0; j < 8; ++j) word |= static_cast<std::uint64_t>(bytes[i + j]) << (8 * j);
+      Add(word);
+    }
+    for (; i < bytes.size(); ++i) Add(bytes[i]);
+  }
+  void Add(const Image& image) {
+    Add(static_cast<std::uint64_t>(image.width) << 32 | static_cast<std::uint32_t>(image.height));
+    Add(std::span<const std::uint8_t>(image.rgb));
+  }
+  [[nodiscard]] std::uint64_t value() const {
+    std::uint64_t z = state_ ^ (state_ >> 31);
+    z *= 0x94D049BB133111EBull;
+    return z ^ (z >> 30);
+  }
+
+ private:
+  std::uint64_t state_ = 0xCBF29CE484222325ull;
+};
+
+// The grid of a picture after resizing, without touching its pixels.
+struct Grid {
+  int t = 1, h = 0, w = 0;
+  [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(h / 2) * (w / 2); }  // of one temporal patch
+};
+
+Result<Grid> GridOf(const EngineParts& engine, const Picture& picture) {
+  const PatchSizes& sizes = engine.config.vision->patches;
+  if (!picture.frames.empty()) {
+    const auto num_frames = static_cast<int>(picture.frames.size());
+    THIMBLE_ASSIGN_OR_RETURN(const ImageSize size, SmartResizeVideo(num_frames, picture.frames[0].height, picture.frames[0].width, sizes, engine.video_limits));
+    return Grid{(num_frames + sizes.temporal - 1) / sizes.temporal, size.height / sizes.patch, size.width / sizes.patch};
+  }
+  THIMBLE_ASSIGN_OR_RETURN(const ImageSize size, SmartResize(picture.image.height, picture.image.width, sizes, engine.pixel_limits));
+  return Grid{1, size.height / sizes.patch, size.width / sizes.patch};
+}
+
+class Builder {
+ public:
+  Builder(const EngineParts& engine, const GenerateRequest& request) : engine_(engine), request_(request) {}
+
+  Result<Prompt> Run() {
+    THIMBLE_RETURN_IF_ERROR(Measure());
+    THIMBLE_RETURN_IF_ERROR(request_.ids.empty() ? FromChat() : FromIds());
+    if (prompt_.ids.empty()) return Error{Code::kInvalid, "[prompt] the prompt is empty"};
+    if (static_cast<std::int64_t>(prompt_.ids.size()) >= engine_.context) {
+      return Error{Code::kExhausted, Cat("[context] the prompt has ", prompt_.ids.size(), " tokens, the context ", engine_.context,
+                                         "; shorten it, use smaller pictures, or raise --context (at most ", engine_.config.context_length, ")")};
+    }
+    Place();
+    return std::move(prompt_);
+  }
+
+ private:
+  Status Measure() {
+    if (!request_.pictures.empty() && !engine_.why_blind.empty()) return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
+    for (const Picture& picture : request_.pictures) {
+      THIMBLE_ASSIGN_OR_RETURN(const Grid grid, GridOf(engine_, picture));
+      grids_.push_back(grid);
+      Hash hash;
+      hash.Add(static_cast<std::uint64_t>(grid.h) << 32 | static_cast<std::uint32_t>(grid.w));
+      hash.Add(picture.image);
+      for (const Image& frame : picture.frames) hash.Add(frame);
+      prompt_.picture_hashes.push_back(hash.value());
+    }
+    return Done{};
+  }
+
+  void AddText(std::string_view text) { engine_.text_model->tokenizer.EncodeTo(text, AddedTokens::kRecognise, &prompt_.ids); }
+
+  void AddRun(int picture, std::int64_t first_row, std::int32_t pad) {
+    const std::int64_t count = grids_[static_cast<std::size_t>(picture)].rows();
+    prompt_.runs.push_back({picture, static_cast<std::int64_t>(prompt_.ids.size()), count, first_row});
+    prompt_.ids.insert(prompt_.ids.end(), static_cast<std::size_t>(count), pad);
+  }
+
+  // Spec 3.7: the pad becomes, per temporal patch, "<1.5 seconds>" and a start, the rows, an end.
+  Status AddVideo(int index) {
+    const Picture& picture = request_.pictures[static_cast<std::size_t>(index)];
+    const Grid& grid = grids_[static_cast<std::size_t>(index)];
+    if (picture.timestamps.size() != static_cast<std::size_t>(grid.t)) {
+      return Error{Code::kInvalid, Cat("[prompt] a video of ", grid.t, " temporal patches has ", picture.timestamps.size(), " timestamps")};
+    }
+    for (int t = 0; t < grid.t; ++t) {
+      char stamp[64];
+      std::snprintf(stamp, sizeof stamp, "<%.1f seconds>", picture.timestamps[static_cast<std::size_t>(t)]);
+      AddText(Cat(std::string_view(stamp), "<|vision_start|>"));
+      AddRun(index, t * grid.rows(), *engine_.special.video_pad);
+      AddText("<|vision_end|>");
+    }
+    return Done{};
+  }
+
+  Status FromChat() {
+    Chat chat = request_.chat;
+    if (request_.think != ThinkMode::kAuto) chat.options.enable_thinking = request_.think == ThinkMode::kOn;
+    THIMBLE_ASSIGN_OR_RETURN(const RenderedChat rendered, RenderChat(engine_.text_model->chat_template.variant, chat));
+    int next_picture = 0;
+    std::string text;  // pieces between pictures are encoded in one go, as the reference does
+    const auto flush = [&] {
+      AddText(text);
+      text.clear();
+    };
+    std::int64_t boundary = -1;
+    for (std::size_t i = 0; i < rendered.pieces.size(); ++i) {
+      const PromptPiece& piece = rendered.pieces[i];
+      if (piece.kind == PromptPiece::Kind::kText) {
+        if (i == rendered.generation_prompt_piece) {
+          // The generation prompt begins with a special token, so cutting before it changes no token.
+          text += piece.text.substr(0, rendered.generation_prompt_offset);
+          flush();
+          boundary = static_cast<std::int64_t>(prompt_.ids.size());
+          text = piece.text.substr(rendered.generation_prompt_offset);
+        } else {
+          text += piece.text;
+        }
+        continue;
+      }
+      flush();
+      if (!engine_.why_blind.empty()) return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
+      const int index = next_picture++;
+      if (index >= static_cast<int>(request_.pictures.size())) {
+        return Error{Code::kInvalid, Cat("[prompt] the conversation has more places for pictures than the ", request_.pictures.size(), " given")};
+      }
+      const bool is_video = !request_.pictures[static_cast<std::size_t>(index)].frames.empty();
+      if (is_video != (piece.kind == PromptPiece::Kind::kVideo)) {
+        return Error{Code::kInvalid, Cat("[prompt] picture ", index + 1, is_video ? " is a video where an image is expected" : " is an image where a video is expected")};
+      }
+      if (is_video && !engine_.special.video_pad.has_value()) return Error{Code::kUnsupported, "[prompt] the vocabulary has no <|video_pad|> token"};
+      if (is_video) {
+        THIMBLE_RETURN_IF_ERROR(AddVideo(index));
+      } else {
+        AddRun(index, 0, *engine_.special.image_pad);
+      }
+    }
+    flush();
+    if (next_picture != static_cast<int>(request_.pictures.size())) {
+      return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures for ", next_picture, " places in the conversation")};
+    }
+    prompt_.boundary = boundary >= 0 ? boundary : static_cast<std::int64_t>(prompt_.ids.size());
+    prompt_.ends_in_thinking = rendered.ends_in_thinking;
+    return Done{};
+  }
+
+  // Runs of placeholders in given ids take the pictures in order; a video has one run a temporal patch.
+  Status FromIds() {
+    const auto vocab = engine_.config.vocab;
+    for (const std::int32_t id : request_.ids) {
+      if (id < 0 || id >= vocab) return Error{Code::kInvalid, Cat("[prompt] token id ", id, " is not below the vocabulary's ", vocab)};
+    }
+    prompt_.ids = request_.ids;
+    std::size_t picture = 0;
+    int temporal = 0;
+    for (std::size_t i = 0; i < prompt_.ids.size();) {
+      const std::int32_t id = prompt_.ids[i];
+      if (id != engine_.special.image_pad && id != engine_.special.video_pad) {
+        ++i;
+        continue;
+      }
+      std::size_t end = i;
+      while (end < prompt_.ids.size() && prompt_.ids[end] == id) ++end;
+      // Without any picture, placeholders are ordinary tokens.
+      while (i < end && !request_.pictures.empty()) {
+        if (picture >= request_.pictures.size()) {
+          return Error{Code::kInvalid, Cat("[prompt] the ids hold placeholders for more than the ", request_.pictures.size(), " pictures given")};
+        }
+        const Grid& grid = grids_[picture];
+        if (static_cast<std::int64_t>(end - i) < grid.rows()) {
+          return Error{Code::kInvalid, Cat("[prompt] picture ", picture + 1, " takes ", grid.rows(), " placeholders, the ids have a run of ", end - i)};
+        }
+        prompt_.runs.push_back({static_cast<int>(picture), static_cast<std::int64_t>(i), grid.rows(), temporal * grid.rows()});
+        i += static_cast<std::size_t>(grid.rows());
+        if (++temporal >= grid.t) {
+          temporal = 0;
+          ++picture;
+        }
+      }
+      i = end;
+    }
+    if (picture != request_.pictures.size()) {
+      return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures, but placeholders for ", picture, " in the ids")};
+    }
+    prompt_.boundary = static_cast<std::int64_t>(prompt_.ids.size());
+    for (auto it = prompt_.ids.rbegin(); it != prompt_.ids.rend(); ++it) {
+      if (*it == engine_.special.think_close) break;
+      if (*it == engine_.special.think_open) prompt_.ends_in_thinking = true;
+    }
+    return Done{};
+  }
+
+  // Positions (spec 2.5) and keys.
+  void Place() {
+    const std::size_t count = prompt_.ids.size();
+    prompt_.positions.resize(count);
+    prompt_.keys.resize(count);
+    std::int32_t cursor = 0;
+    std::size_t run = 0;
+    for (std::size_t i = 0; i < count;) {
+      if (run < prompt_.runs.size() && prompt_.runs[run].first_token == static_cast<std::int64_t>(i)) {
+        const PictureRun& r = prompt_.runs[run++];
+        const Grid& grid = grids_[static_cast<std::size_t>(r.picture)];
+        const int columns = grid.w / 2;
+        for (std::int64_t k = 0; k < r.count; ++k, ++i) {
+          prompt_.positions[i] = {cursor, cursor + static_cast<std::int32_t>(k / columns), cursor + static_cast<std::int32_t>(k % columns)};
+          prompt_.keys[i] = prompt_.picture_hashes[static_cast<std::size_t>(r.picture)] + 0x9E3779B97F4A7C15ull * static_cast<std::uint64_t>(r.first_row + k + 1);
+        }
+        cursor += std::max(grid.h, grid.w) / 2;
+        continue;
+      }
+      prompt_.positions[i] = {cursor, cursor, cursor};
+      prompt_.keys[i] = static_cast<std::uint64_t>(prompt_.ids[i]);
+      ++cursor;
+      ++i;
+    }
+    prompt_.next_position = cursor;
+  }
+
+  const EngineParts& engine_;
+  const GenerateRequest& request_;
+  Prompt prompt_;
+  std::vector<Grid> grids_;
+};
+
+}  // namespace
+
+Result<Prompt> BuildPrompt(const EngineParts& engine, const GenerateRequest& request) { return Builder(engine, request).Run(); }
+
+Result<Patches> PatchifyPicture(const EngineParts& engine, const Picture& picture) {
+  const PatchSizes& sizes = engine.config.vision->patches;
+  if (!picture.frames.empty()) return PatchifyVideo(picture.frames, sizes, engine.video_limits);
+  return PatchifyImage(picture.image, sizes, engine.pixel_limits);
+}
+
+}  // namespace thimble
