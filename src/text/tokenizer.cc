@@ -27,7 +27,7 @@ enum class WholeState : std::uint8_t { kUnknown, kWhole, kSplit };
 constexpr std::size_t kMaxVocabularyBytes = std::size_t{1} << 30;
 constexpr std::size_t kMaxMerges = std::size_t{1} << 22;
 
-Error Corrupt(std::string message) { return Error{Code::kCorrupt, Cat("[tokenizer] ", message)}; }
+Error Corrupt(const std::string& message) { return Error{Code::kCorrupt, Cat("[tokenizer] ", message)}; }
 
 }  // namespace
 
@@ -192,7 +192,7 @@ void Tokenizer::Tables::SetEndTokens(const TokenizerSource& source) {
     if (!exists) warnings.push_back(Cat("the file's end token ", id, " is not in its vocabulary"));
     add(exists ? id : -1);
   }
-  if (end_tokens.empty()) warnings.push_back("no token ends a reply; replies run to their length limit");
+  if (end_tokens.empty()) warnings.emplace_back("no token ends a reply; replies run to their length limit");
 }
 
 void Tokenizer::Tables::EncodeStretch(std::string_view text, Scratch* scratch, std::vector<std::int32_t>* ids) const {
@@ -210,8 +210,8 @@ void Tokenizer::Tables::EncodePiece(std::string_view piece, Scratch* scratch, st
     if (id >= 0) ids->push_back(id);
     return;
   }
-  // Most pieces are one token as a whole. Looking that up and remembering that its merges do lead there costs a tenth
-  // of merging.
+  // Most pieces are one token as a whole. Looking that up, and remembering that the merges do lead there, makes English
+  // about one and a half times as fast as always merging (bench/tokenizer_bench: 34 to 40 against 23 to 27 MB/s).
   const std::int32_t whole = piece.size() <= vocabulary.longest_bytes() ? vocabulary.Find(piece) : -1;
   std::atomic<WholeState>* state = whole >= 0 ? &whole_states[static_cast<std::size_t>(whole)] : nullptr;
   if (whole >= 0 && (ignores_merges || state->load(std::memory_order_relaxed) == WholeState::kWhole)) {

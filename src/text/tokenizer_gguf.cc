@@ -60,7 +60,7 @@ Status CheckKind(const Metadata& metadata, TokenizerSource* source) {
   const std::string rule = metadata.String("tokenizer.ggml.pre").value_or("");
   if (rule == "qwen35") return Done{};
   if (rule.empty() || rule == "default") {
-    source->warnings.push_back(
+    source->warnings.emplace_back(
         "tokenizer.ggml.pre does not say how to split text; the rule of Qwen 3.5 is used. Convert the model again with "
         "a newer converter to be sure");
     return Done{};
@@ -80,7 +80,7 @@ Status ReadTokens(const Metadata& metadata, TokenizerSource* source) {
   }
   const auto* types = metadata.Ints("tokenizer.ggml.token_type");
   if (types == nullptr) {
-    source->warnings.push_back("tokenizer.ggml.token_type is missing; special tokens are found by their names");
+    source->warnings.emplace_back("tokenizer.ggml.token_type is missing; special tokens are found by their names");
   } else if (types->size() != texts->size()) {
     return Error{Code::kCorrupt, Cat("[tokenizer] tokenizer.ggml.token_type must have one entry for each of the ",
                                      texts->size(), " tokens, found ", types->size())};

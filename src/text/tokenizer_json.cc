@@ -20,8 +20,8 @@ constexpr std::string_view kPlace = "tokenizer.json";
 // Settings and added tokens of real files have a few hundred values, of heavily extended ones some ten thousand.
 constexpr std::size_t kMaxSettings = std::size_t{1} << 18;
 
-Error Corrupt(std::string message) { return Error{Code::kCorrupt, Cat("[", kPlace, "] ", message)}; }
-Error Unsupported(std::string message) { return Error{Code::kUnsupported, Cat("[", kPlace, "] ", message)}; }
+Error Corrupt(const std::string& message) { return Error{Code::kCorrupt, Cat("[", kPlace, "] ", message)}; }
+Error Unsupported(const std::string& message) { return Error{Code::kUnsupported, Cat("[", kPlace, "] ", message)}; }
 
 // Puts events together to one Json value.
 class ValueBuilder {
@@ -402,8 +402,7 @@ Result<TokenizerSource> ReadTokenizerJson(std::string_view json) {
   TokenizerSource source;
   Reader reader(&source);
   const Status status = ParseJson(json, kPlace, &reader);
-  if (reader.error().has_value()) return *reader.error();
-  THIMBLE_RETURN_IF_ERROR(status);
+  if (!status.ok()) return reader.error().value_or(status.error());
   THIMBLE_RETURN_IF_ERROR(CheckModel(reader, &source));
   THIMBLE_RETURN_IF_ERROR(CheckNormalizer(reader.Setting("normalizer"), &source));
   THIMBLE_RETURN_IF_ERROR(CheckPreTokenizer(reader.Setting("pre_tokenizer")));
