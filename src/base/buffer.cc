@@ -31,12 +31,12 @@ void* AllocateAligned(std::size_t size_bytes) {
     const std::size_t reserved = rounded + kHugePageBytes;
     void* raw = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (raw == MAP_FAILED) return nullptr;
-    const auto begin = reinterpret_cast<std::uintptr_t>(raw);
-    const std::uintptr_t aligned = (begin + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
-    if (aligned > begin) munmap(raw, aligned - begin);
-    const std::uintptr_t end = aligned + rounded;
-    if (begin + reserved > end) munmap(reinterpret_cast<void*>(end), begin + reserved - end);
-    void* memory = reinterpret_cast<void*>(aligned);
+    auto* const first = static_cast<std::byte*>(raw);
+    const std::size_t past_huge_page = reinterpret_cast<std::uintptr_t>(raw) % kHugePageBytes;
+    const std::size_t front = past_huge_page == 0 ? 0 : kHugePageBytes - past_huge_page;
+    std::byte* const memory = first + front;
+    if (front > 0) munmap(first, front);
+    if (front < kHugePageBytes) munmap(memory + rounded, kHugePageBytes - front);
     madvise(memory, rounded, MADV_HUGEPAGE);  // best effort: 4 KiB pages work too, slower
     return memory;
   }

@@ -9,6 +9,7 @@
 
 namespace thimble {
 
+// NOLINTBEGIN(readability-identifier-naming): the underscores belong to the names of the types.
 enum class DType : std::uint32_t {
   kF32 = 0,
   kF16 = 1,
@@ -37,6 +38,7 @@ enum class DType : std::uint32_t {
   kMXFP4 = 39,
   kNVFP4 = 40,
 };
+// NOLINTEND(readability-identifier-naming)
 
 // One row is cols / block_length blocks of block_bytes bytes, without padding.
 struct DTypeTraits {

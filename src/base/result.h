@@ -52,8 +52,8 @@ inline Error WithPlace(Error error, const std::string& place) {
 
 }  // namespace thimble
 
-#define THIMBLE_CONCAT_(a, b) a##b
-#define THIMBLE_CONCAT(a, b) THIMBLE_CONCAT_(a, b)
+#define THIMBLE_CONCAT_TOKENS(a, b) a##b
+#define THIMBLE_CONCAT(a, b) THIMBLE_CONCAT_TOKENS(a, b)
 
 // Returns the error of `expr`, if any, from the enclosing function.
 #define THIMBLE_RETURN_IF_ERROR(expr)                        \
@@ -64,8 +64,8 @@ inline Error WithPlace(Error error, const std::string& place) {
 
 // THIMBLE_ASSIGN_OR_RETURN(auto name, ReadString(in));
 #define THIMBLE_ASSIGN_OR_RETURN(lhs, expr) \
-  THIMBLE_ASSIGN_OR_RETURN_(THIMBLE_CONCAT(thimble_result, __COUNTER__), lhs, expr)
-#define THIMBLE_ASSIGN_OR_RETURN_(tmp, lhs, expr) \
-  auto tmp = (expr);                              \
-  if (!tmp.ok()) return tmp.error();              \
+  THIMBLE_ASSIGN_OR_RETURN_VIA(THIMBLE_CONCAT(thimble_result, __COUNTER__), lhs, expr)
+#define THIMBLE_ASSIGN_OR_RETURN_VIA(tmp, lhs, expr) \
+  auto tmp = (expr);                                 \
+  if (!tmp.ok()) return tmp.error();                 \
   lhs = std::move(tmp).value()

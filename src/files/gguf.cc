@@ -48,8 +48,8 @@ enum class ValueType : std::uint32_t {
   kFloat64 = 12,
 };
 
-Error Corrupt(std::string message) { return Error{Code::kCorrupt, Cat("[", kPlace, "] ", message)}; }
-Error Unsupported(std::string message) { return Error{Code::kUnsupported, Cat("[", kPlace, "] ", message)}; }
+Error Corrupt(std::string_view message) { return Error{Code::kCorrupt, Cat("[", kPlace, "] ", message)}; }
+Error Unsupported(std::string_view message) { return Error{Code::kUnsupported, Cat("[", kPlace, "] ", message)}; }
 
 // Fewest bytes of one element of that type; 0 for an unknown one.
 std::uint64_t MinElementBytes(ValueType type) {

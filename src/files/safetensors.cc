@@ -23,7 +23,7 @@ constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limi
 constexpr std::size_t kMaxDimensions = 8;
 constexpr std::string_view kMetadataKey = "__metadata__";
 
-Error Corrupt(std::string message) { return Error{Code::kCorrupt, Cat("[", kPlace, "] ", message)}; }
+Error Corrupt(std::string_view message) { return Error{Code::kCorrupt, Cat("[", kPlace, "] ", message)}; }
 
 std::optional<DType> DTypeNamed(std::string_view name) {
   if (name == "F32") return DType::kF32;
@@ -116,8 +116,8 @@ class HeaderReader : public JsonSink {
     if (depth_ <= 1 && tensor_.name.empty()) return Refuse("the header must be an object");
     return Refuse(Cat("tensor ", QuoteName(tensor_.name), " must be an object with dtype, shape and data_offsets"));
   }
-  bool Refuse(std::string message) {
-    error_ = Corrupt(std::move(message));
+  bool Refuse(std::string_view message) {
+    error_ = Corrupt(message);
     return false;
   }
 
@@ -170,7 +170,7 @@ Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> byt
   THIMBLE_ASSIGN_OR_RETURN(const std::string_view header, reader.ReadChars(header_bytes));
   HeaderReader header_reader;
   const Status parsed = ParseJson(header, kPlace, &header_reader);
-  if (header_reader.error()) return *header_reader.error();
+  if (const std::optional<Error>& error = header_reader.error()) return *error;
   if (!parsed.ok()) return parsed.error();
   std::vector<TensorEntry> tensors = std::move(header_reader.tensors());
   for (TensorEntry& tensor : tensors) {

@@ -107,6 +107,7 @@ ThreadPool::ThreadPool(int num_threads) : num_threads_(1), shared_(std::make_uni
     }
   } catch (const std::system_error&) {
     // The system starts no more threads: work with those that run. num_threads() tells.
+    shared_->spin_seconds = 0;  // and the limit that was met says that others want the cores
   }
 }
 
