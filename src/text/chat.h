@@ -18,13 +18,14 @@ struct Part {
 
 struct ToolCall {
   std::string name;
-  Json arguments = Json::Object();  // an object, key order kept
+  Json arguments = Json::Object();  // an object, key order kept; anything else is refused when rendering
 };
 
 struct Message {
   std::string role;  // system, user, assistant, tool
   // A plain string is one text part; null or absent content is no part.
   std::vector<Part> content;
+  bool has_unknown_content = false;  // content was neither text nor a list: rendering refuses it
   std::optional<std::string> reasoning_content;  // assistant
   std::vector<ToolCall> tool_calls;              // assistant
 };
@@ -43,10 +44,14 @@ struct Chat {
   ChatOptions options;
 };
 
-// {"messages": [...], "tools": [...]|null, "options": {...}} or a bare array of messages, OpenAI forms included
-// (content as string, null or list of items; image_url as string or {"url"}; tool_calls with "function" wrapper and
-// arguments as object or as JSON string). Errors say which message and what was expected.
-Result<Chat> ParseChat(const Json& json);
+// What to do with tool call arguments that are a string: OpenAI's clients send JSON in a string, the published templates
+// refuse one.
+enum class ArgumentStrings { kKeep, kParse };
+
+// {"messages": [...], "tools": [...]|null, "options": {...}} or a bare array of messages, in the forms that clients send
+// (content as string, null or list of items; image_url as string or {"url"}; tool calls with a "function" wrapper or
+// without). Errors say which message and what was expected.
+Result<Chat> ParseChat(const Json& json, ArgumentStrings strings);
 // The messages as a JSON array that ParseChat reads back.
 Json MessagesToJson(const std::vector<Message>& messages);
 

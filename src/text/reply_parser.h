@@ -17,7 +17,8 @@ struct ReplyEvent {
     kContent,        // text: a piece of the answer
     kToolCallBegin,  // text: the function's name
     kToolCallPiece,  // text: a piece of raw argument text, for display while streaming
-    kToolCallEnd,    // call: complete, arguments typed by the tool's schema
+    kToolCallEnd,    // call: complete, arguments typed by the tool's schema. A begin without an end was malformed: what the
+                     // model wrote follows as content
   } kind = Kind::kContent;
   std::string text;
   ToolCall call;
@@ -42,7 +43,21 @@ class ReplyParser {
   [[nodiscard]] bool hit_stop_string() const;  // the stop string itself is not part of any event
 
  private:
-  // (state is the implementer's)
+  enum class State { kThinking, kContent, kToolCall, kStopped };
+
+  void Process(bool is_final, std::vector<ReplyEvent>* events);
+  bool ProcessThinking(bool is_final, std::vector<ReplyEvent>* events);
+  bool ProcessContent(bool is_final, std::vector<ReplyEvent>* events);
+  bool ProcessToolCall(bool is_final, std::vector<ReplyEvent>* events);
+  void EmitContent(std::string_view text, std::vector<ReplyEvent>* events);
+
+  ReplyOptions options_;
+  State state_ = State::kContent;
+  std::string held_;              // not yet given out
+  bool skips_newlines_ = false;   // at the beginning of thinking, after it, and between tool calls
+  bool has_content_ = false;      // something was given out: <think> opens a block only before that
+  bool has_begun_call_ = false;   // kToolCallBegin of the call in held_ was given out
+  std::size_t call_given_ = 0;    // bytes of held_ given out as pieces
 };
 
 }  // namespace thimble

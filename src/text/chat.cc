@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/chat.h"
+
+#include "base/text.h"
+
+namespace thimble {
+
+namespace {
+
+// The picture's place: a string, or an object with "url" or "path".
+std::string SourceOf(const Json& value) {
+  if (value.IsString()) return value.text();
+  for (const char* key : {"url", "path"}) {
+    if (const Json* inner = value.Find(key); inner != nullptr && inner->IsString()) return inner->text();
+  }
+  return "";
+}
+
+// In the order in which the template looks at an item: picture, video, text.
+Part ParseItem(const Json& item) {
+  Part part;
+  if (item.IsString()) {
+    part.kind = Part::Kind::kUnknown;
+    return part;
+  }
+  const Json* type = item.Find("type");
+  const std::string kind = type != nullptr && type->IsString() ? type->text() : "";
+  const auto take = [&](std::initializer_list<const char*> keys) {
+    for (const char* key : keys) {
+      if (const Json* value = item.Find(key); value != nullptr) part.source = SourceOf(*value);
+    }
+  };
+  if (item.Find("image") != nullptr || item.Find("image_url") != nullptr || kind == "image") {
+    part.kind = Part::Kind::kImage;
+    take({"image_url", "url", "path", "image"});
+  } else if (item.Find("video") != nullptr || kind == "video") {
+    part.kind = Part::Kind::kVideo;
+    take({"video", "url", "path"});
+  } else if (const Json* text = item.Find("text"); text != nullptr) {
+    part.kind = Part::Kind::kText;
+    part.text = text->IsString() ? text->text() : text->Dump(Json::Style::kPython);
+  } else {
+    part.kind = Part::Kind::kUnknown;
+  }
+  return part;
+}
+
+Result<ToolCall> ParseCall(const Json& json, ArgumentStrings strings, const std::string& place) {
+  const Json* function = json.Find("function");
+  const Json& from = function != nullptr && function->IsObject() ? *function : json;
+  const Json* name = from.Find("name");
+  if (name == nullptr || !name->IsString()) return Error{Code::kInvalid, Cat("[chat] ", place, ": a tool call needs a \"name\"")};
+  ToolCall call;
+  call.name = name->text();
+  const Json* arguments = from.Find("arguments");
+  if (arguments == nullptr || arguments->IsNull()) return call;
+  call.arguments = *arguments;
+  if (strings == ArgumentStrings::kParse && arguments->IsString()) {
+    THIMBLE_ASSIGN_OR_RETURN(call.arguments, Json::Parse(arguments->text().empty() ? "{}" : arguments->text(), Cat(place, ", arguments of ", call.name)));
+  }
+  return call;
+}
+
+Result<Message> ParseMessage(const Json& json, ArgumentStrings strings, std::size_t index) {
+  const std::string place = Cat("message ", index + 1);
+  if (!json.IsObject()) return Error{Code::kInvalid, Cat("[chat] ", place, " must be an object with \"role\" and \"content\"")};
+  const Json* role = json.Find("role");
+  if (role == nullptr || !role->IsString()) return Error{Code::kInvalid, Cat("[chat] ", place, " needs a \"role\": system, user, assistant or tool")};
+  Message message;
+  message.role = role->text();
+  const Json* content = json.Find("content");
+  if (content != nullptr && content->IsString()) {
+    message.content.push_back({Part::Kind::kText, content->text(), ""});
+  } else if (content != nullptr && content->IsArray()) {
+    for (const Json& item : content->items()) message.content.push_back(ParseItem(item));
+  } else if (content != nullptr && !content->IsNull()) {
+    message.has_unknown_content = true;
+  }
+  if (const Json* reasoning = json.Find("reasoning_content"); reasoning != nullptr && reasoning->IsString()) message.reasoning_content = reasoning->text();
+  if (const Json* calls = json.Find("tool_calls"); calls != nullptr && calls->IsArray()) {
+    for (const Json& call : calls->items()) {
+      THIMBLE_ASSIGN_OR_RETURN(ToolCall parsed, ParseCall(call, strings, place));
+      message.tool_calls.push_back(std::move(parsed));
+    }
+  }
+  return message;
+}
+
+}  // namespace
+
+Result<Chat> ParseChat(const Json& json, ArgumentStrings strings) {
+  const Json* messages = json.IsArray() ? &json : json.Find("messages");
+  if (messages == nullptr || !messages->IsArray()) return Error{Code::kInvalid, "[chat] a list of messages, or an object with \"messages\", is needed"};
+  Chat chat;
+  for (std::size_t i = 0; i < messages->items().size(); ++i) {
+    THIMBLE_ASSIGN_OR_RETURN(Message message, ParseMessage(messages->items()[i], strings, i));
+    chat.messages.push_back(std::move(message));
+  }
+  if (const Json* tools = json.Find("tools"); tools != nullptr && !tools->IsNull()) {
+    if (!tools->IsArray()) return Error{Code::kInvalid, "[chat] \"tools\" must be a list"};
+    chat.tools = tools->items();
+  }
+  if (const Json* options = json.Find("options"); options != nullptr && options->IsObject()) {
+    const auto flag = [&](const char* key, bool fallback) {
+      const Json* value = options->Find(key);
+      return value == nullptr ? fallback : value->AsBool().value_or(fallback);
+    };
+    if (const Json* thinking = options->Find("enable_thinking"); thinking != nullptr) chat.options.enable_thinking = thinking->AsBool();
+    chat.options.continue_final_message = flag("continue_final_message", false);
+    // Continuing the last message and beginning a new one exclude each other.
+    chat.options.add_generation_prompt = flag("add_generation_prompt", !chat.options.continue_final_message && json.IsArray());
+    chat.options.add_vision_id = flag("add_vision_id", false);
+  }
+  return chat;
+}
+
+Json MessagesToJson(const std::vector<Message>& messages) {
+  std::vector<Json> list;
+  for (const Message& message : messages) {
+    Json out = Json::Object();
+    out.Set("role", Json::String(message.role));
+    const bool is_plain = message.content.size() == 1 && message.content[0].kind == Part::Kind::kText;
+    if (is_plain || message.content.empty()) {
+      out.Set("content", Json::String(is_plain ? message.content[0].text : ""));
+    } else {
+      std::vector<Json> items;
+      for (const Part& part : message.content) {
+        Json item = Json::Object();
+        const char* kind = part.kind == Part::Kind::kImage ? "image" : part.kind == Part::Kind::kVideo ? "video" : "text";
+        item.Set("type", Json::String(kind));
+        item.Set(kind, Json::String(part.kind == Part::Kind::kText ? part.text : part.source));
+        items.push_back(std::move(item));
+      }
+      out.Set("content", Json::Array(std::move(items)));
+    }
+    if (message.reasoning_content.has_value()) out.Set("reasoning_content", Json::String(*message.reasoning_content));
+    if (!message.tool_calls.empty()) {
+      std::vector<Json> calls;
+      for (const ToolCall& call : message.tool_calls) {
+        calls.push_back(Json::Object({{"name", Json::String(call.name)}, {"arguments", call.arguments}}));
+      }
+      out.Set("tool_calls", Json::Array(std::move(calls)));
+    }
+    list.push_back(std::move(out));
+  }
+  return Json::Array(std::move(list));
+}
+
+}  // namespace thimble

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// All fixture conversations through both templates, and where the pieces are cut.
+#include "text/chat_template.h"
+
+#include "sys/byte_source.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace thimble {
+namespace {
+
+std::string ReadText(const std::string& path) {
+  const auto bytes = ReadFile(path, 1 << 24);
+  EXPECT_TRUE(bytes.ok()) << path;
+  return {reinterpret_cast<const char*>(bytes.value().data()), bytes.value().size()};
+}
+std::string Fixture(const std::string& name) { return std::string(THIMBLE_FIXTURES_DIR) + "/chat/" + name; }
+
+TEST(ChatTemplate, RendersEveryFixtureConversationByteForByte) {
+  const auto cases = Json::Parse(ReadText(Fixture("cases.json")), "cases.json");
+  ASSERT_TRUE(cases.ok());
+  int checked = 0;
+  for (const Json& item : cases.value().items()) {
+    SCOPED_TRACE(item.Find("name")->text());
+    const auto chat = ParseChat(item, ArgumentStrings::kKeep);
+    for (const auto& [variant, key] : {std::pair{TemplateVariant::kSmall, "0.8b_2b"}, std::pair{TemplateVariant::kLarge, "4b_9b"}}) {
+      ASSERT_TRUE(chat.ok()) << chat.error().message;
+      const auto rendered = RenderChat(variant, chat.value());
+      ++checked;
+      if (const Json* wanted = item.Find("rendered"); wanted != nullptr) {
+        ASSERT_TRUE(rendered.ok()) << rendered.error().message;
+        EXPECT_EQ(rendered.value().Text(), wanted->Find(key)->text());
+      } else {
+        ASSERT_FALSE(rendered.ok());
+        EXPECT_EQ(rendered.error().message, item.Find("error")->Find(key)->Find("message")->text());
+        EXPECT_EQ(rendered.error().code, Code::kInvalid);
+      }
+    }
+  }
+  EXPECT_EQ(checked, 180);
+}
+
+TEST(ChatTemplate, TemplatesAreChosenByTheirText) {
+  const std::string small = ReadText(Fixture("chat_template_0.8b_2b.jinja"));
+  const std::string large = ReadText(Fixture("chat_template_4b_9b.jinja"));
+  EXPECT_EQ(ChooseTemplate(small).variant, TemplateVariant::kSmall);
+  EXPECT_TRUE(ChooseTemplate(small).is_known);
+  EXPECT_EQ(ChooseTemplate(large).variant, TemplateVariant::kLarge);
+  EXPECT_TRUE(ChooseTemplate(large).is_known);
+  EXPECT_EQ(ChooseTemplate(small + " ").variant, TemplateVariant::kSmall);
+  EXPECT_EQ(ChooseTemplate(large + " ").variant, TemplateVariant::kLarge);
+  EXPECT_FALSE(ChooseTemplate(large + " ").warning.empty());
+  EXPECT_FALSE(ChooseTemplate("").is_known);
+}
+
+TEST(ChatTemplate, PiecesAreCutAtPicturesAndTheBoundaryIsTheGenerationPrompt) {
+  Chat chat;
+  Message message{"user", {{Part::Kind::kText, "  Look: ", ""}, {Part::Kind::kImage, "", "a.png"}, {Part::Kind::kText, " well? ", ""}}, false, {}, {}};
+  chat.messages.push_back(message);
+  const auto rendered = RenderChat(TemplateVariant::kSmall, chat);
+  ASSERT_TRUE(rendered.ok());
+  const auto& pieces = rendered.value().pieces;
+  ASSERT_EQ(pieces.size(), 3U);
+  EXPECT_EQ(pieces[0].text, "<|im_start|>user\nLook: <|vision_start|>");
+  EXPECT_EQ(pieces[1].kind, PromptPiece::Kind::kImage);
+  EXPECT_EQ(pieces[1].part_index, 0);
+  EXPECT_EQ(rendered.value().generation_prompt_piece, 2U);
+  EXPECT_EQ(pieces[2].text.substr(0, rendered.value().generation_prompt_offset), "<|vision_end|> well?<|im_end|>\n");
+  EXPECT_FALSE(rendered.value().ends_in_thinking);
+}
+
+TEST(Chat, ParsesWhatClientsSendAndSaysWhatIsWrong) {
+  const auto parse = [](const char* text) { return ParseChat(Json::Parse(text, "test").value(), ArgumentStrings::kParse); };
+  const auto chat = parse(R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:x"}},{"type":"text","text":"hi"}]},
+      {"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}}]}])");
+  ASSERT_TRUE(chat.ok()) << chat.error().message;
+  EXPECT_EQ(chat.value().messages[0].content[0].source, "data:x");
+  EXPECT_EQ(chat.value().messages[1].tool_calls[0].arguments.Find("a")->AsInt(), 1);
+  EXPECT_FALSE(parse("{}").ok());
+  EXPECT_FALSE(parse("[5]").ok());
+  EXPECT_FALSE(parse(R"([{"content":"x"}])").ok());
+  const auto again = ParseChat(MessagesToJson(chat.value().messages), ArgumentStrings::kKeep);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(MessagesToJson(again.value().messages).Dump(), MessagesToJson(chat.value().messages).Dump());
+}
+
+}  // namespace
+}  // namespace thimble
