@@ -128,7 +128,7 @@ bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events)
     undecided = held_.size() - PartialMatch(held_, kCallOpen);
     for (const std::string& stop : options_.stop_strings) undecided = std::min(undecided, held_.size() - PartialMatch(held_, stop));
   }
-  if (found != std::string::npos && found <= undecided) {
+  if (found != std::string::npos && (is_stop ? found <= undecided : found < undecided)) {
     std::string_view before = std::string_view(held_).substr(0, found);
     if (is_stop) {
       EmitContent(before, events);
