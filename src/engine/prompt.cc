@@ -62,7 +62,7 @@ class Builder {
     THIMBLE_RETURN_IF_ERROR(Measure());
     THIMBLE_RETURN_IF_ERROR(request_.ids.empty() ? FromChat() : FromIds());
     if (prompt_.ids.empty()) return Error{Code::kInvalid, "[prompt] the prompt is empty"};
-    if (static_cast<std::int64_t>(prompt_.ids.size()) >= engine_.context) {
+    if (static_cast<std::int64_t>(prompt_.ids.size()) > engine_.context) {
       return Error{Code::kExhausted, Cat("[context] the prompt has ", prompt_.ids.size(), " tokens, the context ", engine_.context,
                                          "; shorten it, use smaller pictures, or raise --context (at most ", engine_.config.context_length, ")")};
     }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the command line says, as plain values; main.cc fills them, one file per command acts on them.
+#pragma once
+
+#include "sampling/sampler.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace thimble::cli {
+
+// Options that every command with a model has.
+struct CommonOptions {
+  std::string model;
+  std::string mmproj;
+  int threads = 0;
+  int context = 0;
+  bool exact = false;
+  bool verbose = false;
+  bool json = false;
+  std::string isa;
+  std::optional<std::int64_t> min_pixels;
+  std::optional<std::int64_t> max_pixels;
+  std::int64_t max_image_pixels = 100'000'000;
+};
+
+// What the model is asked.
+struct InputOptions {
+  std::string prompt;
+  std::string ids;       // "1,2,3"
+  std::string messages;  // file or "-"
+  std::vector<std::string> images;
+  std::string frames;  // folder of a video's pictures
+  double fps = 0;
+  bool all_frames = false;
+  std::string system;
+  std::string tools;  // JSON file
+};
+
+struct GenerateOptions {
+  SamplerHints sampling;
+  std::vector<std::string> logit_bias;  // "ID=X"
+  std::optional<std::uint64_t> seed;
+  std::vector<std::string> stop;
+  int max_tokens = 0;
+  std::string think = "auto";
+  std::optional<int> think_budget;
+  bool no_loop_guard = false;
+  bool ignore_eos = false;
+};
+
+struct RunOptions {
+  CommonOptions common;
+  InputOptions input;
+  GenerateOptions generate;
+  std::vector<std::string> positionals;
+};
+
+struct LogitsOptions {
+  CommonOptions common;
+  InputOptions input;
+  std::string positions = "last";
+  int top = 10;
+  bool full = false;
+};
+
+struct TokenizeOptions {
+  std::string model;
+  std::string text;
+  bool jsonl = false;
+  bool plain = false;  // added tokens in the text are ordinary characters
+};
+
+struct PerplexityOptions {
+  CommonOptions common;
+  std::string file;
+};
+
+struct EmbedImageOptions {
+  CommonOptions common;
+  std::string file;
+};
+
+struct ImportOptions {
+  std::string path;
+  std::string name;
+  bool link = false;
+  bool json = false;
+};
+
+// Each returns the process's exit status.
+int Run(RunOptions options);
+int Chat(const RunOptions& options);
+int Logits(const LogitsOptions& options);
+int Tokenize(const TokenizeOptions& options);
+int Detokenize(const TokenizeOptions& options);
+int RenderLines(const TokenizeOptions& options);
+int Info(const CommonOptions& options);
+int Perplexity(const PerplexityOptions& options);
+int EmbedImage(const EmbedImageOptions& options);
+int List(bool json);
+int Import(const ImportOptions& options);
+int Version(bool json);
+
+}  // namespace thimble::cli

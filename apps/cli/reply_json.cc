@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/reply_json.h"
+
+#include <charconv>
+#include <cmath>
+
+namespace thimble::cli {
+
+Json ToolCallJson(const ToolCall& call) { return Json::Object({{"name", Json::String(call.name)}, {"arguments", call.arguments}}); }
+
+Json FloatJson(float value) {
+  if (!std::isfinite(value)) return {};
+  // The shortest decimal form that reads back as this float, then as a double: nine digits at most.
+  char digits[32];
+  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+  double wide = static_cast<double>(value);
+  if (error == std::errc()) std::from_chars(digits, end, wide);
+  return Json::Float(wide);
+}
+
+Json IdsJson(const std::vector<std::int32_t>& ids) {
+  std::vector<Json> items;
+  items.reserve(ids.size());
+  for (const std::int32_t id : ids) items.push_back(Json::Integer(id));
+  return Json::Array(std::move(items));
+}
+
+Json ReplyJson(const Reply& reply) {
+  std::vector<Json> calls;
+  for (const ToolCall& call : reply.tool_calls) calls.push_back(ToolCallJson(call));
+  const GenerateStats& s = reply.stats;
+  const int read = s.prompt_tokens - s.reused_tokens;
+  const auto rate = [](int count, double seconds) { return Json::Float(seconds > 0 ? count / seconds : 0.0); };
+  Json stats = Json::Object({{"load_seconds", Json::Float(s.load_seconds)},
+                             {"prompt_tokens", Json::Integer(s.prompt_tokens)},
+                             {"reused_tokens", Json::Integer(s.reused_tokens)},
+                             {"prompt_seconds", Json::Float(s.prompt_seconds)},
+                             {"prompt_tokens_per_second", rate(read, s.prompt_seconds - s.picture_seconds)},
+                             {"picture_seconds", Json::Float(s.picture_seconds)},
+                             {"pictures_encoded", Json::Integer(s.pictures_encoded)},
+                             {"tokens", Json::Integer(s.tokens)},
+                             {"seconds", Json::Float(s.seconds)},
+                             {"tokens_per_second", rate(s.tokens, s.seconds)},
+                             {"first_token_seconds", Json::Float(s.first_token_seconds)},
+                             {"seed", Json::Integer(static_cast<std::int64_t>(s.seed & 0x7FFFFFFFFFFFFFFFull))},
+                             {"peak_rss_bytes", Json::Integer(static_cast<std::int64_t>(s.peak_rss_bytes))},
+                             {"think_closed_by_budget", Json::Bool(s.think_closed_by_budget)},
+                             {"think_closed_by_loop", Json::Bool(s.think_closed_by_loop)}});
+  return Json::Object({{"prompt_ids", IdsJson(reply.prompt_ids)},
+                       {"ids", IdsJson(reply.ids)},
+                       {"thinking", Json::String(reply.thinking)},
+                       {"text", Json::String(reply.text)},
+                       {"tool_calls", Json::Array(std::move(calls))},
+                       {"finish_reason", Json::String(FinishReasonName(reply.finish_reason))},
+                       {"stats", std::move(stats)}});
+}
+
+}  // namespace thimble::cli

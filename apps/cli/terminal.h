@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Output for people and for programs: messages on stderr, progress bars and colours only on terminals, JSON on stdout.
+#pragma once
+
+#include "base/result.h"
+#include "files/json.h"
+
+#include <string>
+#include <string_view>
+
+namespace thimble::cli {
+
+// Exit statuses (docs/cli.md).
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitUnexpected = 1;
+inline constexpr int kExitInvalid = 2;
+inline constexpr int kExitExhausted = 3;
+inline constexpr int kExitNotFound = 4;
+inline constexpr int kExitCorrupt = 5;
+inline constexpr int kExitInterrupted = 130;
+
+int ExitStatus(Code code);
+// Prints "thimble: message" to stderr, control bytes escaped; returns the exit status that goes with the error.
+int Fail(const Error& error);
+void Warn(std::string_view message);
+
+bool IsTerminal(int fd);
+// Columns of the terminal behind fd; 80 when unknown.
+int TerminalWidth(int fd);
+
+// Writes to stdout; false when that fails (disk full, closed).
+bool Write(std::string_view text);
+// One JSON object and a newline on stdout; kExitOk, or kExitCorrupt when it cannot be written.
+int PrintJson(const Json& json);
+
+// A bar on stderr, drawn only on a terminal and only when the work takes longer than a moment.
+class ProgressBar {
+ public:
+  explicit ProgressBar(std::string label);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+  void Show(double share);
+  void Clear();
+
+ private:
+  std::string label_;
+  bool is_active_;
+  bool is_shown_ = false;
+  double begin_;
+  double last_ = 0;
+};
+
+// Streams a reply to the terminal: wraps at words to the terminal's width, dims reasoning; elsewhere text passes through.
+// Control bytes are escaped in either case.
+class ReplyPrinter {
+ public:
+  ReplyPrinter();
+  void Thinking(std::string_view text);
+  void Content(std::string_view text);
+  void Note(std::string_view text);  // a dim line of our own
+  // Ends the line that is open.
+  void EndLine();
+
+ private:
+  void Put(std::string_view text);
+  void FlushWord();
+  void SetDim(bool dim);
+
+  bool is_terminal_;
+  bool is_dim_ = false;
+  int width_;
+  int column_ = 0;
+  std::string word_;
+  int word_width_ = 0;
+};
+
+}  // namespace thimble::cli

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// thimble tokenize, detokenize and render: the text half of a model; no weights are needed.
+#include "base/text.h"
+#include "cli/input.h"
+#include "cli/options.h"
+#include "cli/reply_json.h"
+#include "cli/store.h"
+#include "cli/terminal.h"
+#include "engine/engine.h"
+
+#include <cstdio>
+#include <functional>
+#include <iostream>
+
+namespace thimble::cli {
+
+namespace {
+
+Result<TextModel> OpenText(const std::string& model) {
+  THIMBLE_ASSIGN_OR_RETURN(const std::string path, ResolveModel(model));
+  return OpenTextModel(path);
+}
+
+// Answers every line of standard input by one line; the first line that is no JSON object ends it.
+int ForJsonLines(const std::function<Result<Json>(const Json&)>& answer) {
+  std::string line;
+  for (int number = 1; std::getline(std::cin, line); ++number) {
+    if (line.empty()) continue;
+    auto json = Json::Parse(line, Cat("line ", number));
+    if (!json.ok()) return Fail(json.error());
+    if (!json.value().IsObject()) return Fail(Error{Code::kInvalid, Cat("[jsonl] line ", number, " must be a JSON object")});
+    auto out = answer(json.value());
+    if (!out.ok()) return Fail(WithPlace(out.error(), Cat("line ", number)));
+    if (const int status = PrintJson(out.value()); status != kExitOk) return status;
+  }
+  return kExitOk;
+}
+
+bool Flag(const Json& json, std::string_view key, bool fallback) {
+  const Json* value = json.Find(key);
+  return value == nullptr ? fallback : value->AsBool().value_or(fallback);
+}
+
+std::string Hex(std::string_view bytes) {
+  std::string hex;
+  for (const char c : bytes) {
+    hex.push_back("0123456789abcdef"[static_cast<unsigned char>(c) >> 4]);
+    hex.push_back("0123456789abcdef"[static_cast<unsigned char>(c) & 15u]);
+  }
+  return hex;
+}
+
+}  // namespace
+
+int Tokenize(const TokenizeOptions& options) {
+  auto text = OpenText(options.model);
+  if (!text.ok()) return Fail(text.error());
+  const Tokenizer& tokenizer = text.value().tokenizer;
+  if (options.jsonl) {
+    return ForJsonLines([&](const Json& json) -> Result<Json> {
+      const Json* input = json.Find("text");
+      if (input == nullptr || !input->IsString()) return Error{Code::kInvalid, "[tokenize] \"text\" must be a string"};
+      const AddedTokens added = Flag(json, "special", true) ? AddedTokens::kRecognise : AddedTokens::kPlainText;
+      return Json::Object({{"ids", IdsJson(tokenizer.Encode(input->text(), added))}});
+    });
+  }
+  std::string input = options.text;
+  if (input.empty() || input == "-") {
+    auto read = ReadStandardInput();
+    if (!read.ok()) return Fail(read.error());
+    input = std::move(read).value();
+  }
+  for (const std::int32_t id : tokenizer.Encode(input, options.plain ? AddedTokens::kPlainText : AddedTokens::kRecognise)) {
+    std::printf("%6d  %s\n", id, JsonQuote(tokenizer.TokenBytes(id)).c_str());
+  }
+  return kExitOk;
+}
+
+int Detokenize(const TokenizeOptions& options) {
+  auto text = OpenText(options.model);
+  if (!text.ok()) return Fail(text.error());
+  const Tokenizer& tokenizer = text.value().tokenizer;
+  if (options.jsonl) {
+    return ForJsonLines([&](const Json& json) -> Result<Json> {
+      const Json* list = json.Find("ids");
+      if (list == nullptr || !list->IsArray()) return Error{Code::kInvalid, "[detokenize] \"ids\" must be a list of numbers"};
+      std::vector<std::int32_t> ids;
+      for (const Json& item : list->items()) {
+        const auto id = item.AsInt();
+        if (!id.has_value() || *id < 0 || *id > INT32_MAX) return Error{Code::kInvalid, "[detokenize] \"ids\" must be a list of numbers"};
+        ids.push_back(static_cast<std::int32_t>(*id));
+      }
+      return Json::Object({{"bytes_hex", Json::String(Hex(tokenizer.Decode(ids, Flag(json, "skip_special", false))))}});
+    });
+  }
+  std::string input = options.text;
+  if (input.empty() || input == "-") {
+    auto read = ReadStandardInput();
+    if (!read.ok()) return Fail(read.error());
+    input = std::move(read).value();
+  }
+  auto ids = ParseIds(input);
+  if (!ids.ok()) return Fail(ids.error());
+  return Write(tokenizer.Decode(ids.value(), options.plain)) ? kExitOk : kExitCorrupt;
+}
+
+int RenderLines(const TokenizeOptions& options) {
+  auto text = OpenText(options.model);
+  if (!text.ok()) return Fail(text.error());
+  for (const std::string& warning : text.value().warnings) Warn(warning);
+  return ForJsonLines([&](const Json& json) -> Result<Json> {
+    auto chat = ParseChat(json, ArgumentStrings::kKeep);
+    auto rendered = chat.ok() ? RenderChat(text.value().chat_template.variant, chat.value()) : Result<RenderedChat>(chat.error());
+    if (!rendered.ok()) return Json::Object({{"error", Json::Object({{"message", Json::String(rendered.error().message)}})}});
+    return Json::Object({{"rendered", Json::String(rendered.value().Text())}});
+  });
+}
+
+}  // namespace thimble::cli
