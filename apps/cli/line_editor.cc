@@ -31,9 +31,15 @@ std::string HistoryPath() {
   return error ? "" : folder + "/history";
 }
 
-std::string ReplaceAll(std::string text, std::string_view from, std::string_view to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
-  return text;
+std::string ReplaceAll(std::string_view text, std::string_view from, std::string_view to) {
+  std::string out;
+  while (true) {
+    const std::size_t at = text.find(from);
+    out.append(text.substr(0, at));
+    if (at == std::string_view::npos) return out;
+    out.append(to);
+    text.remove_prefix(at + from.size());
+  }
 }
 
 volatile std::sig_atomic_t was_interrupted = 0;
@@ -60,9 +66,9 @@ struct LineEditor::Editor {
     constexpr std::size_t kMost = 1 << 20;
     while (!text.ends_with(kEnd) && text.size() < kMost && el_getc(el, &c) == 1) text.push_back(c);
     if (text.ends_with(kEnd)) text.resize(text.size() - kEnd.size());
-    text = ReplaceAll(ReplaceAll(std::move(text), "\r\n", "\n"), "\r", "\n");
+    text = ReplaceAll(ReplaceAll(text, "\r\n", "\n"), "\r", "\n");
     while (!text.empty() && text.back() == '\n') text.pop_back();
-    text = ReplaceAll(std::move(text), "\n", kNewlineSign);
+    text = ReplaceAll(text, "\n", kNewlineSign);
     el_insertstr(el, text.c_str());
     return CC_REFRESH;
   }
@@ -141,11 +147,12 @@ std::optional<std::string> LineEditor::Read(const std::string& prompt) {
         HistEvent event;
         history(editor_->history, &event, H_ENTER, line.c_str());
       }
-      line = ReplaceAll(std::move(line), kNewlineSign, "\n");
+      line = ReplaceAll(line, kNewlineSign, "\n");
     }
     if (line.ends_with('\\')) {
       line.pop_back();
-      message += line + "\n";
+      message += line;
+      message += '\n';
       shown = ". ";
       continue;
     }
