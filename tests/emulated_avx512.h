@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The AVX-512 intrinsics that our kernels use, as plain loops, so that the AVX-512 text is compiled and tested on machines
-// without it. A test includes this in place of <immintrin.h>; results are
-// the same to the bit, since every operation is exactly rounded.
+// The AVX-512 intrinsics that our kernels use, as plain loops, so that the AVX-512 text is compiled and tested on
+// machines without it. A test includes this in place of <immintrin.h>; results are the same to the bit, since every
+// operation is exactly rounded.
 #pragma once
 
 #include <immintrin.h>
@@ -77,7 +77,8 @@ inline M512i DotBytes(const M512i& acc, const M512i& u, const M512i& s) {
   M512i out;
   for (int i = 0; i < 16; ++i) {
     std::int32_t sum = Lane(acc, i);
-    for (int j = 0; j < 4; ++j) sum += static_cast<std::int32_t>(u.bytes[4 * i + j]) * static_cast<std::int8_t>(s.bytes[4 * i + j]);
+    for (int j = 0; j < 4; ++j)
+      sum += static_cast<std::int32_t>(u.bytes[4 * i + j]) * static_cast<std::int8_t>(s.bytes[4 * i + j]);
     std::memcpy(out.bytes + 4 * i, &sum, 4);
   }
   return out;
@@ -133,14 +134,16 @@ inline void MaskStore(float* p, unsigned mask, const M512& value) {
 #define _mm512_dpbusd_epi32(acc, u, s) ::emulated::DotBytes(acc, u, s)
 #define _mm512_cvtepu8_epi32(x) ::emulated::WidenBytes<std::uint8_t>(x)
 #define _mm512_cvtepi8_epi32(x) ::emulated::WidenBytes<std::int8_t>(x)
-#define _mm512_cvtepi32_ps(a) \
-  [](const ::emulated::M512i& v) { return ::emulated::EachLane([&](int i) { return static_cast<float>(::emulated::Lane(v, i)); }); }(a)
+#define _mm512_cvtepi32_ps(a)                                                                       \
+  [](const ::emulated::M512i& v) {                                                                  \
+    return ::emulated::EachLane([&](int i) { return static_cast<float>(::emulated::Lane(v, i)); }); \
+  }(a)
 #define _mm512_cvtph_ps(x) ::emulated::FromHalf(x)
 #define _mm512_setzero_ps() ::emulated::EachLane([](int) { return 0.0F; })
 #define _mm512_set1_ps(x) [](float v) { return ::emulated::EachLane([v](int) { return v; }); }(x)
-#define THIMBLE_EMULATED_LANES(a, b, c, expression)                                                          \
-  [](const ::emulated::M512& x, const ::emulated::M512& y, const ::emulated::M512& z) {                      \
-    return ::emulated::EachLane([&]([[maybe_unused]] int i) { return (void)z, (expression); });              \
+#define THIMBLE_EMULATED_LANES(a, b, c, expression)                                             \
+  [](const ::emulated::M512& x, const ::emulated::M512& y, const ::emulated::M512& z) {         \
+    return ::emulated::EachLane([&]([[maybe_unused]] int i) { return (void)z, (expression); }); \
   }(a, b, c)
 #define _mm512_add_ps(a, b) THIMBLE_EMULATED_LANES(a, b, a, x.lanes[i] + y.lanes[i])
 #define _mm512_mul_ps(a, b) THIMBLE_EMULATED_LANES(a, b, a, x.lanes[i] * y.lanes[i])
@@ -149,5 +152,7 @@ inline void MaskStore(float* p, unsigned mask, const M512& value) {
 #define _mm512_loadu_ps(p) ::emulated::LoadFloat(p)
 #define _mm512_storeu_ps(p, v) ::emulated::MaskStore(p, 0xFFFFu, v)
 #define _mm512_mask_storeu_ps(p, m, v) ::emulated::MaskStore(p, m, v)
-#define _mm512_maskz_loadu_ps(m, p) \
-  [](unsigned mask, const float* from) { return ::emulated::EachLane([&](int i) { return (mask >> i & 1u) != 0 ? from[i] : 0.0F; }); }(m, p)
+#define _mm512_maskz_loadu_ps(m, p)                                                             \
+  [](unsigned mask, const float* from) {                                                        \
+    return ::emulated::EachLane([&](int i) { return (mask >> i & 1u) != 0 ? from[i] : 0.0F; }); \
+  }(m, p)

@@ -25,7 +25,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kHelp = R"(Write a message and press Enter. Text pasted in several lines is one message; a line that ends in \ goes on.
+constexpr const char* kHelp =
+    R"(Write a message and press Enter. Text pasted in several lines is one message; a line that ends in \ goes on.
   /image PATH     attach a picture to the next message (dragging a file into the terminal works too)
   /think on|off|auto
   /reset          forget the conversation
@@ -55,7 +56,8 @@ std::string CleanPath(std::string text) {
 
 bool IsPicturePath(const std::string& path) {
   std::string lower = path;
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   std::error_code error;
   for (const char* ending : {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".heic", ".heif"}) {
     if (lower.ends_with(ending)) return lower.starts_with("file://") || fs::is_regular_file(path, error);
@@ -73,7 +75,9 @@ class Conversation {
   int Talk() {
     LineEditor editor;
     while (true) {
-      auto line = editor.Read(attached_.empty() ? "> " : Cat("[", attached_.size(), attached_.size() == 1 ? " picture] > " : " pictures] > "));
+      auto line = editor.Read(
+          attached_.empty() ? "> "
+                            : Cat("[", attached_.size(), attached_.size() == 1 ? " picture] > " : " pictures] > "));
       if (!line.has_value()) break;
       if (line->find_first_not_of(" \t\n") == std::string::npos) continue;
       if (const std::string path = CleanPath(*line); IsPicturePath(path)) {
@@ -96,7 +100,8 @@ class Conversation {
     pictures_.clear();
     attached_.clear();
     session_->Clear();
-    if (!options_.input.system.empty()) messages_.push_back({"system", {{Part::Kind::kText, options_.input.system, ""}}, false, {}, {}});
+    if (!options_.input.system.empty())
+      messages_.push_back({"system", {{Part::Kind::kText, options_.input.system, ""}}, false, {}, {}});
   }
 
   void Attach(const std::string& path) {
@@ -200,7 +205,8 @@ class Conversation {
     messages_.push_back(std::move(answer));
     if (last_.finish_reason == FinishReason::kCancelled) printer_.Note("stopped");
     if (last_.finish_reason == FinishReason::kLength) printer_.Note("stopped at --max-tokens");
-    if (last_.finish_reason == FinishReason::kContext) printer_.Note("the context is full: /reset, or start with a larger --context");
+    if (last_.finish_reason == FinishReason::kContext)
+      printer_.Note("the context is full: /reset, or start with a larger --context");
     if (last_.stats.think_closed_by_loop) printer_.Note("(the reasoning repeated itself and was closed)");
     if (last_.stats.think_closed_by_budget) printer_.Note("(the reasoning reached its budget and was closed)");
   }
@@ -208,9 +214,10 @@ class Conversation {
   void Stats() {
     const GenerateStats& s = last_.stats;
     const int read = s.prompt_tokens - s.reused_tokens;
-    printer_.Note(Cat("read ", read, " tokens (", s.reused_tokens, " remembered) in ", s.prompt_seconds, " s, ", s.pictures_encoded, " pictures encoded; wrote ", s.tokens,
-                      " in ", s.seconds, " s (", s.seconds > 0 ? s.tokens / s.seconds : 0.0, " a second); context ", session_->length(), " of ", engine_->context(),
-                      "; peak memory ", FormatBytes(s.peak_rss_bytes)));
+    printer_.Note(Cat("read ", read, " tokens (", s.reused_tokens, " remembered) in ", s.prompt_seconds, " s, ",
+                      s.pictures_encoded, " pictures encoded; wrote ", s.tokens, " in ", s.seconds, " s (",
+                      s.seconds > 0 ? s.tokens / s.seconds : 0.0, " a second); context ", session_->length(), " of ",
+                      engine_->context(), "; peak memory ", FormatBytes(s.peak_rss_bytes)));
   }
 
   void Save(const std::string& path) {
@@ -261,7 +268,9 @@ int Chat(const RunOptions& options) {
   if (!session.ok()) return Fail(session.error());
   ReplyPrinter printer;
   if (is_builtin) {
-    printer.Note("This is Thimble Mini, a tiny model that is often wrong. For a real one get a Qwen 3.5 GGUF and run: thimble chat FILE");
+    printer.Note(
+        "This is Thimble Mini, a tiny model that is often wrong. For a real one get a Qwen 3.5 GGUF and run: thimble "
+        "chat FILE");
   }
   if (isatty(STDIN_FILENO) != 0) printer.Note("/help lists what you can say; Ctrl-C stops an answer, Ctrl-D leaves");
   return Conversation(options, engine.value(), std::move(session).value()).Talk();

@@ -36,7 +36,8 @@ Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options, i
     limits.min_pixels = options.min_pixels.value_or(limits.min_pixels);
     limits.max_pixels = options.max_pixels.value_or(limits.max_pixels);
     if (limits.min_pixels < 1 || limits.max_pixels < limits.min_pixels) {
-      return Error{Code::kInvalid, Cat("[pixels] from --min-pixels ", limits.min_pixels, " to --max-pixels ", limits.max_pixels, " nothing fits")};
+      return Error{Code::kInvalid, Cat("[pixels] from --min-pixels ", limits.min_pixels, " to --max-pixels ",
+                                       limits.max_pixels, " nothing fits")};
     }
     open.pixel_limits = limits;
   }
@@ -50,8 +51,9 @@ Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options, i
   if (!engine.ok()) return engine.error();
   for (const std::string& warning : engine.value()->warnings()) Warn(warning);
   if (options.verbose) {
-    std::fprintf(stderr, "thimble: %s on %d threads, %s kernels, context %d, loaded in %.2f s\n", EscapeControls(open.model).c_str(), engine.value()->num_threads(),
-                 engine.value()->isa(), engine.value()->context(), engine.value()->load_seconds());
+    std::fprintf(stderr, "thimble: %s on %d threads, %s kernels, context %d, loaded in %.2f s\n",
+                 EscapeControls(open.model).c_str(), engine.value()->num_threads(), engine.value()->isa(),
+                 engine.value()->context(), engine.value()->load_seconds());
   }
   return engine;
 }
@@ -89,7 +91,8 @@ Result<std::string> DecodeBase64(std::string_view text) {
     if (c == '+' || c == '-') value = 62;
     if (c == '/' || c == '_') value = 63;
     if (c == '=' || c == '\n' || c == '\r') continue;
-    if (value < 0) return Error{Code::kInvalid, "[picture] a data URL's base64 has a character that does not belong there"};
+    if (value < 0)
+      return Error{Code::kInvalid, "[picture] a data URL's base64 has a character that does not belong there"};
     bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xFFFFFFu;
     count += 6;
     if (count >= 8) {
@@ -105,7 +108,8 @@ std::string FilePath(const std::string& source) {
   std::string path;
   for (std::size_t i = 7; i < source.size(); ++i) {
     unsigned value = 0;
-    if (source[i] == '%' && i + 2 < source.size() && std::from_chars(&source[i + 1], &source[i + 3], value, 16).ec == std::errc()) {
+    if (source[i] == '%' && i + 2 < source.size() &&
+        std::from_chars(&source[i + 1], &source[i + 3], value, 16).ec == std::errc()) {
       path.push_back(static_cast<char>(value));
       i += 2;
     } else {
@@ -130,7 +134,8 @@ Result<Picture> LoadPicture(const std::string& source, const CommonOptions& opti
   } else if (source == "-") {
     THIMBLE_ASSIGN_OR_RETURN(bytes, ReadStandardInput());
   } else if (source.starts_with("http://") || source.starts_with("https://")) {
-    return Error{Code::kUnsupported, Cat("[picture] Thimble opens no network connection: save ", source, " and give its path")};
+    return Error{Code::kUnsupported,
+                 Cat("[picture] Thimble opens no network connection: save ", source, " and give its path")};
   } else {
     THIMBLE_ASSIGN_OR_RETURN(picture.image, DecodeImageFile(FilePath(source), limits));
     return picture;
@@ -145,7 +150,8 @@ Result<Picture> LoadFrames(const InputOptions& input, const CommonOptions& optio
   for (fs::directory_iterator it(input.frames, error), end; !error && it != end; it.increment(error)) {
     if (fs::is_regular_file(it->path(), error) && it->path().filename().string()[0] != '.') files.push_back(it->path());
   }
-  if (error || files.empty()) return Error{Code::kNotFound, Cat("[frames] ", input.frames, " is no folder with pictures")};
+  if (error || files.empty())
+    return Error{Code::kNotFound, Cat("[frames] ", input.frames, " is no folder with pictures")};
   std::sort(files.begin(), files.end());
   const double fps = input.fps > 0 ? input.fps : 24.0;  // what the reference assumes when it is not known
   std::vector<int> indices;
@@ -157,10 +163,13 @@ Result<Picture> LoadFrames(const InputOptions& input, const CommonOptions& optio
   }
   Picture picture;
   for (const int index : indices) {
-    THIMBLE_ASSIGN_OR_RETURN(Image frame, DecodeImageFile(files[static_cast<std::size_t>(index)].string(), DecodeLimits{options.max_image_pixels}));
-    if (!picture.frames.empty() && (frame.width != picture.frames[0].width || frame.height != picture.frames[0].height)) {
-      return Error{Code::kInvalid, Cat("[frames] ", files[static_cast<std::size_t>(index)].string(), " is ", frame.width, " x ", frame.height, ", the first frame ",
-                                       picture.frames[0].width, " x ", picture.frames[0].height)};
+    THIMBLE_ASSIGN_OR_RETURN(Image frame, DecodeImageFile(files[static_cast<std::size_t>(index)].string(),
+                                                          DecodeLimits{options.max_image_pixels}));
+    if (!picture.frames.empty() &&
+        (frame.width != picture.frames[0].width || frame.height != picture.frames[0].height)) {
+      return Error{Code::kInvalid,
+                   Cat("[frames] ", files[static_cast<std::size_t>(index)].string(), " is ", frame.width, " x ",
+                       frame.height, ", the first frame ", picture.frames[0].width, " x ", picture.frames[0].height)};
     }
     picture.frames.push_back(std::move(frame));
   }
@@ -175,7 +184,10 @@ Result<std::vector<std::int32_t>> ParseIds(const std::string& text) {
   while (p < end) {
     std::int32_t id = 0;
     const auto [next, error] = std::from_chars(p, end, id);
-    if (error != std::errc()) return Error{Code::kInvalid, Cat("[ids] numbers with commas between them are needed, found '", EscapeControls(std::string_view(p, static_cast<std::size_t>(end - p)).substr(0, 20)), "'")};
+    if (error != std::errc())
+      return Error{Code::kInvalid,
+                   Cat("[ids] numbers with commas between them are needed, found '",
+                       EscapeControls(std::string_view(p, static_cast<std::size_t>(end - p)).substr(0, 20)), "'")};
     ids.push_back(id);
     p = next;
     while (p < end && (*p == ',' || *p == ' ' || *p == '\n')) ++p;
@@ -193,19 +205,24 @@ Status FillPictures(const InputOptions& input, const CommonOptions& common, Gene
   for (const Message& message : request->chat.messages) {
     for (const Part& part : message.content) {
       if (part.kind == Part::Kind::kVideo) {
-        if (input.frames.empty() || used_frames) return Error{Code::kInvalid, "[chat] a video is given as pictures: --frames FOLDER --fps X"};
+        if (input.frames.empty() || used_frames)
+          return Error{Code::kInvalid, "[chat] a video is given as pictures: --frames FOLDER --fps X"};
         used_frames = true;
         THIMBLE_ASSIGN_OR_RETURN(Picture video, LoadFrames(input, common));
         request->pictures.push_back(std::move(video));
       } else if (part.kind == Part::Kind::kImage) {
         const std::string source = next < input.images.size() ? input.images[next++] : part.source;
-        if (source.empty()) return Error{Code::kInvalid, Cat("[chat] picture ", request->pictures.size() + 1, " has no file: give it with --image")};
+        if (source.empty())
+          return Error{Code::kInvalid,
+                       Cat("[chat] picture ", request->pictures.size() + 1, " has no file: give it with --image")};
         THIMBLE_ASSIGN_OR_RETURN(Picture picture, LoadPicture(source, common));
         request->pictures.push_back(std::move(picture));
       }
     }
   }
-  if (next < input.images.size()) return Error{Code::kInvalid, Cat("[chat] ", input.images.size(), " pictures given, the conversation has places for ", next)};
+  if (next < input.images.size())
+    return Error{Code::kInvalid,
+                 Cat("[chat] ", input.images.size(), " pictures given, the conversation has places for ", next)};
   return Done{};
 }
 
@@ -227,7 +244,8 @@ Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOpti
   }
   if (!input.messages.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(input.messages));
-    THIMBLE_ASSIGN_OR_RETURN(const Json json, Json::Parse(text, input.messages == "-" ? "standard input" : input.messages));
+    THIMBLE_ASSIGN_OR_RETURN(const Json json,
+                             Json::Parse(text, input.messages == "-" ? "standard input" : input.messages));
     THIMBLE_ASSIGN_OR_RETURN(request.chat, ParseChat(json, ArgumentStrings::kParse));
     // A conversation that is to be answered needs the generation prompt unless it says otherwise.
     const Json* options = json.Find("options");
@@ -235,7 +253,8 @@ Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOpti
       request.chat.options.add_generation_prompt = !request.chat.options.continue_final_message;
     }
   } else {
-    if (!input.system.empty()) request.chat.messages.push_back({"system", {{Part::Kind::kText, input.system, ""}}, false, {}, {}});
+    if (!input.system.empty())
+      request.chat.messages.push_back({"system", {{Part::Kind::kText, input.system, ""}}, false, {}, {}});
     Message message;
     message.role = "user";
     for (std::size_t i = 0; i < input.images.size(); ++i) message.content.push_back({Part::Kind::kImage, "", ""});
@@ -261,7 +280,8 @@ Status ApplyGenerate(const GenerateOptions& options, GenerateRequest* request) {
     const std::string value = equals == std::string::npos ? "" : bias.substr(equals + 1);
     const double number = std::strtod(value.c_str(), &end);
     auto id = ParseIds(bias.substr(0, equals));
-    if (value.empty() || *end != '\0' || !id.ok() || id.value().size() != 1) return Error{Code::kInvalid, Cat("[sampling] --logit-bias takes ID=X, found '", bias, "'")};
+    if (value.empty() || *end != '\0' || !id.ok() || id.value().size() != 1)
+      return Error{Code::kInvalid, Cat("[sampling] --logit-bias takes ID=X, found '", bias, "'")};
     request->logit_bias.emplace_back(id.value()[0], number);
   }
   request->seed = options.seed;
@@ -288,7 +308,7 @@ void OnInterrupt(int) {
 InterruptGuard::InterruptGuard(Session* session) {
   interrupted.store(false);
   interrupted_session.store(session);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = OnInterrupt;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, &previous_action);

@@ -25,7 +25,8 @@ std::string HistoryPath() {
   const char* state = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
   if ((state == nullptr || *state == '\0') && home == nullptr) return "";
-  const std::string folder = state != nullptr && *state != '\0' ? std::string(state) + "/thimble" : std::string(home) + "/.local/state/thimble";
+  const std::string folder = state != nullptr && *state != '\0' ? std::string(state) + "/thimble"
+                                                                : std::string(home) + "/.local/state/thimble";
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   return error ? "" : folder + "/history";
@@ -121,8 +122,8 @@ std::optional<std::string> LineEditor::Read(const std::string& prompt) {
     } else {
       editor_->prompt = shown;
       was_interrupted = 0;
-      struct sigaction action {};
-      struct sigaction previous {};
+      struct sigaction action{};
+      struct sigaction previous{};
       action.sa_handler = OnInterrupt;
       sigemptyset(&action.sa_mask);
       sigaction(SIGINT, &action, &previous);

@@ -15,8 +15,8 @@ class LineEditor {
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
 
-  // One message, without its last newline; nullopt at the end of input. A bracketed paste of several lines is one message;
-  // a line that ends in a backslash goes on. Ctrl-C empties the line.
+  // One message, without its last newline; nullopt at the end of input. A bracketed paste of several lines is one
+  // message; a line that ends in a backslash goes on. Ctrl-C empties the line.
   std::optional<std::string> Read(const std::string& prompt);
 
  private:

@@ -54,7 +54,8 @@ Json PositionJson(int index, std::span<const float> logits, const LogitsOptions&
 }  // namespace
 
 int Logits(const LogitsOptions& options) {
-  const int given = (options.input.ids.empty() ? 0 : 1) + (options.input.messages.empty() ? 0 : 1) + (options.input.prompt.empty() ? 0 : 1);
+  const int given = (options.input.ids.empty() ? 0 : 1) + (options.input.messages.empty() ? 0 : 1) +
+                    (options.input.prompt.empty() ? 0 : 1);
   if (given != 1) return Fail(Error{Code::kInvalid, "[logits] give one of --ids, --prompt and --messages"});
   auto request = BuildRequest(options.input, options.common);
   if (!request.ok()) return Fail(request.error());
@@ -63,20 +64,23 @@ int Logits(const LogitsOptions& options) {
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
   std::vector<Json> positions;
-  auto tokens = session.value()->Evaluate(request.value(), options.positions == "all" ? LogitRows::kAll : LogitRows::kLast,
-                                          [&](int index, std::span<const float> logits) {
-                                            positions.push_back(PositionJson(index, logits, options));
-                                            return true;
-                                          });
+  auto tokens =
+      session.value()->Evaluate(request.value(), options.positions == "all" ? LogitRows::kAll : LogitRows::kLast,
+                                [&](int index, std::span<const float> logits) {
+                                  positions.push_back(PositionJson(index, logits, options));
+                                  return true;
+                                });
   if (!tokens.ok()) return Fail(tokens.error());
   if (options.common.json) {
-    return PrintJson(Json::Object({{"tokens", Json::Integer(tokens.value())}, {"positions", Json::Array(std::move(positions))}}));
+    return PrintJson(
+        Json::Object({{"tokens", Json::Integer(tokens.value())}, {"positions", Json::Array(std::move(positions))}}));
   }
   for (const Json& position : positions) {
     std::printf("position %s:", position.Find("index")->text().c_str());
     for (const Json& entry : position.Find("top")->items()) {
       const auto id = static_cast<std::int32_t>(entry.items()[0].AsInt().value_or(0));
-      std::printf("  %d '%s' %.4f", id, EscapeControls(engine.value()->tokenizer().TokenBytes(id)).c_str(), entry.items()[1].AsDouble().value_or(NAN));
+      std::printf("  %d '%s' %.4f", id, EscapeControls(engine.value()->tokenizer().TokenBytes(id)).c_str(),
+                  entry.items()[1].AsDouble().value_or(NAN));
     }
     std::printf("\n");
   }
@@ -95,7 +99,9 @@ int Perplexity(const PerplexityOptions& options) {
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
   const std::vector<std::int32_t> ids = engine.value()->tokenizer().Encode(text.value(), AddedTokens::kPlainText);
-  if (ids.size() < 2) return Fail(Error{Code::kInvalid, Cat("[perplexity] ", options.file, " has ", ids.size(), " tokens, at least 2 are needed")});
+  if (ids.size() < 2)
+    return Fail(Error{Code::kInvalid,
+                      Cat("[perplexity] ", options.file, " has ", ids.size(), " tokens, at least 2 are needed")});
   ProgressBar bar("reading");
   double nll = 0;
   std::int64_t scored = 0;
@@ -103,7 +109,8 @@ int Perplexity(const PerplexityOptions& options) {
   for (std::size_t first = 0; first + 1 < ids.size(); first += static_cast<std::size_t>(window)) {
     GenerateRequest request;
     const std::size_t end = std::min(ids.size(), first + static_cast<std::size_t>(window));
-    request.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(first), ids.begin() + static_cast<std::ptrdiff_t>(end));
+    request.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(first),
+                       ids.begin() + static_cast<std::ptrdiff_t>(end));
     auto done = session.value()->Evaluate(request, LogitRows::kAll, [&](int index, std::span<const float> logits) {
       const std::size_t next = first + static_cast<std::size_t>(index) + 1;
       if (next < end) {
@@ -118,9 +125,11 @@ int Perplexity(const PerplexityOptions& options) {
   bar.Clear();
   const double mean = nll / static_cast<double>(scored);
   if (options.common.json) {
-    return PrintJson(Json::Object({{"tokens", Json::Integer(scored)}, {"nll", Json::Float(mean)}, {"perplexity", Json::Float(std::exp(mean))}}));
+    return PrintJson(Json::Object(
+        {{"tokens", Json::Integer(scored)}, {"nll", Json::Float(mean)}, {"perplexity", Json::Float(std::exp(mean))}}));
   }
-  std::printf("%lld tokens scored, %.5f nats each, perplexity %.4f\n", static_cast<long long>(scored), mean, std::exp(mean));
+  std::printf("%lld tokens scored, %.5f nats each, perplexity %.4f\n", static_cast<long long>(scored), mean,
+              std::exp(mean));
   return kExitOk;
 }
 

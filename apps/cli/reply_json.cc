@@ -6,7 +6,9 @@
 
 namespace thimble::cli {
 
-Json ToolCallJson(const ToolCall& call) { return Json::Object({{"name", Json::String(call.name)}, {"arguments", call.arguments}}); }
+Json ToolCallJson(const ToolCall& call) {
+  return Json::Object({{"name", Json::String(call.name)}, {"arguments", call.arguments}});
+}
 
 Json FloatJson(float value) {
   if (!std::isfinite(value)) return {};

@@ -13,12 +13,13 @@ namespace thimble::cli {
 
 namespace {
 
-// Which positional is what (docs/cli.md): two are MODEL PROMPT; one is MODEL when --ids or --messages say what to read or
-// when it names a model, else PROMPT.
+// Which positional is what (docs/cli.md): two are MODEL PROMPT; one is MODEL when --ids or --messages say what to read
+// or when it names a model, else PROMPT.
 Status PlacePositionals(RunOptions* options) {
   const auto& p = options->positionals;
   const bool has_input = !options->input.ids.empty() || !options->input.messages.empty();
-  if (p.size() > 2) return Error{Code::kInvalid, "[run] at most MODEL and PROMPT; put a prompt of several words into quotes"};
+  if (p.size() > 2)
+    return Error{Code::kInvalid, "[run] at most MODEL and PROMPT; put a prompt of several words into quotes"};
   bool has_prompt = false;
   if (p.size() == 2) {
     options->common.model = p[0];
@@ -30,13 +31,17 @@ Status PlacePositionals(RunOptions* options) {
     options->input.prompt = p[0];
     has_prompt = true;
   }
-  if (has_prompt && has_input) return Error{Code::kInvalid, "[run] give a PROMPT, --ids or --messages, not two of them"};
-  if (!options->input.ids.empty() && !options->input.messages.empty()) return Error{Code::kInvalid, "[run] give --ids or --messages, not both"};
+  if (has_prompt && has_input)
+    return Error{Code::kInvalid, "[run] give a PROMPT, --ids or --messages, not two of them"};
+  if (!options->input.ids.empty() && !options->input.messages.empty())
+    return Error{Code::kInvalid, "[run] give --ids or --messages, not both"};
   std::string& prompt = options->input.prompt;
   const bool takes_input = prompt == "-" || prompt.ends_with(" -");
   if ((!has_prompt && !has_input) || (has_prompt && takes_input)) {
     if (!has_prompt && isatty(STDIN_FILENO) != 0) {
-      return Error{Code::kInvalid, "[run] a prompt is needed: thimble run MODEL \"your question\", or pipe it in; thimble chat MODEL for a conversation"};
+      return Error{Code::kInvalid,
+                   "[run] a prompt is needed: thimble run MODEL \"your question\", or pipe it in; thimble chat MODEL "
+                   "for a conversation"};
     }
     THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadStandardInput());
     prompt = has_prompt ? prompt.substr(0, prompt.size() - 1) + text : text;
@@ -50,9 +55,11 @@ Status PlacePositionals(RunOptions* options) {
 void PrintStats(const Reply& reply) {
   const GenerateStats& s = reply.stats;
   const int read = s.prompt_tokens - s.reused_tokens;
-  std::fprintf(stderr, "thimble: read %d tokens in %.2f s (%.1f/s), wrote %d in %.2f s (%.1f/s), finish: %s, peak memory %s\n", read, s.prompt_seconds,
-               s.prompt_seconds > 0 ? read / s.prompt_seconds : 0.0, s.tokens, s.seconds, s.seconds > 0 ? s.tokens / s.seconds : 0.0,
-               FinishReasonName(reply.finish_reason), FormatBytes(s.peak_rss_bytes).c_str());
+  std::fprintf(stderr,
+               "thimble: read %d tokens in %.2f s (%.1f/s), wrote %d in %.2f s (%.1f/s), finish: %s, peak memory %s\n",
+               read, s.prompt_seconds, s.prompt_seconds > 0 ? read / s.prompt_seconds : 0.0, s.tokens, s.seconds,
+               s.seconds > 0 ? s.tokens / s.seconds : 0.0, FinishReasonName(reply.finish_reason),
+               FormatBytes(s.peak_rss_bytes).c_str());
 }
 
 }  // namespace
@@ -82,12 +89,15 @@ int Run(RunOptions options) {
       case ReplyEvent::Kind::kThinking:
         if (shows_thinking) printer.Thinking(event.reply.text);
         break;
-      case ReplyEvent::Kind::kContent: printer.Content(event.reply.text); break;
+      case ReplyEvent::Kind::kContent:
+        printer.Content(event.reply.text);
+        break;
       case ReplyEvent::Kind::kToolCallEnd:
         printer.EndLine();
         printer.Content(ToolCallJson(event.reply.call).Dump(Json::Style::kPython) + "\n");
         break;
-      default: break;
+      default:
+        break;
     }
     return std::ferror(stdout) == 0;
   };

@@ -40,7 +40,8 @@ Result<Json> ReadJsonFile(const std::string& path) {
 
 bool IsPlainName(const std::string& name) {
   return !name.empty() && name.size() <= 128 && name[0] != '.' && name[0] != '-' &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_'; });
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_'; });
 }
 
 fs::path Models() { return fs::path(StoreHome()) / "models"; }
@@ -75,7 +76,8 @@ std::optional<Builtin> FindBuiltin() {
     if (!Exists(place)) continue;
     Builtin builtin{place.string(), Json::Object()};
     fs::path sidecar = place;
-    if (auto facts = ReadJsonFile(sidecar.replace_extension(".json").string()); facts.ok() && facts.value().IsObject()) builtin.facts = facts.value();
+    if (auto facts = ReadJsonFile(sidecar.replace_extension(".json").string()); facts.ok() && facts.value().IsObject())
+      builtin.facts = facts.value();
     return builtin;
   }
   return std::nullopt;
@@ -88,7 +90,9 @@ bool IsModel(const std::string& text) {
 Result<std::string> ResolveModel(const std::string& text) {
   if (text.empty() || text == "builtin") {
     if (auto builtin = FindBuiltin(); builtin.has_value()) return builtin->path;
-    return Error{Code::kNotFound, "[model] this build has no built-in model: run scripts/get-builtin in the source folder, or name a model: thimble chat MODEL.gguf"};
+    return Error{Code::kNotFound,
+                 "[model] this build has no built-in model: run scripts/get-builtin in the source folder, or name a "
+                 "model: thimble chat MODEL.gguf"};
   }
   if (Exists(text)) return text;
   if (IsPlainName(text) && Exists(Models() / text)) return (Models() / text).string();
@@ -97,8 +101,10 @@ Result<std::string> ResolveModel(const std::string& text) {
   for (fs::directory_iterator it(Models(), error), end; !error && it != end; it.increment(error)) {
     known += (known.empty() ? "" : ", ") + it->path().filename().string();
   }
-  return Error{Code::kNotFound, Cat("[model] '", text, "' is neither a file, a folder, nor a name in the model store (", StoreHome(), "/models)",
-                                    known.empty() ? std::string("; thimble import PATH adds one") : Cat("; there are: ", known))};
+  return Error{
+      Code::kNotFound,
+      Cat("[model] '", text, "' is neither a file, a folder, nor a name in the model store (", StoreHome(), "/models)",
+          known.empty() ? std::string("; thimble import PATH adds one") : Cat("; there are: ", known))};
 }
 
 int List(bool json) {
@@ -111,7 +117,8 @@ int List(bool json) {
   }
   std::error_code error;
   std::vector<fs::path> folders;
-  for (fs::directory_iterator it(Models(), error), end; !error && it != end; it.increment(error)) folders.push_back(it->path());
+  for (fs::directory_iterator it(Models(), error), end; !error && it != end; it.increment(error))
+    folders.push_back(it->path());
   std::sort(folders.begin(), folders.end());
   for (const fs::path& folder : folders) {
     auto manifest = ReadJsonFile((folder / "manifest.json").string());
@@ -120,19 +127,23 @@ int List(bool json) {
     item.Set("path", Json::String(folder.string()));
     models.push_back(std::move(item));
   }
-  if (json) return PrintJson(Json::Object({{"home", Json::String(StoreHome())}, {"models", Json::Array(std::move(models))}}));
+  if (json)
+    return PrintJson(Json::Object({{"home", Json::String(StoreHome())}, {"models", Json::Array(std::move(models))}}));
   if (models.empty()) {
     std::printf("No models yet. thimble import PATH adds one to %s/models.\n", StoreHome().c_str());
     return kExitOk;
   }
   for (const Json& model : models) {
-    std::uint64_t bytes = static_cast<std::uint64_t>(model.Find("bytes") != nullptr ? model.Find("bytes")->AsInt().value_or(0) : 0);
+    std::uint64_t bytes =
+        static_cast<std::uint64_t>(model.Find("bytes") != nullptr ? model.Find("bytes")->AsInt().value_or(0) : 0);
     if (const Json* files = model.Find("files"); files != nullptr) {
       for (const Json& file : files->items()) {
-        if (const Json* size = file.Find("bytes"); size != nullptr) bytes += static_cast<std::uint64_t>(size->AsInt().value_or(0));
+        if (const Json* size = file.Find("bytes"); size != nullptr)
+          bytes += static_cast<std::uint64_t>(size->AsInt().value_or(0));
       }
     }
-    std::printf("%-32s %10s  %s\n", EscapeControls(model.Find("name")->text()).c_str(), FormatBytes(bytes).c_str(), EscapeControls(model.Find("path")->text()).c_str());
+    std::printf("%-32s %10s  %s\n", EscapeControls(model.Find("name")->text()).c_str(), FormatBytes(bytes).c_str(),
+                EscapeControls(model.Find("path")->text()).c_str());
   }
   return kExitOk;
 }
@@ -140,12 +151,14 @@ int List(bool json) {
 namespace {
 
 Error SystemError(const std::string& what, const fs::path& path, int error) {
-  return Error{error == ENOSPC ? Code::kExhausted : Code::kSystem, Cat("[import] ", what, " ", path.string(), ": ", std::strerror(error),
-                                                                    error == ENOSPC ? "; free some room, or use --link" : "")};
+  return Error{error == ENOSPC ? Code::kExhausted : Code::kSystem,
+               Cat("[import] ", what, " ", path.string(), ": ", std::strerror(error),
+                   error == ENOSPC ? "; free some room, or use --link" : "")};
 }
 
 // Copies a file through its SHA-256; the copy is complete on disk when this returns.
-Result<std::string> CopyFile(const fs::path& from, const fs::path& to, ProgressBar* bar, std::uint64_t* done, std::uint64_t total, bool only_hash) {
+Result<std::string> CopyFile(const fs::path& from, const fs::path& to, ProgressBar* bar, std::uint64_t* done,
+                             std::uint64_t total, bool only_hash) {
   THIMBLE_ASSIGN_OR_RETURN(const auto source, MapFile(from.string()));
   int fd = -1;
   if (!only_hash) {
@@ -189,7 +202,8 @@ Result<std::vector<fs::path>> FilesOf(const std::string& path) {
       const std::string name = it->path().filename().string();
       const std::string extension = it->path().extension().string();
       if (name[0] != '.' && fs::is_regular_file(it->path(), error) &&
-          (extension == ".json" || extension == ".safetensors" || extension == ".jinja" || extension == ".gguf" || extension == ".txt")) {
+          (extension == ".json" || extension == ".safetensors" || extension == ".jinja" || extension == ".gguf" ||
+           extension == ".txt")) {
         files.push_back(it->path());
       }
     }
@@ -214,20 +228,27 @@ int Import(const ImportOptions& options) {
   if (!files.ok()) return Fail(files.error());
   if (described.value().mmproj_path.has_value()) {
     const fs::path mmproj = *described.value().mmproj_path;
-    if (std::find(files.value().begin(), files.value().end(), mmproj) == files.value().end()) files.value().push_back(mmproj);
+    if (std::find(files.value().begin(), files.value().end(), mmproj) == files.value().end())
+      files.value().push_back(mmproj);
   }
   std::string name = options.name;
   if (name.empty()) {
     fs::path plain = fs::path(options.path).lexically_normal();
     if (!plain.has_filename()) plain = plain.parent_path();
-    name = plain.extension() == ".gguf" || plain.extension() == ".safetensors" ? plain.stem().string() : plain.filename().string();
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::isspace(c) != 0 ? '-' : static_cast<char>(std::tolower(c)); });
+    name = plain.extension() == ".gguf" || plain.extension() == ".safetensors" ? plain.stem().string()
+                                                                               : plain.filename().string();
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return std::isspace(c) != 0 ? '-' : static_cast<char>(std::tolower(c)); });
   }
   if (!IsPlainName(name) || name == "builtin") {
-    return Fail(Error{Code::kInvalid, Cat("[import] '", name, "' is no name for a model: letters, digits, '.', '-' and '_'; choose one with --name")});
+    return Fail(Error{Code::kInvalid,
+                      Cat("[import] '", name,
+                          "' is no name for a model: letters, digits, '.', '-' and '_'; choose one with --name")});
   }
   const fs::path target = Models() / name;
-  if (Exists(target)) return Fail(Error{Code::kInvalid, Cat("[import] the store has a model '", name, "' already; choose another --name")});
+  if (Exists(target))
+    return Fail(
+        Error{Code::kInvalid, Cat("[import] the store has a model '", name, "' already; choose another --name")});
   const fs::path part = Models() / Cat(".", name, ".", getpid(), ".part");
   std::error_code error;
   fs::create_directories(part, error);
@@ -266,12 +287,14 @@ int Import(const ImportOptions& options) {
   std::FILE* file = std::fopen((part / "manifest.json").c_str(), "w");
   const std::string text = manifest.Dump(Json::Style::kPretty) + "\n";
   const bool is_written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (file == nullptr || std::fclose(file) != 0 || !is_written) return fail(SystemError("cannot write", part / "manifest.json", errno));
+  if (file == nullptr || std::fclose(file) != 0 || !is_written)
+    return fail(SystemError("cannot write", part / "manifest.json", errno));
   fs::rename(part, target, error);
   if (error) return fail(SystemError("cannot create", target, error.value()));
   bar.Clear();
   if (options.json) return PrintJson(manifest);
-  std::printf("%s: %s in %zu files. Try: thimble chat %s\n", name.c_str(), FormatBytes(total).c_str(), files.value().size(), name.c_str());
+  std::printf("%s: %s in %zu files. Try: thimble chat %s\n", name.c_str(), FormatBytes(total).c_str(),
+              files.value().size(), name.c_str());
   return kExitOk;
 }
 

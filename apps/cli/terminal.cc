@@ -15,13 +15,18 @@ namespace thimble::cli {
 
 int ExitStatus(Code code) {
   switch (code) {
-    case Code::kInvalid: return kExitInvalid;
-    case Code::kExhausted: return kExitExhausted;
+    case Code::kInvalid:
+      return kExitInvalid;
+    case Code::kExhausted:
+      return kExitExhausted;
     case Code::kNotFound:
-    case Code::kUnsupported: return kExitNotFound;
+    case Code::kUnsupported:
+      return kExitNotFound;
     case Code::kCorrupt:
-    case Code::kSystem: return kExitCorrupt;
-    case Code::kCancelled: return kExitInterrupted;
+    case Code::kSystem:
+      return kExitCorrupt;
+    case Code::kCancelled:
+      return kExitInterrupted;
   }
   return kExitUnexpected;
 }
@@ -54,7 +59,8 @@ int PrintJson(const Json& json) {
   return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
 }
 
-ProgressBar::ProgressBar(std::string label) : label_(std::move(label)), is_active_(IsTerminal(STDERR_FILENO)), begin_(MonotonicSeconds()) {}
+ProgressBar::ProgressBar(std::string label)
+    : label_(std::move(label)), is_active_(IsTerminal(STDERR_FILENO)), begin_(MonotonicSeconds()) {}
 ProgressBar::~ProgressBar() { Clear(); }
 
 void ProgressBar::Show(double share) {

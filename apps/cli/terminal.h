@@ -51,8 +51,8 @@ class ProgressBar {
   double last_ = 0;
 };
 
-// Streams a reply to the terminal: wraps at words to the terminal's width, dims reasoning; elsewhere text passes through.
-// Control bytes are escaped in either case.
+// Streams a reply to the terminal: wraps at words to the terminal's width, dims reasoning; elsewhere text passes
+// through. Control bytes are escaped in either case.
 class ReplyPrinter {
  public:
   ReplyPrinter();

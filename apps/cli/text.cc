@@ -28,7 +28,8 @@ int ForJsonLines(const std::function<Result<Json>(const Json&)>& answer) {
     if (line.empty()) continue;
     auto json = Json::Parse(line, Cat("line ", number));
     if (!json.ok()) return Fail(json.error());
-    if (!json.value().IsObject()) return Fail(Error{Code::kInvalid, Cat("[jsonl] line ", number, " must be a JSON object")});
+    if (!json.value().IsObject())
+      return Fail(Error{Code::kInvalid, Cat("[jsonl] line ", number, " must be a JSON object")});
     auto out = answer(json.value());
     if (!out.ok()) return Fail(WithPlace(out.error(), Cat("line ", number)));
     if (const int status = PrintJson(out.value()); status != kExitOk) return status;
@@ -70,7 +71,8 @@ int Tokenize(const TokenizeOptions& options) {
     if (!read.ok()) return Fail(read.error());
     input = std::move(read).value();
   }
-  for (const std::int32_t id : tokenizer.Encode(input, options.plain ? AddedTokens::kPlainText : AddedTokens::kRecognise)) {
+  for (const std::int32_t id :
+       tokenizer.Encode(input, options.plain ? AddedTokens::kPlainText : AddedTokens::kRecognise)) {
     std::printf("%6d  %s\n", id, JsonQuote(tokenizer.TokenBytes(id)).c_str());
   }
   return kExitOk;
@@ -83,11 +85,13 @@ int Detokenize(const TokenizeOptions& options) {
   if (options.jsonl) {
     return ForJsonLines([&](const Json& json) -> Result<Json> {
       const Json* list = json.Find("ids");
-      if (list == nullptr || !list->IsArray()) return Error{Code::kInvalid, "[detokenize] \"ids\" must be a list of numbers"};
+      if (list == nullptr || !list->IsArray())
+        return Error{Code::kInvalid, "[detokenize] \"ids\" must be a list of numbers"};
       std::vector<std::int32_t> ids;
       for (const Json& item : list->items()) {
         const auto id = item.AsInt();
-        if (!id.has_value() || *id < 0 || *id > INT32_MAX) return Error{Code::kInvalid, "[detokenize] \"ids\" must be a list of numbers"};
+        if (!id.has_value() || *id < 0 || *id > INT32_MAX)
+          return Error{Code::kInvalid, "[detokenize] \"ids\" must be a list of numbers"};
         ids.push_back(static_cast<std::int32_t>(*id));
       }
       return Json::Object({{"bytes_hex", Json::String(Hex(tokenizer.Decode(ids, Flag(json, "skip_special", false))))}});
@@ -110,8 +114,10 @@ int RenderLines(const TokenizeOptions& options) {
   for (const std::string& warning : text.value().warnings) Warn(warning);
   return ForJsonLines([&](const Json& json) -> Result<Json> {
     auto chat = ParseChat(json, ArgumentStrings::kKeep);
-    auto rendered = chat.ok() ? RenderChat(text.value().chat_template.variant, chat.value()) : Result<RenderedChat>(chat.error());
-    if (!rendered.ok()) return Json::Object({{"error", Json::Object({{"message", Json::String(rendered.error().message)}})}});
+    auto rendered =
+        chat.ok() ? RenderChat(text.value().chat_template.variant, chat.value()) : Result<RenderedChat>(chat.error());
+    if (!rendered.ok())
+      return Json::Object({{"error", Json::Object({{"message", Json::String(rendered.error().message)}})}});
     return Json::Object({{"rendered", Json::String(rendered.value().Text())}});
   });
 }

@@ -26,7 +26,8 @@ SamplerHints ReadFileHints(const ModelFile& file) {
     hints.temperature = meta.Float("general.sampling.temp");
     hints.top_p = meta.Float("general.sampling.top_p");
     hints.min_p = meta.Float("general.sampling.min_p");
-    if (const auto top_k = meta.Int("general.sampling.top_k"); top_k.has_value()) hints.top_k = static_cast<int>(std::clamp<std::int64_t>(*top_k, 0, 1 << 20));
+    if (const auto top_k = meta.Int("general.sampling.top_k"); top_k.has_value())
+      hints.top_k = static_cast<int>(std::clamp<std::int64_t>(*top_k, 0, 1 << 20));
     return hints;
   }
   const auto source = file.SideFile("generation_config.json");
@@ -41,7 +42,8 @@ SamplerHints ReadFileHints(const ModelFile& file) {
   hints.top_p = number("top_p");
   hints.min_p = number("min_p");
   hints.repetition_penalty = number("repetition_penalty");
-  if (const auto top_k = number("top_k"); top_k.has_value()) hints.top_k = static_cast<int>(std::clamp(*top_k, 0.0, 1e6));
+  if (const auto top_k = number("top_k"); top_k.has_value())
+    hints.top_k = static_cast<int>(std::clamp(*top_k, 0.0, 1e6));
   return hints;
 }
 
@@ -80,12 +82,16 @@ Result<Prepared> Prepare(const OpenOptions& options) {
       }
     }
   }
-  if (options.context < 0) return Error{Code::kInvalid, Cat("[engine] a context of ", options.context, " tokens; at least 1 is needed")};
-  p.context = options.context > 0 ? std::min(options.context, p.config.context_length) : std::min(p.config.context_length, kDefaultContext);
+  if (options.context < 0)
+    return Error{Code::kInvalid, Cat("[engine] a context of ", options.context, " tokens; at least 1 is needed")};
+  p.context = options.context > 0 ? std::min(options.context, p.config.context_length)
+                                  : std::min(p.config.context_length, kDefaultContext);
   if (options.context > p.config.context_length) {
-    p.warnings.push_back(Cat("the model was made for at most ", p.config.context_length, " tokens; the context is ", p.context));
+    p.warnings.push_back(
+        Cat("the model was made for at most ", p.config.context_length, " tokens; the context is ", p.context));
   }
-  if (options.threads < 0 || options.threads > 1024) return Error{Code::kInvalid, Cat("[engine] ", options.threads, " threads; 1 to 1024 are possible")};
+  if (options.threads < 0 || options.threads > 1024)
+    return Error{Code::kInvalid, Cat("[engine] ", options.threads, " threads; 1 to 1024 are possible")};
   p.threads = options.threads > 0 ? options.threads : NumUsableCores();
   p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, p.context, kGatePatches, p.threads);
   return p;
@@ -102,7 +108,8 @@ Status CheckMemory(const Prepared& p, const OpenOptions& options) {
     const int fitting = static_cast<int>(static_cast<double>(available - fixed) / per_token) / 1024 * 1024;
     if (fitting >= 1024) advice += Cat(", or --context ", fitting);
   }
-  return Error{Code::kExhausted, Cat("[memory] ", options.model, " needs ", FormatBytes(p.needs.total()), ", ", FormatBytes(available), " free; ", advice)};
+  return Error{Code::kExhausted, Cat("[memory] ", options.model, " needs ", FormatBytes(p.needs.total()), ", ",
+                                     FormatBytes(available), " free; ", advice)};
 }
 
 }  // namespace
@@ -145,10 +152,12 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   for (const std::string& warning : vocabulary.warnings) parts.warnings.push_back(warning);
   parts.text_model = std::make_unique<TextModel>(std::move(vocabulary));
   const Tokenizer& tokenizer = parts.text_model->tokenizer;
-  parts.special = {tokenizer.Find("<|image_pad|>"), tokenizer.Find("<|video_pad|>"), tokenizer.Find("<think>"), tokenizer.Find("</think>")};
+  parts.special = {tokenizer.Find("<|image_pad|>"), tokenizer.Find("<|video_pad|>"), tokenizer.Find("<think>"),
+                   tokenizer.Find("</think>")};
   parts.file_hints = ReadFileHints(*parts.text_file);
   if (!parts.config.vision.has_value()) {
-    parts.why_blind = "this model cannot see: it has no vision tower, and no vision file (mmproj) that fits was found beside it";
+    parts.why_blind =
+        "this model cannot see: it has no vision tower, and no vision file (mmproj) that fits was found beside it";
   } else if (!parts.special.image_pad.has_value()) {
     parts.why_blind = "this model cannot see: its vocabulary has no <|image_pad|> token";
   }

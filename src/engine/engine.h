@@ -38,7 +38,7 @@ struct OpenOptions {
   int threads = 0;     // 0: as many as this process may use
   int context = 0;     // tokens a session may hold; 0: the model's own maximum, at most 8192
   Precision precision = Precision::kFast;
-  std::string isa;  // forces a kernel table (THIMBLE_ISA); empty: the best one
+  std::string isa;                          // forces a kernel table (THIMBLE_ISA); empty: the best one
   std::optional<PixelLimits> pixel_limits;  // overrides the file's and the released ones
   bool check_memory = true;                 // refuse before loading when it cannot fit
   // Share of loading done, 0 to 1; returning false cancels. May be empty.
@@ -48,8 +48,8 @@ struct OpenOptions {
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   // Errors: what files, config and weights report; kExhausted when memory will not do ("needs 6.1 GiB, 3.2 GiB free;
-  // try a smaller file, or --context 4096"). An mmproj asked for by name that does not fit is an error; one found beside
-  // the model that does not fit is a warning and no pictures.
+  // try a smaller file, or --context 4096"). An mmproj asked for by name that does not fit is an error; one found
+  // beside the model that does not fit is a warning and no pictures.
   static Result<std::shared_ptr<const Engine>> Open(const OpenOptions& options);
   ~Engine();
 
@@ -60,8 +60,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] const ModelFile& text_file() const;
   [[nodiscard]] const ModelFile* vision_file() const;  // an mmproj of its own, or nullptr
   [[nodiscard]] std::span<const std::string> warnings() const;
-  [[nodiscard]] bool can_see() const;            // has a vision tower
-  [[nodiscard]] std::string why_blind() const;   // one sentence for people when it has none
+  [[nodiscard]] bool can_see() const;           // has a vision tower
+  [[nodiscard]] std::string why_blind() const;  // one sentence for people when it has none
   [[nodiscard]] int context() const;
   [[nodiscard]] int num_threads() const;
   [[nodiscard]] const char* isa() const;

@@ -23,20 +23,26 @@ SamplerOptions ChooseSampling(const EngineParts& engine, const GenerateRequest& 
   SamplerHints hints = request.sampling;
   // Plain argmax stays plain: only what the user asked for.
   if (hints.temperature != 0.0) {
-    const ModelClass model_class = engine.text_model->chat_template.variant == TemplateVariant::kSmall ? ModelClass::kSmall : ModelClass::kLarge;
+    const ModelClass model_class =
+        engine.text_model->chat_template.variant == TemplateVariant::kSmall ? ModelClass::kSmall : ModelClass::kLarge;
     hints = Merge(Merge(hints, engine.file_hints), CardPreset(model_class, is_thinking, !request.pictures.empty()));
   }
   SamplerOptions options = ToOptions(hints);
   options.logit_bias = request.logit_bias;
-  options.seed = request.seed.value_or(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) & 0xFFFFFFFFu);
+  options.seed = request.seed.value_or(
+      static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) & 0xFFFFFFFFu);
   return options;
 }
 
 // Turns tokens into text events, and keeps the reply's parts.
 class Writer {
  public:
-  Writer(const EngineParts& engine, const GenerateRequest& request, bool starts_in_thinking, const Sink& sink, Reply* reply)
-      : decoder_(&engine.text_model->tokenizer, true), parser_(MakeOptions(request, starts_in_thinking)), sink_(sink), reply_(reply) {}
+  Writer(const EngineParts& engine, const GenerateRequest& request, bool starts_in_thinking, const Sink& sink,
+         Reply* reply)
+      : decoder_(&engine.text_model->tokenizer, true),
+        parser_(MakeOptions(request, starts_in_thinking)),
+        sink_(sink),
+        reply_(reply) {}
 
   // False when the sink wants no more.
   bool Add(std::int32_t id) {
@@ -92,7 +98,9 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
   const EngineParts& engine = *m.parts;
   for (const auto& [id, bias] : request.logit_bias) {
     (void)bias;
-    if (id < 0 || id >= engine.config.vocab) return Error{Code::kInvalid, Cat("[request] logit bias for token ", id, ", the vocabulary has ", engine.config.vocab)};
+    if (id < 0 || id >= engine.config.vocab)
+      return Error{Code::kInvalid,
+                   Cat("[request] logit bias for token ", id, ", the vocabulary has ", engine.config.vocab)};
   }
   THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(engine, request));
   const Lease lease(m.parts);
@@ -123,19 +131,23 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
   std::int64_t first = m.state.length();
   reply.stats.reused_tokens = static_cast<int>(first);
   PictureRows rows;
-  if (auto status = m.GatherRows(prompt, request.pictures, first, lease, [&](double) { return report(0.0); }, &reply.stats, &rows); !status.ok()) {
+  if (auto status = m.GatherRows(
+          prompt, request.pictures, first, lease, [&](double) { return report(0.0); }, &reply.stats, &rows);
+      !status.ok()) {
     if (status.error().code == Code::kCancelled) return finish(FinishReason::kCancelled);
     return status.error();
   }
   const Decoder decoder(&engine.config, &engine.weights);
   const std::int64_t start = first;
   while (first < total) {
-    if (!report(static_cast<double>(first - start) / static_cast<double>(total - start))) return finish(FinishReason::kCancelled);
+    if (!report(static_cast<double>(first - start) / static_cast<double>(total - start)))
+      return finish(FinishReason::kCancelled);
     // Passes end at multiples of 64, and at the boundary, where a checkpoint is kept for the next turn.
     std::int64_t end = std::min<std::int64_t>(total, (first + Decoder::kMaxRows) / 64 * 64);
     if (first < prompt.boundary && prompt.boundary < end) end = prompt.boundary;
     const LogitRows logits = end == total ? LogitRows::kLast : LogitRows::kNone;
-    THIMBLE_RETURN_IF_ERROR(decoder.Forward(Memory::BatchOf(prompt, rows, first, end - first, logits), &m.state, lease.scratch(), lease.ops()));
+    THIMBLE_RETURN_IF_ERROR(decoder.Forward(Memory::BatchOf(prompt, rows, first, end - first, logits), &m.state,
+                                            lease.scratch(), lease.ops()));
     m.state.CommitAll();
     m.keys.insert(m.keys.end(), prompt.keys.begin() + first, prompt.keys.begin() + end);
     first = end;
@@ -152,7 +164,8 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
   const Tokenizer& tokenizer = engine.text_model->tokenizer;
   // Padding rows are never drawn; plain argmax masks nothing.
   const int num_tokens = sampling.temperature == 0.0 ? 0 : tokenizer.num_tokens();
-  const std::int64_t room = std::min<std::int64_t>(request.max_tokens > 0 ? request.max_tokens : engine.context, engine.context - total);
+  const std::int64_t room =
+      std::min<std::int64_t>(request.max_tokens > 0 ? request.max_tokens : engine.context, engine.context - total);
   const bool is_chat = request.ids.empty();
   int budget = request.think_budget.value_or(is_chat ? kDefaultThinkBudget : 0);
   if (is_chat && (budget > 0 || !request.think_budget.has_value())) {
@@ -183,7 +196,8 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
       break;
     }
     const bool is_forced = next_forced < forced.size();
-    const std::int32_t id = is_forced ? forced[next_forced++] : sampler.Sample(lease.scratch()->logits().RowSpan(0), num_tokens);
+    const std::int32_t id =
+        is_forced ? forced[next_forced++] : sampler.Sample(lease.scratch()->logits().RowSpan(0), num_tokens);
     if (reply.ids.empty()) reply.stats.first_token_seconds = MonotonicSeconds() - begin;
     if (!is_forced && !request.ignore_eos && is_end(id)) break;
     sampler.Accept(id);
@@ -209,7 +223,8 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
     batch.tokens = {&id, 1};
     batch.positions = {&where, 1};
     batch.logits = LogitRows::kLast;
-    if (auto status = decoder.Forward(batch, &m.state, lease.scratch(), lease.ops()); !status.ok()) return status.error();
+    if (auto status = decoder.Forward(batch, &m.state, lease.scratch(), lease.ops()); !status.ok())
+      return status.error();
     m.state.CommitAll();
     m.keys.push_back(static_cast<std::uint64_t>(id));
   }

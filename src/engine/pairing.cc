@@ -35,8 +35,8 @@ std::string WithoutType(const std::string& stem) {
   const std::size_t at = stem.find_last_of("-.");
   if (at == std::string::npos) return stem;
   const std::string last = stem.substr(at + 1);
-  const bool is_type = last.starts_with("q") || last.starts_with("iq") || last.starts_with("bf16") || last.starts_with("f16") ||
-                       last.starts_with("f32") || last.starts_with("ud");
+  const bool is_type = last.starts_with("q") || last.starts_with("iq") || last.starts_with("bf16") ||
+                       last.starts_with("f16") || last.starts_with("f32") || last.starts_with("ud");
   return is_type ? stem.substr(0, at) : stem;
 }
 
@@ -64,7 +64,9 @@ std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width
   }
   if (fitting.size() == 1) return fitting.front().file;
   if (fitting.empty()) {
-    if (seen > 0) warnings->push_back(Cat("none of the ", seen, " vision files beside the model gives rows of ", width, " numbers, as this model needs: no pictures"));
+    if (seen > 0)
+      warnings->push_back(Cat("none of the ", seen, " vision files beside the model gives rows of ", width,
+                              " numbers, as this model needs: no pictures"));
     return nullptr;
   }
   // Several fit: the same name, else the same name but for the storage type.
@@ -79,8 +81,11 @@ std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width
     return found;
   };
   if (auto found = only([&](const std::string& other) { return other == stem; }); found != nullptr) return found;
-  if (auto found = only([&](const std::string& other) { return WithoutType(other) == WithoutType(stem); }); found != nullptr) return found;
-  warnings->push_back(Cat(fitting.size(), " vision files beside the model fit it: name one with --mmproj; no pictures until then"));
+  if (auto found = only([&](const std::string& other) { return WithoutType(other) == WithoutType(stem); });
+      found != nullptr)
+    return found;
+  warnings->push_back(
+      Cat(fitting.size(), " vision files beside the model fit it: name one with --mmproj; no pictures until then"));
   return nullptr;
 }
 

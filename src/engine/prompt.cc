@@ -40,17 +40,23 @@ class Hash {
 // The grid of a picture after resizing, without touching its pixels.
 struct Grid {
   int t = 1, h = 0, w = 0;
-  [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(h / 2) * (w / 2); }  // of one temporal patch
+  [[nodiscard]] std::int64_t rows() const {
+    return static_cast<std::int64_t>(h / 2) * (w / 2);
+  }  // of one temporal patch
 };
 
 Result<Grid> GridOf(const EngineParts& engine, const Picture& picture) {
   const PatchSizes& sizes = engine.config.vision->patches;
   if (!picture.frames.empty()) {
     const auto num_frames = static_cast<int>(picture.frames.size());
-    THIMBLE_ASSIGN_OR_RETURN(const ImageSize size, SmartResizeVideo(num_frames, picture.frames[0].height, picture.frames[0].width, sizes, engine.video_limits));
-    return Grid{(num_frames + sizes.temporal - 1) / sizes.temporal, size.height / sizes.patch, size.width / sizes.patch};
+    THIMBLE_ASSIGN_OR_RETURN(
+        const ImageSize size,
+        SmartResizeVideo(num_frames, picture.frames[0].height, picture.frames[0].width, sizes, engine.video_limits));
+    return Grid{(num_frames + sizes.temporal - 1) / sizes.temporal, size.height / sizes.patch,
+                size.width / sizes.patch};
   }
-  THIMBLE_ASSIGN_OR_RETURN(const ImageSize size, SmartResize(picture.image.height, picture.image.width, sizes, engine.pixel_limits));
+  THIMBLE_ASSIGN_OR_RETURN(const ImageSize size,
+                           SmartResize(picture.image.height, picture.image.width, sizes, engine.pixel_limits));
   return Grid{1, size.height / sizes.patch, size.width / sizes.patch};
 }
 
@@ -63,8 +69,10 @@ class Builder {
     THIMBLE_RETURN_IF_ERROR(request_.ids.empty() ? FromChat() : FromIds());
     if (prompt_.ids.empty()) return Error{Code::kInvalid, "[prompt] the prompt is empty"};
     if (static_cast<std::int64_t>(prompt_.ids.size()) > engine_.context) {
-      return Error{Code::kExhausted, Cat("[context] the prompt has ", prompt_.ids.size(), " tokens, the context ", engine_.context,
-                                         "; shorten it, use smaller pictures, or raise --context (at most ", engine_.config.context_length, ")")};
+      return Error{
+          Code::kExhausted,
+          Cat("[context] the prompt has ", prompt_.ids.size(), " tokens, the context ", engine_.context,
+              "; shorten it, use smaller pictures, or raise --context (at most ", engine_.config.context_length, ")")};
     }
     Place();
     return std::move(prompt_);
@@ -72,7 +80,8 @@ class Builder {
 
  private:
   Status Measure() {
-    if (!request_.pictures.empty() && !engine_.why_blind.empty()) return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
+    if (!request_.pictures.empty() && !engine_.why_blind.empty())
+      return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
     for (const Picture& picture : request_.pictures) {
       THIMBLE_ASSIGN_OR_RETURN(const Grid grid, GridOf(engine_, picture));
       grids_.push_back(grid);
@@ -85,7 +94,9 @@ class Builder {
     return Done{};
   }
 
-  void AddText(std::string_view text) { engine_.text_model->tokenizer.EncodeTo(text, AddedTokens::kRecognise, &prompt_.ids); }
+  void AddText(std::string_view text) {
+    engine_.text_model->tokenizer.EncodeTo(text, AddedTokens::kRecognise, &prompt_.ids);
+  }
 
   void AddRun(int picture, std::int64_t first_row, std::int32_t pad) {
     const std::int64_t count = grids_[static_cast<std::size_t>(picture)].rows();
@@ -98,7 +109,8 @@ class Builder {
     const Picture& picture = request_.pictures[static_cast<std::size_t>(index)];
     const Grid& grid = grids_[static_cast<std::size_t>(index)];
     if (picture.timestamps.size() != static_cast<std::size_t>(grid.t)) {
-      return Error{Code::kInvalid, Cat("[prompt] a video of ", grid.t, " temporal patches has ", picture.timestamps.size(), " timestamps")};
+      return Error{Code::kInvalid, Cat("[prompt] a video of ", grid.t, " temporal patches has ",
+                                       picture.timestamps.size(), " timestamps")};
     }
     for (int t = 0; t < grid.t; ++t) {
       char stamp[64];
@@ -139,13 +151,17 @@ class Builder {
       if (!engine_.why_blind.empty()) return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
       const int index = next_picture++;
       if (index >= static_cast<int>(request_.pictures.size())) {
-        return Error{Code::kInvalid, Cat("[prompt] the conversation has more places for pictures than the ", request_.pictures.size(), " given")};
+        return Error{Code::kInvalid, Cat("[prompt] the conversation has more places for pictures than the ",
+                                         request_.pictures.size(), " given")};
       }
       const bool is_video = !request_.pictures[static_cast<std::size_t>(index)].frames.empty();
       if (is_video != (piece.kind == PromptPiece::Kind::kVideo)) {
-        return Error{Code::kInvalid, Cat("[prompt] picture ", index + 1, is_video ? " is a video where an image is expected" : " is an image where a video is expected")};
+        return Error{Code::kInvalid, Cat("[prompt] picture ", index + 1,
+                                         is_video ? " is a video where an image is expected"
+                                                  : " is an image where a video is expected")};
       }
-      if (is_video && !engine_.special.video_pad.has_value()) return Error{Code::kUnsupported, "[prompt] the vocabulary has no <|video_pad|> token"};
+      if (is_video && !engine_.special.video_pad.has_value())
+        return Error{Code::kUnsupported, "[prompt] the vocabulary has no <|video_pad|> token"};
       if (is_video) {
         THIMBLE_RETURN_IF_ERROR(AddVideo(index));
       } else {
@@ -154,7 +170,8 @@ class Builder {
     }
     flush();
     if (next_picture != static_cast<int>(request_.pictures.size())) {
-      return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures for ", next_picture, " places in the conversation")};
+      return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures for ", next_picture,
+                                       " places in the conversation")};
     }
     prompt_.boundary = boundary >= 0 ? boundary : static_cast<std::int64_t>(prompt_.ids.size());
     prompt_.ends_in_thinking = rendered.ends_in_thinking;
@@ -165,7 +182,8 @@ class Builder {
   Status FromIds() {
     const auto vocab = engine_.config.vocab;
     for (const std::int32_t id : request_.ids) {
-      if (id < 0 || id >= vocab) return Error{Code::kInvalid, Cat("[prompt] token id ", id, " is not below the vocabulary's ", vocab)};
+      if (id < 0 || id >= vocab)
+        return Error{Code::kInvalid, Cat("[prompt] token id ", id, " is not below the vocabulary's ", vocab)};
     }
     prompt_.ids = request_.ids;
     std::size_t picture = 0;
@@ -181,13 +199,16 @@ class Builder {
       // Without any picture, placeholders are ordinary tokens.
       while (i < end && !request_.pictures.empty()) {
         if (picture >= request_.pictures.size()) {
-          return Error{Code::kInvalid, Cat("[prompt] the ids hold placeholders for more than the ", request_.pictures.size(), " pictures given")};
+          return Error{Code::kInvalid, Cat("[prompt] the ids hold placeholders for more than the ",
+                                           request_.pictures.size(), " pictures given")};
         }
         const Grid& grid = grids_[picture];
         if (static_cast<std::int64_t>(end - i) < grid.rows()) {
-          return Error{Code::kInvalid, Cat("[prompt] picture ", picture + 1, " takes ", grid.rows(), " placeholders, the ids have a run of ", end - i)};
+          return Error{Code::kInvalid, Cat("[prompt] picture ", picture + 1, " takes ", grid.rows(),
+                                           " placeholders, the ids have a run of ", end - i)};
         }
-        prompt_.runs.push_back({static_cast<int>(picture), static_cast<std::int64_t>(i), grid.rows(), temporal * grid.rows()});
+        prompt_.runs.push_back(
+            {static_cast<int>(picture), static_cast<std::int64_t>(i), grid.rows(), temporal * grid.rows()});
         i += static_cast<std::size_t>(grid.rows());
         if (++temporal >= grid.t) {
           temporal = 0;
@@ -197,7 +218,8 @@ class Builder {
       i = end;
     }
     if (picture != request_.pictures.size()) {
-      return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures, but placeholders for ", picture, " in the ids")};
+      return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures, but placeholders for ",
+                                       picture, " in the ids")};
     }
     prompt_.boundary = static_cast<std::int64_t>(prompt_.ids.size());
     for (auto it = prompt_.ids.rbegin(); it != prompt_.ids.rend(); ++it) {
@@ -220,8 +242,10 @@ class Builder {
         const Grid& grid = grids_[static_cast<std::size_t>(r.picture)];
         const int columns = grid.w / 2;
         for (std::int64_t k = 0; k < r.count; ++k, ++i) {
-          prompt_.positions[i] = {cursor, cursor + static_cast<std::int32_t>(k / columns), cursor + static_cast<std::int32_t>(k % columns)};
-          prompt_.keys[i] = prompt_.picture_hashes[static_cast<std::size_t>(r.picture)] + 0x9E3779B97F4A7C15ull * static_cast<std::uint64_t>(r.first_row + k + 1);
+          prompt_.positions[i] = {cursor, cursor + static_cast<std::int32_t>(k / columns),
+                                  cursor + static_cast<std::int32_t>(k % columns)};
+          prompt_.keys[i] = prompt_.picture_hashes[static_cast<std::size_t>(r.picture)] +
+                            0x9E3779B97F4A7C15ull * static_cast<std::uint64_t>(r.first_row + k + 1);
         }
         cursor += std::max(grid.h, grid.w) / 2;
         continue;
@@ -242,7 +266,9 @@ class Builder {
 
 }  // namespace
 
-Result<Prompt> BuildPrompt(const EngineParts& engine, const GenerateRequest& request) { return Builder(engine, request).Run(); }
+Result<Prompt> BuildPrompt(const EngineParts& engine, const GenerateRequest& request) {
+  return Builder(engine, request).Run();
+}
 
 Result<Patches> PatchifyPicture(const EngineParts& engine, const Picture& picture) {
   const PatchSizes& sizes = engine.config.vision->patches;

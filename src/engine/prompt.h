@@ -14,10 +14,10 @@ namespace thimble {
 
 // Where a picture's (or one temporal patch of a video's) rows stand.
 struct PictureRun {
-  int picture = 0;            // index into the request's pictures
+  int picture = 0;  // index into the request's pictures
   std::int64_t first_token = 0;
-  std::int64_t count = 0;     // tokens = rows
-  std::int64_t first_row = 0; // of the picture's own rows
+  std::int64_t count = 0;      // tokens = rows
+  std::int64_t first_row = 0;  // of the picture's own rows
 };
 
 struct Prompt {
@@ -32,8 +32,8 @@ struct Prompt {
   bool ends_in_thinking = false;
 };
 
-// Builds the prompt of a request. Errors: the template's, pictures that do not match their slots, a model that is blind,
-// a prompt longer than the context (kExhausted).
+// Builds the prompt of a request. Errors: the template's, pictures that do not match their slots, a model that is
+// blind, a prompt longer than the context (kExhausted).
 Result<Prompt> BuildPrompt(const EngineParts& engine, const GenerateRequest& request);
 
 // Patches of a request's picture with the engine's limits.

@@ -14,10 +14,14 @@ namespace thimble {
 
 const char* FinishReasonName(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kStop: return "stop";
-    case FinishReason::kLength: return "length";
-    case FinishReason::kContext: return "context";
-    case FinishReason::kCancelled: break;
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kContext:
+      return "context";
+    case FinishReason::kCancelled:
+      break;
   }
   return "cancelled";
 }
@@ -44,7 +48,8 @@ void Session::Memory::Clear() {
 
 Status Session::Memory::RewindTo(std::span<const std::uint64_t> wanted, std::int64_t limit) {
   std::int64_t common = 0;
-  const auto most = std::min<std::int64_t>({static_cast<std::int64_t>(keys.size()), static_cast<std::int64_t>(wanted.size()), limit});
+  const auto most =
+      std::min<std::int64_t>({static_cast<std::int64_t>(keys.size()), static_cast<std::int64_t>(wanted.size()), limit});
   while (common < most && keys[static_cast<std::size_t>(common)] == wanted[static_cast<std::size_t>(common)]) ++common;
   if (common == state.length()) return Done{};
   // Recurrent states cannot be cut; go back to the last checkpoint inside what is shared.
@@ -77,17 +82,20 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, std::u
   }
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(const Patches patches, PatchifyPicture(*parts, picture));
-  const std::uint64_t needed = VisionScratchBytes(*parts->config.vision, patches.num_patches(), parts->pool->num_threads());
+  const std::uint64_t needed =
+      VisionScratchBytes(*parts->config.vision, patches.num_patches(), parts->pool->num_threads());
   const std::uint64_t available = AvailableMemoryBytes();
   if (available > 0 && needed > available) {
-    return Error{Code::kExhausted, Cat("[vision] a picture of ", patches.resized.width, " x ", patches.resized.height, " needs ", FormatBytes(needed), ", ",
-                                       FormatBytes(available), " free; use --max-pixels to make it smaller")};
+    return Error{Code::kExhausted,
+                 Cat("[vision] a picture of ", patches.resized.width, " x ", patches.resized.height, " needs ",
+                     FormatBytes(needed), ", ", FormatBytes(available), " free; use --max-pixels to make it smaller")};
   }
   VisionOptions options;
   options.progress = progress;
   CachedPicture cached;
   cached.hash = hash;
-  THIMBLE_ASSIGN_OR_RETURN(cached.rows, EncodePatches(*parts->config.vision, *parts->weights.vision, patches, lease.ops(), options));
+  THIMBLE_ASSIGN_OR_RETURN(cached.rows,
+                           EncodePatches(*parts->config.vision, *parts->weights.vision, patches, lease.ops(), options));
   stats->picture_seconds += MonotonicSeconds() - begin;
   ++stats->pictures_encoded;
   picture_bytes += cached.rows.rows.size_bytes();
@@ -99,8 +107,9 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, std::u
   return &pictures.back().rows;
 }
 
-Status Session::Memory::GatherRows(const Prompt& prompt, std::span<const Picture> request_pictures, std::int64_t first, const Lease& lease,
-                                   const std::function<bool(double)>& progress, GenerateStats* stats, PictureRows* out) {
+Status Session::Memory::GatherRows(const Prompt& prompt, std::span<const Picture> request_pictures, std::int64_t first,
+                                   const Lease& lease, const std::function<bool(double)>& progress,
+                                   GenerateStats* stats, PictureRows* out) {
   const auto width = static_cast<std::size_t>(parts->config.width);
   std::int64_t needed = 0;
   for (const PictureRun& run : prompt.runs) {
@@ -114,9 +123,11 @@ Status Session::Memory::GatherRows(const Prompt& prompt, std::span<const Picture
   for (const PictureRun& run : prompt.runs) {
     if (run.first_token + run.count <= first) continue;
     const auto picture = static_cast<std::size_t>(run.picture);
-    THIMBLE_ASSIGN_OR_RETURN(const VisionRows* rows, RowsOf(request_pictures[picture], prompt.picture_hashes[picture], lease, progress, stats));
+    THIMBLE_ASSIGN_OR_RETURN(const VisionRows* rows,
+                             RowsOf(request_pictures[picture], prompt.picture_hashes[picture], lease, progress, stats));
     THIMBLE_CHECK(run.first_row + run.count <= rows->num_rows);
-    std::memcpy(out->rows.data() + static_cast<std::size_t>(at) * width, rows->rows.data() + static_cast<std::size_t>(run.first_row) * width,
+    std::memcpy(out->rows.data() + static_cast<std::size_t>(at) * width,
+                rows->rows.data() + static_cast<std::size_t>(run.first_row) * width,
                 static_cast<std::size_t>(run.count) * width * sizeof(float));
     for (std::int64_t k = 0; k < run.count; ++k) {
       out->row_of_token[static_cast<std::size_t>(run.first_token + k)] = static_cast<std::int32_t>(at + k);
@@ -127,7 +138,8 @@ Status Session::Memory::GatherRows(const Prompt& prompt, std::span<const Picture
   return Done{};
 }
 
-Batch Session::Memory::BatchOf(const Prompt& prompt, const PictureRows& rows, std::int64_t first, std::int64_t count, LogitRows logits) {
+Batch Session::Memory::BatchOf(const Prompt& prompt, const PictureRows& rows, std::int64_t first, std::int64_t count,
+                               LogitRows logits) {
   const auto from = static_cast<std::size_t>(first);
   const auto size = static_cast<std::size_t>(count);
   Batch batch;
@@ -155,7 +167,8 @@ Result<int> Session::Evaluate(const GenerateRequest& request, LogitRows rows,
   for (std::int64_t first = 0; first < total;) {
     const std::int64_t count = std::min<std::int64_t>(Decoder::kMaxRows, total - first);
     const bool is_last = first + count == total;
-    const Batch batch = Memory::BatchOf(prompt, picture_rows, first, count, is_last && rows == LogitRows::kLast ? LogitRows::kLast : LogitRows::kNone);
+    const Batch batch = Memory::BatchOf(prompt, picture_rows, first, count,
+                                        is_last && rows == LogitRows::kLast ? LogitRows::kLast : LogitRows::kNone);
     THIMBLE_RETURN_IF_ERROR(decoder.Forward(batch, &m.state, lease.scratch(), lease.ops()));
     m.state.CommitAll();
     if (rows == LogitRows::kAll) {
@@ -164,7 +177,8 @@ Result<int> Session::Evaluate(const GenerateRequest& request, LogitRows rows,
         const std::int64_t some = std::min<std::int64_t>(Memory::kHeadRows, count - row);
         THIMBLE_RETURN_IF_ERROR(decoder.Head(hidden.Rows(row, some), lease.scratch(), lease.ops()));
         for (std::int64_t i = 0; i < some; ++i) {
-          if (!on_row(static_cast<int>(first + row + i), lease.scratch()->logits().RowSpan(i))) return Error{Code::kCancelled, "[evaluate] cancelled"};
+          if (!on_row(static_cast<int>(first + row + i), lease.scratch()->logits().RowSpan(i)))
+            return Error{Code::kCancelled, "[evaluate] cancelled"};
         }
       }
     } else if (is_last && !on_row(static_cast<int>(total - 1), lease.scratch()->logits().RowSpan(0))) {

@@ -23,8 +23,8 @@ namespace thimble {
 // One picture, or one video given as frames (already sampled), in the order of the conversation's slots.
 struct Picture {
   Image image;
-  std::vector<Image> frames;           // not empty: a video
-  std::vector<double> timestamps;      // of each temporal patch, seconds; for a video
+  std::vector<Image> frames;       // not empty: a video
+  std::vector<double> timestamps;  // of each temporal patch, seconds; for a video
 };
 
 enum class ThinkMode { kAuto, kOff, kOn };  // kAuto: the template's default
@@ -37,14 +37,14 @@ struct GenerateRequest {
   std::vector<std::int32_t> ids;
   std::vector<Picture> pictures;
 
-  SamplerHints sampling;                                    // what the user set; the rest from file and card
+  SamplerHints sampling;  // what the user set; the rest from file and card
   std::vector<std::pair<std::int32_t, double>> logit_bias;
-  std::optional<std::uint64_t> seed;                        // unset: drawn from the clock and reported in stats
-  int max_tokens = 0;                                       // 0: until the context is full
+  std::optional<std::uint64_t> seed;  // unset: drawn from the clock and reported in stats
+  int max_tokens = 0;                 // 0: until the context is full
   bool ignore_eos = false;
   std::vector<std::string> stop_strings;
-  // Thinking guard: after this many thinking tokens, or when the reasoning repeats itself, the think block is closed and
-  // the answer written. Budget: unset = a default for chats and none for ids; 0 = no limit.
+  // Thinking guard: after this many thinking tokens, or when the reasoning repeats itself, the think block is closed
+  // and the answer written. Budget: unset = a default for chats and none for ids; 0 = no limit.
   std::optional<int> think_budget;
   std::optional<bool> loop_guard;  // unset: on for chats, off for ids
 };
@@ -54,13 +54,13 @@ const char* FinishReasonName(FinishReason reason);  // "stop", "length", "contex
 
 struct GenerateStats {
   double load_seconds = 0;
-  int prompt_tokens = 0;         // of the whole prompt
-  int reused_tokens = 0;         // of them, remembered from before
-  double prompt_seconds = 0;     // reading what was new, pictures included
-  double picture_seconds = 0;    // of them, encoding pictures
-  int pictures_encoded = 0;      // pictures not remembered from before
-  int tokens = 0;                // generated
-  double seconds = 0;            // generating them
+  int prompt_tokens = 0;       // of the whole prompt
+  int reused_tokens = 0;       // of them, remembered from before
+  double prompt_seconds = 0;   // reading what was new, pictures included
+  double picture_seconds = 0;  // of them, encoding pictures
+  int pictures_encoded = 0;    // pictures not remembered from before
+  int tokens = 0;              // generated
+  double seconds = 0;          // generating them
   double first_token_seconds = 0;
   std::uint64_t seed = 0;
   std::uint64_t peak_rss_bytes = 0;
@@ -80,9 +80,9 @@ struct Reply {
 
 struct Event {
   enum class Kind { kPromptProgress, kReply, kWarning } kind = Kind::kReply;
-  double share = 0;    // kPromptProgress: 0 to 1
-  ReplyEvent reply;    // kReply
-  std::string text;    // kWarning
+  double share = 0;  // kPromptProgress: 0 to 1
+  ReplyEvent reply;  // kReply
+  std::string text;  // kWarning
 };
 // Called on the generating thread; returning false stops the reply (finish reason cancelled).
 using Sink = std::function<bool(const Event&)>;
@@ -98,8 +98,8 @@ class Session {
   // failed reply too.
   Result<Reply> Generate(const GenerateRequest& request, const Sink& sink);
 
-  // Logits of a prompt from a fresh state: `on_row(index, logits[V])` for the last position or for all. For `logits` and
-  // `perplexity`. Returns the number of tokens.
+  // Logits of a prompt from a fresh state: `on_row(index, logits[V])` for the last position or for all. For `logits`
+  // and `perplexity`. Returns the number of tokens.
   Result<int> Evaluate(const GenerateRequest& request, LogitRows rows,
                        const std::function<bool(int index, std::span<const float> logits)>& on_row);
 

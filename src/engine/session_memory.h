@@ -20,8 +20,8 @@ namespace thimble {
 // Picture rows that a prompt's tokens need, side by side.
 struct PictureRows {
   Buffer<float> rows;
-  MatView<const float> view;                // [all, D]
-  std::vector<std::int32_t> row_of_token;   // -1 for text; empty when there are none
+  MatView<const float> view;               // [all, D]
+  std::vector<std::int32_t> row_of_token;  // -1 for text; empty when there are none
 };
 
 struct Session::Memory {
@@ -42,12 +42,14 @@ struct Session::Memory {
   Status RewindTo(std::span<const std::uint64_t> wanted, std::int64_t limit);
   Status KeepCheckpoint();
   // A picture's rows, from memory or encoded now. Valid until the next call.
-  Result<const VisionRows*> RowsOf(const Picture& picture, std::uint64_t hash, const Lease& lease, const std::function<bool(double)>& progress,
-                                   GenerateStats* stats);
+  Result<const VisionRows*> RowsOf(const Picture& picture, std::uint64_t hash, const Lease& lease,
+                                   const std::function<bool(double)>& progress, GenerateStats* stats);
   // The picture rows of tokens from `first` on.
-  Status GatherRows(const Prompt& prompt, std::span<const Picture> request_pictures, std::int64_t first, const Lease& lease,
-                    const std::function<bool(double)>& progress, GenerateStats* stats, PictureRows* out);
-  static Batch BatchOf(const Prompt& prompt, const PictureRows& rows, std::int64_t first, std::int64_t count, LogitRows logits);
+  Status GatherRows(const Prompt& prompt, std::span<const Picture> request_pictures, std::int64_t first,
+                    const Lease& lease, const std::function<bool(double)>& progress, GenerateStats* stats,
+                    PictureRows* out);
+  static Batch BatchOf(const Prompt& prompt, const PictureRows& rows, std::int64_t first, std::int64_t count,
+                       LogitRows logits);
 
   std::shared_ptr<const Engine> engine;  // keeps it alive
   EngineParts* parts;

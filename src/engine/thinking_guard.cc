@@ -9,9 +9,9 @@ namespace thimble {
 namespace {
 constexpr std::size_t kCheckEvery = 16;
 constexpr std::size_t kLongestPeriod = 160;
-constexpr std::size_t kRepeats = 4;        // times a stretch must stand in a row ...
+constexpr std::size_t kRepeats = 4;         // times a stretch must stand in a row ...
 constexpr std::size_t kLeastRepeated = 48;  // ... and tokens it must cover in all
-constexpr std::size_t kWindow = 384;       // tokens over which n-grams are counted
+constexpr std::size_t kWindow = 384;        // tokens over which n-grams are counted
 constexpr std::size_t kGram = 6;
 }  // namespace
 
@@ -42,7 +42,8 @@ bool ThinkingGuard::IsRepetitive() const {
   const std::size_t first = ids_.size() - kWindow;
   for (std::size_t i = 0; i < grams.size(); ++i) {
     std::uint64_t hash = 1469598103934665603ull;
-    for (std::size_t j = 0; j < kGram; ++j) hash = (hash ^ static_cast<std::uint32_t>(ids_[first + i + j])) * 1099511628211ull;
+    for (std::size_t j = 0; j < kGram; ++j)
+      hash = (hash ^ static_cast<std::uint32_t>(ids_[first + i + j])) * 1099511628211ull;
     grams[i] = hash;
   }
   std::sort(grams.begin(), grams.end());

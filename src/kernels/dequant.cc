@@ -202,7 +202,8 @@ void Iq4XsBlock(const Byte* p, float* out) {
   for (int group = 0; group < 8; ++group) {
     const int low = (p[4 + group / 2] >> (4 * (group % 2))) & 15;
     const float scale = d * static_cast<float>((low | ((high >> (2 * group)) & 3) << 4) - 32);
-    EachNibble(p + 8 + 16 * group, out + 32 * group, [scale](int q, int) { return scale * static_cast<float>(kL4Values[q]); });
+    EachNibble(p + 8 + 16 * group, out + 32 * group,
+               [scale](int q, int) { return scale * static_cast<float>(kL4Values[q]); });
   }
 }
 
@@ -351,32 +352,58 @@ void Rows(const std::byte* blocks, std::int64_t cols, float* out) {
 
 RowToFloatFn RowToFloat(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return &Rows<DType::kF32, F32Block>;
-    case DType::kF16: return &Rows<DType::kF16, F16Block>;
-    case DType::kBF16: return &Rows<DType::kBF16, BF16Block>;
-    case DType::kQ4_0: return &Rows<DType::kQ4_0, Q40Block>;
-    case DType::kQ4_1: return &Rows<DType::kQ4_1, Q41Block>;
-    case DType::kQ5_0: return &Rows<DType::kQ5_0, Q50Block>;
-    case DType::kQ5_1: return &Rows<DType::kQ5_1, Q51Block>;
-    case DType::kQ8_0: return &Rows<DType::kQ8_0, Q80Block>;
-    case DType::kQ2_K: return &Rows<DType::kQ2_K, Q2KBlock>;
-    case DType::kQ3_K: return &Rows<DType::kQ3_K, Q3KBlock>;
-    case DType::kQ4_K: return &Rows<DType::kQ4_K, Q4KBlock>;
-    case DType::kQ5_K: return &Rows<DType::kQ5_K, Q5KBlock>;
-    case DType::kQ6_K: return &Rows<DType::kQ6_K, Q6KBlock>;
-    case DType::kIQ2_XXS: return &Rows<DType::kIQ2_XXS, Iq2XxsBlock>;
-    case DType::kIQ2_XS: return &Rows<DType::kIQ2_XS, Iq2XsBlock>;
-    case DType::kIQ2_S: return &Rows<DType::kIQ2_S, Iq2SBlock>;
-    case DType::kIQ3_XXS: return &Rows<DType::kIQ3_XXS, Iq3XxsBlock>;
-    case DType::kIQ3_S: return &Rows<DType::kIQ3_S, Iq3SBlock>;
-    case DType::kIQ1_S: return &Rows<DType::kIQ1_S, Iq1SBlock>;
-    case DType::kIQ1_M: return &Rows<DType::kIQ1_M, Iq1MBlock>;
-    case DType::kIQ4_NL: return &Rows<DType::kIQ4_NL, Iq4NlBlock>;
-    case DType::kIQ4_XS: return &Rows<DType::kIQ4_XS, Iq4XsBlock>;
-    case DType::kTQ1_0: return &Rows<DType::kTQ1_0, Tq10Block>;
-    case DType::kTQ2_0: return &Rows<DType::kTQ2_0, Tq20Block>;
-    case DType::kMXFP4: return &Rows<DType::kMXFP4, Mxfp4Block>;
-    case DType::kNVFP4: return &Rows<DType::kNVFP4, Nvfp4Block>;
+    case DType::kF32:
+      return &Rows<DType::kF32, F32Block>;
+    case DType::kF16:
+      return &Rows<DType::kF16, F16Block>;
+    case DType::kBF16:
+      return &Rows<DType::kBF16, BF16Block>;
+    case DType::kQ4_0:
+      return &Rows<DType::kQ4_0, Q40Block>;
+    case DType::kQ4_1:
+      return &Rows<DType::kQ4_1, Q41Block>;
+    case DType::kQ5_0:
+      return &Rows<DType::kQ5_0, Q50Block>;
+    case DType::kQ5_1:
+      return &Rows<DType::kQ5_1, Q51Block>;
+    case DType::kQ8_0:
+      return &Rows<DType::kQ8_0, Q80Block>;
+    case DType::kQ2_K:
+      return &Rows<DType::kQ2_K, Q2KBlock>;
+    case DType::kQ3_K:
+      return &Rows<DType::kQ3_K, Q3KBlock>;
+    case DType::kQ4_K:
+      return &Rows<DType::kQ4_K, Q4KBlock>;
+    case DType::kQ5_K:
+      return &Rows<DType::kQ5_K, Q5KBlock>;
+    case DType::kQ6_K:
+      return &Rows<DType::kQ6_K, Q6KBlock>;
+    case DType::kIQ2_XXS:
+      return &Rows<DType::kIQ2_XXS, Iq2XxsBlock>;
+    case DType::kIQ2_XS:
+      return &Rows<DType::kIQ2_XS, Iq2XsBlock>;
+    case DType::kIQ2_S:
+      return &Rows<DType::kIQ2_S, Iq2SBlock>;
+    case DType::kIQ3_XXS:
+      return &Rows<DType::kIQ3_XXS, Iq3XxsBlock>;
+    case DType::kIQ3_S:
+      return &Rows<DType::kIQ3_S, Iq3SBlock>;
+    case DType::kIQ1_S:
+      return &Rows<DType::kIQ1_S, Iq1SBlock>;
+    case DType::kIQ1_M:
+      return &Rows<DType::kIQ1_M, Iq1MBlock>;
+    case DType::kIQ4_NL:
+      return &Rows<DType::kIQ4_NL, Iq4NlBlock>;
+    case DType::kIQ4_XS:
+      return &Rows<DType::kIQ4_XS, Iq4XsBlock>;
+    case DType::kTQ1_0:
+      return &Rows<DType::kTQ1_0, Tq10Block>;
+    case DType::kTQ2_0:
+      return &Rows<DType::kTQ2_0, Tq20Block>;
+    case DType::kMXFP4:
+      return &Rows<DType::kMXFP4, Mxfp4Block>;
+    case DType::kNVFP4:
+      return &Rows<DType::kNVFP4, Nvfp4Block>;
   }
   return nullptr;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The float32 half of a kernel table. The text of each function stands once in generic/float.inl, compiled per instruction
-// set over vectors of its width. Sums over K run in vector lanes that are added at the end in a fixed order, so the bits of
-// a result depend on its own numbers only, never on tile shapes or on how many rows are computed together.
+// The float32 half of a kernel table. The text of each function stands once in generic/float.inl, compiled per
+// instruction set over vectors of its width. Sums over K run in vector lanes that are added at the end in a fixed
+// order, so the bits of a result depend on its own numbers only, never on tile shapes or on how many rows are computed
+// together.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@ struct FloatKernels {
   // out[t * out_stride + n] = sum over k of x[t * x_stride + k] * w[n * w_stride + k], t < num_t, n < num_n.
   void (*gemm)(const float* x, std::int64_t x_stride, std::int64_t num_t, const float* w, std::int64_t w_stride,
                std::int64_t num_n, std::int64_t k, float* out, std::int64_t out_stride);
-  // out[t * out_stride + n] += sum over j of a[t * a_stride + j] * b[j * b_stride + n], t < num_t, n < num_n, j in order.
+  // out[t * out_stride + n] += sum over j of a[t * a_stride + j] * b[j * b_stride + n], t < num_t, n < num_n, j in
+  // order.
   void (*gemm_add)(const float* a, std::int64_t a_stride, std::int64_t num_t, const float* b, std::int64_t b_stride,
                    std::int64_t num_j, std::int64_t num_n, float* out, std::int64_t out_stride);
   void (*f16_to_f32)(const std::uint16_t* in, std::int64_t count, float* out);
@@ -24,19 +26,19 @@ struct FloatKernels {
   // out = x * scale * weight; weight may be nullptr (ones).
   void (*scale)(const float* x, float factor, const float* weight, std::int64_t count, float* out);
   // out = (x - mean) * factor * weight + bias.
-  void (*normalise)(const float* x, float mean, float factor, const float* weight, const float* bias, std::int64_t count,
-                    float* out);
-  void (*add)(float* x, const float* y, std::int64_t count);                // x += y
-  void (*silu_mul)(float* gate, const float* up, std::int64_t count);       // gate = silu(gate) * up
-  void (*sigmoid_mul)(float* x, const float* gate, std::int64_t count);     // x = x * sigmoid(gate)
+  void (*normalise)(const float* x, float mean, float factor, const float* weight, const float* bias,
+                    std::int64_t count, float* out);
+  void (*add)(float* x, const float* y, std::int64_t count);             // x += y
+  void (*silu_mul)(float* gate, const float* up, std::int64_t count);    // gate = silu(gate) * up
+  void (*sigmoid_mul)(float* x, const float* gate, std::int64_t count);  // x = x * sigmoid(gate)
   void (*silu)(float* x, std::int64_t count);
   void (*gelu_tanh)(float* x, std::int64_t count);
   // x = exp(x - shift); returns the sum.
   float (*exp_shifted)(float* x, float shift, std::int64_t count);
-  // One step of the gated delta rule on one head (spec 2.2, step F). state_in and state_out are [dv, dk] (may be the same);
-  // q and k are normalised and q is scaled; y is [dv].
-  void (*delta_step)(const float* state_in, float* state_out, const float* q, const float* k, const float* v, float decay,
-                     float beta, std::int64_t dk, std::int64_t dv, float* y);
+  // One step of the gated delta rule on one head (spec 2.2, step F). state_in and state_out are [dv, dk] (may be the
+  // same); q and k are normalised and q is scaled; y is [dv].
+  void (*delta_step)(const float* state_in, float* state_out, const float* q, const float* k, const float* v,
+                     float decay, float beta, std::int64_t dk, std::int64_t dv, float* y);
   // Rotates pairs (i, i + half), i < half: x0 cos - x1 sin, x1 cos + x0 sin.
   void (*rotate)(float* x, const float* cos, const float* sin, std::int64_t half);
 };

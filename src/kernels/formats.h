@@ -23,25 +23,25 @@
 namespace thimble::kernels {
 
 enum class Family : std::uint8_t {
-  kFileRows,   // rows as the file stores them, any DType: widened to float32 in registers or scratch
-  kU4Super,    // Q4_K: w = d * sc * u - dmin * mn, sc and mn per 32
-  kU5Super,    // Q5_K
-  kU6Super,    // Q6_K: w = d * sc * (u - 32), sc per 16
-  kU4Flat,     // Q4_0: w = d * (u - 8), d per 32
-  kU4Affine,   // Q4_1: w = d * u + m per 32
-  kU5Flat,     // Q5_0: w = d * (u - 16)
-  kU5Affine,   // Q5_1
-  kL4Flat,     // IQ4_NL, IQ4_XS: w = d * table[u], d per 32
-  kU8Flat,     // Q8_0: w = d * (u - 128); also what every other quantised type is rounded to
+  kFileRows,  // rows as the file stores them, any DType: widened to float32 in registers or scratch
+  kU4Super,   // Q4_K: w = d * sc * u - dmin * mn, sc and mn per 32
+  kU5Super,   // Q5_K
+  kU6Super,   // Q6_K: w = d * sc * (u - 32), sc per 16
+  kU4Flat,    // Q4_0: w = d * (u - 8), d per 32
+  kU4Affine,  // Q4_1: w = d * u + m per 32
+  kU5Flat,    // Q5_0: w = d * (u - 16)
+  kU5Affine,  // Q5_1
+  kL4Flat,    // IQ4_NL, IQ4_XS: w = d * table[u], d per 32
+  kU8Flat,    // Q8_0: w = d * (u - 128); also what every other quantised type is rounded to
 };
 inline constexpr int kNumFamilies = 10;
 
 inline constexpr int kPanelRows = 16;
-inline constexpr int kBlock = 32;         // columns of a block
-inline constexpr int kSuper = 256;        // columns of a full super-block
-inline constexpr int kSteps = 8;          // dot steps of a block
-inline constexpr int kStepBytes = 64;     // 16 rows x 4 columns of 8-bit codes
-inline constexpr int kDotColumns = 4;     // columns of a dot step
+inline constexpr int kBlock = 32;      // columns of a block
+inline constexpr int kSuper = 256;     // columns of a full super-block
+inline constexpr int kSteps = 8;       // dot steps of a block
+inline constexpr int kStepBytes = 64;  // 16 rows x 4 columns of 8-bit codes
+inline constexpr int kDotColumns = 4;  // columns of a dot step
 
 // How a family's columns of one block and its header are stored.
 enum class Codes : std::uint8_t { kU4, kU5, kU6, kL4, kU8 };
@@ -59,16 +59,25 @@ struct FamilyTraits {
 };
 inline constexpr FamilyTraits TraitsOf(Family family) {
   switch (family) {
-    case Family::kU4Super: return {Codes::kU4, Scales::kSuperMin, 0};
-    case Family::kU5Super: return {Codes::kU5, Scales::kSuperMin, 0};
-    case Family::kU6Super: return {Codes::kU6, Scales::kSuper16, 32};
-    case Family::kU4Flat: return {Codes::kU4, Scales::kFlat, 8};
-    case Family::kU4Affine: return {Codes::kU4, Scales::kAffine, 0};
-    case Family::kU5Flat: return {Codes::kU5, Scales::kFlat, 16};
-    case Family::kU5Affine: return {Codes::kU5, Scales::kAffine, 0};
-    case Family::kL4Flat: return {Codes::kL4, Scales::kFlat, 128};
+    case Family::kU4Super:
+      return {Codes::kU4, Scales::kSuperMin, 0};
+    case Family::kU5Super:
+      return {Codes::kU5, Scales::kSuperMin, 0};
+    case Family::kU6Super:
+      return {Codes::kU6, Scales::kSuper16, 32};
+    case Family::kU4Flat:
+      return {Codes::kU4, Scales::kFlat, 8};
+    case Family::kU4Affine:
+      return {Codes::kU4, Scales::kAffine, 0};
+    case Family::kU5Flat:
+      return {Codes::kU5, Scales::kFlat, 16};
+    case Family::kU5Affine:
+      return {Codes::kU5, Scales::kAffine, 0};
+    case Family::kL4Flat:
+      return {Codes::kL4, Scales::kFlat, 128};
     case Family::kU8Flat:
-    case Family::kFileRows: break;
+    case Family::kFileRows:
+      break;
   }
   return {Codes::kU8, Scales::kFlat, 128};
 }
@@ -76,10 +85,14 @@ inline constexpr FamilyTraits TraitsOf(Family family) {
 inline constexpr int BlockCodeBytes(Codes codes) {
   switch (codes) {
     case Codes::kU4:
-    case Codes::kL4: return 4 * kStepBytes;
-    case Codes::kU5: return 5 * kStepBytes;
-    case Codes::kU6: return 6 * kStepBytes;
-    case Codes::kU8: break;
+    case Codes::kL4:
+      return 4 * kStepBytes;
+    case Codes::kU5:
+      return 5 * kStepBytes;
+    case Codes::kU6:
+      return 6 * kStepBytes;
+    case Codes::kU8:
+      break;
   }
   return 8 * kStepBytes;
 }
@@ -88,9 +101,12 @@ inline constexpr int HeaderBytes(Scales scales, int blocks) {
   const int per_block = kPanelRows * 2;
   switch (scales) {
     case Scales::kSuperMin:
-    case Scales::kSuper16: return 64 + 256;
-    case Scales::kFlat: return (blocks * per_block + 63) / 64 * 64;
-    case Scales::kAffine: break;
+    case Scales::kSuper16:
+      return 64 + 256;
+    case Scales::kFlat:
+      return (blocks * per_block + 63) / 64 * 64;
+    case Scales::kAffine:
+      break;
   }
   return 2 * ((blocks * per_block + 63) / 64 * 64);
 }
@@ -113,7 +129,6 @@ static_assert(SuperBytes(TraitsOf(Family::kU4Flat), 8) == 2304);   // 4.5
 static_assert(SuperBytes(TraitsOf(Family::kU8Flat), 8) == 4352);   // 8.5
 
 // The 16 values that 4-bit codes of IQ4_NL and IQ4_XS stand for.
-inline constexpr std::int8_t kL4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                              1,    13,   25,  38,  53,  69,  89,  113};
+inline constexpr std::int8_t kL4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
 }  // namespace thimble::kernels

@@ -17,12 +17,12 @@ namespace {
 // One row's super-block (up to 256 columns) between file and panel: 8-bit codes and whatever scales its family has.
 struct RowSuper {
   std::array<std::uint8_t, kSuper> codes{};
-  std::uint16_t d = 0;     // f16
-  std::uint16_t dmin = 0;  // f16
-  std::array<std::uint8_t, 16> sc{};           // kSuperMin: 8 used; kSuper16: signed, 16 used
-  std::array<std::uint8_t, 8> mn{};            // kSuperMin
-  std::array<std::uint16_t, 8> block_d{};      // kFlat, kAffine: f16 per block
-  std::array<std::uint16_t, 8> block_m{};      // kAffine
+  std::uint16_t d = 0;                     // f16
+  std::uint16_t dmin = 0;                  // f16
+  std::array<std::uint8_t, 16> sc{};       // kSuperMin: 8 used; kSuper16: signed, 16 used
+  std::array<std::uint8_t, 8> mn{};        // kSuperMin
+  std::array<std::uint16_t, 8> block_d{};  // kFlat, kAffine: f16 per block
+  std::array<std::uint16_t, 8> block_m{};  // kAffine
 };
 
 std::uint16_t LoadU16(const std::uint8_t* p) {
@@ -107,7 +107,9 @@ void SplitBlock32(DType dtype, const std::uint8_t* p, std::size_t b, RowSuper* o
   out->block_d[b] = LoadU16(p);
   switch (dtype) {
     case DType::kQ4_0:
-    case DType::kIQ4_NL: SplitNibbles(p + 2, codes); break;
+    case DType::kIQ4_NL:
+      SplitNibbles(p + 2, codes);
+      break;
     case DType::kQ4_1:
       out->block_m[b] = LoadU16(p + 2);
       SplitNibbles(p + 4, codes);
@@ -124,7 +126,8 @@ void SplitBlock32(DType dtype, const std::uint8_t* p, std::size_t b, RowSuper* o
     case DType::kQ8_0:
       for (std::size_t j = 0; j < 32; ++j) codes[j] = static_cast<std::uint8_t>(p[2 + j] ^ 0x80u);
       break;
-    default: THIMBLE_CHECK(false);
+    default:
+      THIMBLE_CHECK(false);
   }
 }
 
@@ -161,19 +164,25 @@ void SplitSuper(DType dtype, const std::byte* row, std::int64_t index, std::size
   const std::int64_t per_super = kSuper / traits.block_length;
   const auto* p = reinterpret_cast<const std::uint8_t*>(row) + index * per_super * traits.block_bytes;
   switch (dtype) {
-    case DType::kQ4_K: return SplitQ4K(p, out);
-    case DType::kQ5_K: return SplitQ5K(p, out);
-    case DType::kQ6_K: return SplitQ6K(p, out);
-    case DType::kIQ4_XS: return SplitIQ4XS(p, out);
+    case DType::kQ4_K:
+      return SplitQ4K(p, out);
+    case DType::kQ5_K:
+      return SplitQ5K(p, out);
+    case DType::kQ6_K:
+      return SplitQ6K(p, out);
+    case DType::kIQ4_XS:
+      return SplitIQ4XS(p, out);
     case DType::kQ4_0:
     case DType::kQ4_1:
     case DType::kQ5_0:
     case DType::kQ5_1:
     case DType::kQ8_0:
     case DType::kIQ4_NL:
-      for (std::size_t b = 0; b * kBlock < columns; ++b) SplitBlock32(dtype, p + b * static_cast<std::size_t>(traits.block_bytes), b, out);
+      for (std::size_t b = 0; b * kBlock < columns; ++b)
+        SplitBlock32(dtype, p + b * static_cast<std::size_t>(traits.block_bytes), b, out);
       return;
-    default: break;
+    default:
+      break;
   }
   std::array<float, kSuper> values{};
   RowToFloat(dtype)(reinterpret_cast<const std::byte*>(p), static_cast<std::int64_t>(columns), values.data());
@@ -202,7 +211,8 @@ void StoreHeader(Scales scales, int blocks, int row, const RowSuper& from, std::
       for (std::size_t part = 0; part < 16; ++part) put8(64 + part * kPanelRows, from.sc[part]);
       return;
     case Scales::kFlat:
-    case Scales::kAffine: break;
+    case Scales::kAffine:
+      break;
   }
   for (std::size_t b = 0; b < static_cast<std::size_t>(blocks); ++b) {
     put16(b * kPanelRows * 2, from.block_d[b]);
@@ -246,23 +256,33 @@ Family FamilyFor(DType dtype, std::int64_t cols) {
   switch (dtype) {
     case DType::kF32:
     case DType::kF16:
-    case DType::kBF16: return Family::kFileRows;
-    case DType::kQ4_K: return Family::kU4Super;
-    case DType::kQ5_K: return Family::kU5Super;
-    case DType::kQ6_K: return Family::kU6Super;
-    case DType::kQ4_0: return Family::kU4Flat;
-    case DType::kQ4_1: return Family::kU4Affine;
-    case DType::kQ5_0: return Family::kU5Flat;
-    case DType::kQ5_1: return Family::kU5Affine;
+    case DType::kBF16:
+      return Family::kFileRows;
+    case DType::kQ4_K:
+      return Family::kU4Super;
+    case DType::kQ5_K:
+      return Family::kU5Super;
+    case DType::kQ6_K:
+      return Family::kU6Super;
+    case DType::kQ4_0:
+      return Family::kU4Flat;
+    case DType::kQ4_1:
+      return Family::kU4Affine;
+    case DType::kQ5_0:
+      return Family::kU5Flat;
+    case DType::kQ5_1:
+      return Family::kU5Affine;
     case DType::kIQ4_NL:
-    case DType::kIQ4_XS: return Family::kL4Flat;
-    default: break;
+    case DType::kIQ4_XS:
+      return Family::kL4Flat;
+    default:
+      break;
   }
   return cols % kBlock == 0 ? Family::kU8Flat : Family::kFileRows;
 }
 
-void PackPanel(DType dtype, Family family, const std::byte* rows, std::int64_t row_bytes, int num_rows, std::int64_t cols,
-               std::byte* out) {
+void PackPanel(DType dtype, Family family, const std::byte* rows, std::int64_t row_bytes, int num_rows,
+               std::int64_t cols, std::byte* out) {
   const FamilyTraits traits = TraitsOf(family);
   const std::int64_t num_blocks = (cols + kBlock - 1) / kBlock;
   std::memset(out, 0, static_cast<std::size_t>(PanelBytes(family, cols)));
@@ -276,7 +296,8 @@ void PackPanel(DType dtype, Family family, const std::byte* rows, std::int64_t r
       SplitSuper(dtype, rows + row * row_bytes, first / 8, columns, &split);
       StoreHeader(traits.scales, blocks, row, split, super);
       for (int block = 0; block < blocks; ++block) {
-        StoreBlock(traits.codes, row, split.codes.data() + block * kBlock, codes + block * BlockCodeBytes(traits.codes));
+        StoreBlock(traits.codes, row, split.codes.data() + block * kBlock,
+                   codes + block * BlockCodeBytes(traits.codes));
       }
     }
     super += SuperBytes(traits, blocks);
@@ -315,7 +336,8 @@ void PanelRowToFloat(Family family, const std::byte* panel, int row, std::int64_
     const std::int64_t columns = std::min<std::int64_t>(blocks * kBlock, cols - first * kBlock);
     for (std::int64_t i = 0; i < columns; ++i) {
       const auto block = static_cast<int>(i / kBlock);
-      const int code = CodeAt(traits.codes, codes + block * BlockCodeBytes(traits.codes), row, static_cast<int>(i % kBlock));
+      const int code =
+          CodeAt(traits.codes, codes + block * BlockCodeBytes(traits.codes), row, static_cast<int>(i % kBlock));
       float value = 0;
       switch (traits.scales) {
         case Scales::kSuperMin: {

@@ -14,10 +14,10 @@ namespace thimble::kernels {
 // The family that takes a file type for rows of `cols` columns; kFileRows for floats, which are used as they are.
 Family FamilyFor(DType dtype, std::int64_t cols);
 
-// Packs `num_rows` (1 to 16) rows of `cols` columns, `row_bytes` apart, into the panel at `out` (PanelBytes(family, cols)
-// bytes). Rows the panel has too many are zero weights.
-void PackPanel(DType dtype, Family family, const std::byte* rows, std::int64_t row_bytes, int num_rows, std::int64_t cols,
-               std::byte* out);
+// Packs `num_rows` (1 to 16) rows of `cols` columns, `row_bytes` apart, into the panel at `out` (PanelBytes(family,
+// cols) bytes). Rows the panel has too many are zero weights.
+void PackPanel(DType dtype, Family family, const std::byte* rows, std::int64_t row_bytes, int num_rows,
+               std::int64_t cols, std::byte* out);
 
 // Row `row` (0 to 15) of a panel as `cols` floats, computed in float32 from codes and scales: for types that pack
 // without loss exactly the file's values. The scalar truth of the packed layouts.

@@ -7,7 +7,8 @@
 
 namespace thimble {
 
-void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, const KvView& kv, std::int64_t first, MatView<float> out) {
+void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, const KvView& kv, std::int64_t first,
+                    MatView<float> out) {
   const ModelConfig& c = pass.config;
   Scratch& s = *pass.scratch;
   const std::int64_t T = pass.num_rows;
@@ -26,7 +27,8 @@ void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, co
   Report(pass.trace, "attn_q_proj", pass.layer, q);
   Report(pass.trace, "attn_v_proj", pass.layer, v);
   // Norm per head before the rotation; gates and values stay as they are.
-  for (int head = 0; head < H; ++head) RmsNormHeads(pass.ops, q.Cols(static_cast<std::int64_t>(head) * 2 * C, C), weights.q_norm.span(), c.norm_eps);
+  for (int head = 0; head < H; ++head)
+    RmsNormHeads(pass.ops, q.Cols(static_cast<std::int64_t>(head) * 2 * C, C), weights.q_norm.span(), c.norm_eps);
   RmsNormHeads(pass.ops, k, weights.k_norm.span(), c.norm_eps);
   ApplyRope(pass.ops, q, H, 2 * C, cos, sin);
   ApplyRope(pass.ops, k, c.num_kv_heads, C, cos, sin);
@@ -35,7 +37,8 @@ void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, co
   CausalAttention(pass.ops, q, H, 2 * C, kv, first, &s.attention, context);
   Report(pass.trace, "attn_context", pass.layer, context);
   for (int head = 0; head < H; ++head) {
-    SigmoidMul(pass.ops, context.Cols(static_cast<std::int64_t>(head) * C, C), q.Cols(static_cast<std::int64_t>(head) * 2 * C + C, C));
+    SigmoidMul(pass.ops, context.Cols(static_cast<std::int64_t>(head) * C, C),
+               q.Cols(static_cast<std::int64_t>(head) * 2 * C + C, C));
   }
   Report(pass.trace, "attn_gated", pass.layer, context);
   s.activations.Set(context);

@@ -22,13 +22,16 @@ Result<std::vector<LayerKind>> GgufLayers(const Metadata& meta, int num_layers) 
   // Explicit flags win over the interval.
   if (const auto* flags = meta.Ints("qwen35.attention.recurrent_layers"); flags != nullptr) {
     if (flags->size() < layers.size()) {
-      return Error{Code::kCorrupt, Cat("[config] qwen35.attention.recurrent_layers has ", flags->size(), " entries for ", num_layers, " layers")};
+      return Error{Code::kCorrupt, Cat("[config] qwen35.attention.recurrent_layers has ", flags->size(),
+                                       " entries for ", num_layers, " layers")};
     }
-    for (std::size_t i = 0; i < layers.size(); ++i) layers[i] = (*flags)[i] != 0 ? LayerKind::kDelta : LayerKind::kAttention;
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      layers[i] = (*flags)[i] != 0 ? LayerKind::kDelta : LayerKind::kAttention;
     return layers;
   }
   int interval = 0;
-  THIMBLE_RETURN_IF_ERROR(Take("qwen35.full_attention_interval", meta.Int("qwen35.full_attention_interval"), {1, 1024}, 4, &interval));
+  THIMBLE_RETURN_IF_ERROR(
+      Take("qwen35.full_attention_interval", meta.Int("qwen35.full_attention_interval"), {1, 1024}, 4, &interval));
   for (int i = 0; i < num_layers; ++i) {
     if ((i + 1) % interval == 0) layers[static_cast<std::size_t>(i)] = LayerKind::kAttention;
   }
@@ -36,8 +39,8 @@ Result<std::vector<LayerKind>> GgufLayers(const Metadata& meta, int num_layers) 
 }
 
 Status GgufRope(const Metadata& meta, ModelConfig* config) {
-  THIMBLE_RETURN_IF_ERROR(Take("qwen35.rope.dimension_count", meta.Int("qwen35.rope.dimension_count"), {2, kMaxHead}, config->head / 4,
-                               &config->rotary));
+  THIMBLE_RETURN_IF_ERROR(Take("qwen35.rope.dimension_count", meta.Int("qwen35.rope.dimension_count"), {2, kMaxHead},
+                               config->head / 4, &config->rotary));
   config->rope_theta = meta.Float("qwen35.rope.freq_base").value_or(1e7);
   const auto* sections = meta.Ints("qwen35.rope.dimension_sections");
   if (sections == nullptr) sections = meta.Ints("qwen35.rope.mrope_section");
@@ -45,9 +48,12 @@ Status GgufRope(const Metadata& meta, ModelConfig* config) {
     config->rope_sections = DefaultSections(config->rotary);
     return Done{};
   }
-  if (sections->size() < 3) return Error{Code::kCorrupt, Cat("[config] qwen35.rope.dimension_sections has ", sections->size(), " entries, 3 are needed")};
+  if (sections->size() < 3)
+    return Error{Code::kCorrupt,
+                 Cat("[config] qwen35.rope.dimension_sections has ", sections->size(), " entries, 3 are needed")};
   for (std::size_t i = 0; i < 3; ++i) {
-    THIMBLE_RETURN_IF_ERROR(Take("qwen35.rope.dimension_sections", (*sections)[i], {0, kMaxHead}, std::nullopt, &config->rope_sections[i]));
+    THIMBLE_RETURN_IF_ERROR(
+        Take("qwen35.rope.dimension_sections", (*sections)[i], {0, kMaxHead}, std::nullopt, &config->rope_sections[i]));
   }
   return Done{};
 }
@@ -57,9 +63,11 @@ Status GgufText(const ModelFile& file, ModelConfig* config) {
   const std::string arch = meta.String("general.architecture").value_or("");
   if (arch != "qwen35") {
     if (arch == "clip") {
-      return Error{Code::kUnsupported, "[config] this is a vision file (mmproj): name the text model, and give this one with --mmproj"};
+      return Error{Code::kUnsupported,
+                   "[config] this is a vision file (mmproj): name the text model, and give this one with --mmproj"};
     }
-    return Error{Code::kUnsupported, Cat("[config] the file's architecture is '", EscapeControls(arch), "'; Thimble runs 'qwen35' (Qwen 3.5 0.8B, 2B, 4B, 9B) only")};
+    return Error{Code::kUnsupported, Cat("[config] the file's architecture is '", EscapeControls(arch),
+                                         "'; Thimble runs 'qwen35' (Qwen 3.5 0.8B, 2B, 4B, 9B) only")};
   }
   const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
     const std::string full = Cat("qwen35.", key);
@@ -70,22 +78,26 @@ Status GgufText(const ModelFile& file, ModelConfig* config) {
   int mtp_layers = 0;
   THIMBLE_RETURN_IF_ERROR(take("block_count", {1, kMaxLayers}, std::nullopt, &blocks));
   THIMBLE_RETURN_IF_ERROR(take("nextn_predict_layers", {0, 8}, 0, &mtp_layers));
-  if (mtp_layers >= blocks) return Error{Code::kCorrupt, Cat("[config] ", mtp_layers, " MTP layers of ", blocks, " blocks leave no model")};
+  if (mtp_layers >= blocks)
+    return Error{Code::kCorrupt, Cat("[config] ", mtp_layers, " MTP layers of ", blocks, " blocks leave no model")};
   THIMBLE_RETURN_IF_ERROR(take("embedding_length", {1, kMaxWidth}, std::nullopt, &config->width));
   THIMBLE_RETURN_IF_ERROR(take("feed_forward_length", {1, kMaxWidth}, std::nullopt, &config->mlp));
   THIMBLE_RETURN_IF_ERROR(take("attention.head_count", {1, kMaxHeads}, std::nullopt, &config->num_heads));
-  THIMBLE_RETURN_IF_ERROR(take("attention.key_length", {2, kMaxHead}, config->width / config->num_heads, &config->head));
+  THIMBLE_RETURN_IF_ERROR(
+      take("attention.key_length", {2, kMaxHead}, config->width / config->num_heads, &config->head));
   int value_length = 0;
   THIMBLE_RETURN_IF_ERROR(take("attention.value_length", {2, kMaxHead}, config->head, &value_length));
   if (value_length != config->head) {
-    return Error{Code::kUnsupported, Cat("[config] keys of ", config->head, " and values of ", value_length, " numbers a head; they must be equal")};
+    return Error{Code::kUnsupported, Cat("[config] keys of ", config->head, " and values of ", value_length,
+                                         " numbers a head; they must be equal")};
   }
   // One number, or one a layer with zeros in delta layers.
   std::optional<std::int64_t> kv_heads = meta.Int("qwen35.attention.head_count_kv");
   if (const auto* list = meta.Ints("qwen35.attention.head_count_kv"); list != nullptr && !list->empty()) {
     kv_heads = *std::max_element(list->begin(), list->end());
   }
-  THIMBLE_RETURN_IF_ERROR(Take("qwen35.attention.head_count_kv", kv_heads, {1, kMaxHeads}, std::nullopt, &config->num_kv_heads));
+  THIMBLE_RETURN_IF_ERROR(
+      Take("qwen35.attention.head_count_kv", kv_heads, {1, kMaxHeads}, std::nullopt, &config->num_kv_heads));
   config->norm_eps = static_cast<float>(meta.Float("qwen35.attention.layer_norm_rms_epsilon").value_or(1e-6));
   THIMBLE_RETURN_IF_ERROR(GgufRope(meta, config));
 
@@ -94,10 +106,13 @@ Status GgufText(const ModelFile& file, ModelConfig* config) {
   THIMBLE_RETURN_IF_ERROR(take("ssm.state_size", {1, kMaxHead}, 128, &config->delta.key_head));
   THIMBLE_RETURN_IF_ERROR(take("ssm.group_count", {1, kMaxHeads}, 16, &config->delta.num_key_heads));
   THIMBLE_RETURN_IF_ERROR(take("ssm.time_step_rank", {1, kMaxHeads}, 16, &config->delta.num_value_heads));
-  THIMBLE_RETURN_IF_ERROR(take("ssm.inner_size", {1, kMaxWidth}, static_cast<std::int64_t>(config->delta.key_head) * config->delta.num_value_heads, &inner));
+  THIMBLE_RETURN_IF_ERROR(take("ssm.inner_size", {1, kMaxWidth},
+                               static_cast<std::int64_t>(config->delta.key_head) * config->delta.num_value_heads,
+                               &inner));
   config->delta.value_head = inner / config->delta.num_value_heads;
   if (config->delta.value_head * config->delta.num_value_heads != inner) {
-    return Error{Code::kCorrupt, Cat("[config] qwen35.ssm.inner_size ", inner, " is no multiple of ", config->delta.num_value_heads, " value heads")};
+    return Error{Code::kCorrupt, Cat("[config] qwen35.ssm.inner_size ", inner, " is no multiple of ",
+                                     config->delta.num_value_heads, " value heads")};
   }
   config->delta.order = HeadOrder::kTiled;
   THIMBLE_RETURN_IF_ERROR(take("context_length", {1, 1 << 24}, 262144, &config->context_length));
@@ -108,10 +123,12 @@ Status GgufText(const ModelFile& file, ModelConfig* config) {
   const TensorEntry* embedding = file.Find("token_embd.weight");
   const auto* tokens = meta.Strings("tokenizer.ggml.tokens");
   if (embedding != nullptr && embedding->shape.size() == 2) {
-    THIMBLE_RETURN_IF_ERROR(Take("rows of token_embd.weight", embedding->shape[0], {1, kMaxVocab}, std::nullopt, &config->vocab));
+    THIMBLE_RETURN_IF_ERROR(
+        Take("rows of token_embd.weight", embedding->shape[0], {1, kMaxVocab}, std::nullopt, &config->vocab));
   } else {
     THIMBLE_RETURN_IF_ERROR(Take("qwen35.vocab_size", meta.Int("qwen35.vocab_size"), {1, kMaxVocab},
-                                 tokens != nullptr && !tokens->empty() ? static_cast<std::int64_t>(tokens->size()) : 1, &config->vocab));
+                                 tokens != nullptr && !tokens->empty() ? static_cast<std::int64_t>(tokens->size()) : 1,
+                                 &config->vocab));
   }
   return Done{};
 }
@@ -119,10 +136,12 @@ Status GgufText(const ModelFile& file, ModelConfig* config) {
 Status GgufVision(const ModelFile& file, VisionConfig* vision) {
   const Metadata& meta = file.metadata();
   const std::string arch = meta.String("general.architecture").value_or("");
-  const std::string projector = meta.String("clip.projector_type").value_or(meta.String("clip.vision.projector_type").value_or(""));
+  const std::string projector =
+      meta.String("clip.projector_type").value_or(meta.String("clip.vision.projector_type").value_or(""));
   if (arch != "clip" || projector != "qwen3vl_merger") {
-    return Error{Code::kUnsupported, Cat("[config] not a vision file of this family: architecture '", EscapeControls(arch), "', projector '",
-                                         EscapeControls(projector), "'; needed are 'clip' and 'qwen3vl_merger'")};
+    return Error{Code::kUnsupported,
+                 Cat("[config] not a vision file of this family: architecture '", EscapeControls(arch),
+                     "', projector '", EscapeControls(projector), "'; needed are 'clip' and 'qwen3vl_merger'")};
   }
   const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
     const std::string full = Cat("clip.vision.", key);
@@ -145,11 +164,14 @@ Status GgufVision(const ModelFile& file, VisionConfig* vision) {
 
 Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config);  // config_hf.cc
 
-Result<ModelConfig> ReadModelConfig(const ModelFile& text, const ModelFile* vision, std::vector<std::string>* warnings) {
+Result<ModelConfig> ReadModelConfig(const ModelFile& text, const ModelFile* vision,
+                                    std::vector<std::string>* warnings) {
   ModelConfig config;
-  THIMBLE_RETURN_IF_ERROR(text.format() == ModelFile::Format::kGguf ? GgufText(text, &config) : HuggingFaceConfig(text, &config));
+  THIMBLE_RETURN_IF_ERROR(text.format() == ModelFile::Format::kGguf ? GgufText(text, &config)
+                                                                    : HuggingFaceConfig(text, &config));
   THIMBLE_RETURN_IF_ERROR(CheckSizes(config));
-  if (text.format() == ModelFile::Format::kGguf && !config.has_mtp && text.metadata().Int("qwen35.nextn_predict_layers").value_or(0) > 0) {
+  if (text.format() == ModelFile::Format::kGguf && !config.has_mtp &&
+      text.metadata().Int("qwen35.nextn_predict_layers").value_or(0) > 0) {
     warnings->push_back("the file announces an MTP layer that it does not hold: running without drafts");
   }
   if (vision != nullptr) {
@@ -162,8 +184,9 @@ Result<ModelConfig> ReadModelConfig(const ModelFile& text, const ModelFile* visi
     THIMBLE_RETURN_IF_ERROR(CheckVisionSizes(tower));
     tower.head = tower.width / tower.num_heads;
     if (tower.out_width != config.width) {
-      return Error{Code::kInvalid, Cat("[config] the vision file ", vision != nullptr ? vision->path() : text.path(), " belongs to another model: it gives rows of ",
-                                       tower.out_width, " numbers, the text model ", text.path(), " takes ", config.width)};
+      return Error{Code::kInvalid, Cat("[config] the vision file ", vision != nullptr ? vision->path() : text.path(),
+                                       " belongs to another model: it gives rows of ", tower.out_width,
+                                       " numbers, the text model ", text.path(), " takes ", config.width)};
     }
   }
   return config;

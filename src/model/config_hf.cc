@@ -29,7 +29,8 @@ Status ReadRope(const Json& text, ModelConfig* config) {
   if (rope == nullptr || !rope->IsObject()) rope = &text;
   config->rope_theta = DoubleAt(*rope, "rope_theta", DoubleAt(text, "rope_theta", 1e7));
   const double share = DoubleAt(*rope, "partial_rotary_factor", DoubleAt(text, "partial_rotary_factor", 0.25));
-  if (!(share > 0.0) || !(share <= 1.0)) return Error{Code::kCorrupt, Cat("[config] partial_rotary_factor must be above 0 and at most 1, found ", share)};
+  if (!(share > 0.0) || !(share <= 1.0))
+    return Error{Code::kCorrupt, Cat("[config] partial_rotary_factor must be above 0 and at most 1, found ", share)};
   config->rotary = static_cast<int>(config->head * share);
   const Json* sections = rope->Find("mrope_section");
   if (sections == nullptr || !sections->IsArray() || sections->items().size() < 3) {
@@ -37,32 +38,38 @@ Status ReadRope(const Json& text, ModelConfig* config) {
     return Done{};
   }
   for (std::size_t i = 0; i < 3; ++i) {
-    THIMBLE_RETURN_IF_ERROR(Take("mrope_section", sections->items()[i].AsInt(), {0, kMaxHead}, std::nullopt, &config->rope_sections[i]));
+    THIMBLE_RETURN_IF_ERROR(
+        Take("mrope_section", sections->items()[i].AsInt(), {0, kMaxHead}, std::nullopt, &config->rope_sections[i]));
   }
   return Done{};
 }
 
 Status ReadLayers(const Json& text, ModelConfig* config) {
   int count = 0;
-  THIMBLE_RETURN_IF_ERROR(Take("num_hidden_layers", IntAt(text, "num_hidden_layers"), {1, kMaxLayers}, std::nullopt, &count));
+  THIMBLE_RETURN_IF_ERROR(
+      Take("num_hidden_layers", IntAt(text, "num_hidden_layers"), {1, kMaxLayers}, std::nullopt, &count));
   config->layers.assign(static_cast<std::size_t>(count), LayerKind::kDelta);
   const Json* types = text.Find("layer_types");
   if (types != nullptr && types->IsArray() && !types->items().empty()) {
     if (types->items().size() != config->layers.size()) {
-      return Error{Code::kCorrupt, Cat("[config] layer_types has ", types->items().size(), " entries for ", count, " layers")};
+      return Error{Code::kCorrupt,
+                   Cat("[config] layer_types has ", types->items().size(), " entries for ", count, " layers")};
     }
     for (std::size_t i = 0; i < config->layers.size(); ++i) {
       const std::string& kind = types->items()[i].text();
       if (kind != "linear_attention" && kind != "full_attention") {
-        return Error{Code::kUnsupported, Cat("[config] layer ", i, " is of type '", EscapeControls(kind), "'; known are linear_attention and full_attention")};
+        return Error{Code::kUnsupported, Cat("[config] layer ", i, " is of type '", EscapeControls(kind),
+                                             "'; known are linear_attention and full_attention")};
       }
       config->layers[i] = kind == "full_attention" ? LayerKind::kAttention : LayerKind::kDelta;
     }
     return Done{};
   }
   int interval = 0;
-  THIMBLE_RETURN_IF_ERROR(Take("full_attention_interval", IntAt(text, "full_attention_interval"), {1, 1024}, 4, &interval));
-  for (int i = interval - 1; i < count; i += interval) config->layers[static_cast<std::size_t>(i)] = LayerKind::kAttention;
+  THIMBLE_RETURN_IF_ERROR(
+      Take("full_attention_interval", IntAt(text, "full_attention_interval"), {1, 1024}, 4, &interval));
+  for (int i = interval - 1; i < count; i += interval)
+    config->layers[static_cast<std::size_t>(i)] = LayerKind::kAttention;
   return Done{};
 }
 
@@ -97,7 +104,8 @@ Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config) {
   const Json* type = root.Find("model_type");
   const std::string model_type = type != nullptr ? type->text() : "";
   if (model_type != "qwen3_5" && model_type != "qwen3_5_text") {
-    return Error{Code::kUnsupported, Cat("[config] config.json's model_type is '", EscapeControls(model_type), "'; Thimble runs 'qwen3_5' (Qwen 3.5 0.8B, 2B, 4B, 9B) only")};
+    return Error{Code::kUnsupported, Cat("[config] config.json's model_type is '", EscapeControls(model_type),
+                                         "'; Thimble runs 'qwen3_5' (Qwen 3.5 0.8B, 2B, 4B, 9B) only")};
   }
   const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
     return Take(key, IntAt(text, key), range, fallback, out);
@@ -125,7 +133,8 @@ Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config) {
 
 namespace {
 
-// {"size": {"shortest_edge", "longest_edge"}} or the older min_pixels and max_pixels; both are areas, despite the names.
+// {"size": {"shortest_edge", "longest_edge"}} or the older min_pixels and max_pixels; both are areas, despite the
+// names.
 template <typename Limits>
 Limits ReadLimits(const ModelFile& text, const char* name) {
   Limits limits;
@@ -138,10 +147,12 @@ Limits ReadLimits(const ModelFile& text, const char* name) {
   const Json& from = size != nullptr && size->IsObject() ? *size : json.value();
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
   for (const char* key : {"min_pixels", "shortest_edge"}) {
-    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost) limits.min_pixels = *value;
+    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost)
+      limits.min_pixels = *value;
   }
   for (const char* key : {"max_pixels", "longest_edge"}) {
-    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost) limits.max_pixels = *value;
+    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost)
+      limits.max_pixels = *value;
   }
   return limits;
 }
@@ -149,6 +160,8 @@ Limits ReadLimits(const ModelFile& text, const char* name) {
 }  // namespace
 
 PixelLimits ReadPixelLimits(const ModelFile& text) { return ReadLimits<PixelLimits>(text, "preprocessor_config.json"); }
-VideoLimits ReadVideoLimits(const ModelFile& text) { return ReadLimits<VideoLimits>(text, "video_preprocessor_config.json"); }
+VideoLimits ReadVideoLimits(const ModelFile& text) {
+  return ReadLimits<VideoLimits>(text, "video_preprocessor_config.json");
+}
 
 }  // namespace thimble

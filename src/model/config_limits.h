@@ -22,7 +22,8 @@ struct Range {
   std::int64_t most;
 };
 // Puts a value that must lie in `range` into out; a missing one becomes `fallback`, or an error that names the key.
-Status Take(std::string_view key, std::optional<std::int64_t> value, Range range, std::optional<std::int64_t> fallback, int* out);
+Status Take(std::string_view key, std::optional<std::int64_t> value, Range range, std::optional<std::int64_t> fallback,
+            int* out);
 // The side of the square grid that `rows` learned positions form.
 Status TakeSide(std::int64_t rows, VisionConfig* vision);
 // Sections of interleaved mRoPE where a file names none: as even as they get, the first axes one more.

@@ -26,12 +26,14 @@ namespace {
 constexpr std::int64_t kGroup = 64;
 }  // namespace
 
-Status Decoder::Forward(const Batch& batch, DecoderState* state, Scratch* scratch, const Ops& ops, const Trace* trace) const {
+Status Decoder::Forward(const Batch& batch, DecoderState* state, Scratch* scratch, const Ops& ops,
+                        const Trace* trace) const {
   const std::int64_t T = batch.num_rows();
   THIMBLE_CHECK(T >= 1 && T <= kMaxRows && state->num_pending_ == 0);
   THIMBLE_CHECK(batch.logits != LogitRows::kAll || T <= kMaxLogitRows);
   if (state->length_ + T > state->max_tokens_) {
-    return Error{Code::kExhausted, Cat("[context] ", state->length_ + T, " tokens do not fit the context of ", state->max_tokens_, "; a larger --context helps")};
+    return Error{Code::kExhausted, Cat("[context] ", state->length_ + T, " tokens do not fit the context of ",
+                                       state->max_tokens_, "; a larger --context helps")};
   }
   THIMBLE_RETURN_IF_ERROR(state->Grow(state->length_ + T));
   scratch->hidden_view = scratch->Rows(&scratch->hidden_rows, T, config_->width);
@@ -51,8 +53,8 @@ Status Decoder::Forward(const Batch& batch, DecoderState* state, Scratch* scratc
   return Head(scratch->hidden_view.Rows(T - wanted, wanted), scratch, ops);
 }
 
-void Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderState* state, Scratch* scratch, const Ops& ops,
-                         const Trace* trace) const {
+void Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderState* state, Scratch* scratch,
+                         const Ops& ops, const Trace* trace) const {
   const ModelConfig& c = *config_;
   Scratch& s = *scratch;
   const std::int64_t T = segment.count;
@@ -66,11 +68,12 @@ void Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderStat
   for (std::size_t t = 0; t < count && !batch.image_row.empty(); ++t) {
     const std::int32_t row = batch.image_row[first + t];
     if (row < 0) continue;
-    std::memcpy(x.Row(static_cast<std::int64_t>(t)), batch.image_rows.Row(row), static_cast<std::size_t>(c.width) * sizeof(float));
+    std::memcpy(x.Row(static_cast<std::int64_t>(t)), batch.image_rows.Row(row),
+                static_cast<std::size_t>(c.width) * sizeof(float));
   }
   Report(trace, "embeddings", 0, x);
-  TextRopeTable(batch.positions.subspan(first, count), c.rotary, c.rope_theta, c.rope_sections, s.Rows(&s.cos, T, c.rotary / 2),
-                s.Rows(&s.sin, T, c.rotary / 2));
+  TextRopeTable(batch.positions.subspan(first, count), c.rotary, c.rope_theta, c.rope_sections,
+                s.Rows(&s.cos, T, c.rotary / 2), s.Rows(&s.sin, T, c.rotary / 2));
 
   const int pending = state->committed_half_ ^ 1;
   const int from = segment.is_first ? state->committed_half_ : pending;
@@ -90,8 +93,9 @@ void Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderStat
       float* out = state->Recurrent(pending, delta_layer);
       float* replay = nullptr;
       if (segment.keeps_replay) {
-        replay = state->replay_.data() +
-                 (static_cast<std::size_t>(delta_layer) * DecoderState::kMaxPartialRows + first) * state->replay_floats_;
+        replay =
+            state->replay_.data() +
+            (static_cast<std::size_t>(delta_layer) * DecoderState::kMaxPartialRows + first) * state->replay_floats_;
       }
       DeltaLayer(pass, *w.delta, {in, in + state->state_floats_, out, out + state->state_floats_, replay}, mixed);
       ++delta_layer;
@@ -127,7 +131,8 @@ void Decoder::Commit(int num_tokens, DecoderState* state, Scratch* scratch, cons
       const PassContext pass{*config_, ops, scratch, num_tokens, nullptr, layer};
       const float* in = state->Recurrent(state->committed_half_, delta_layer);
       float* out = state->Recurrent(pending, delta_layer);
-      float* replay = state->replay_.data() + static_cast<std::size_t>(delta_layer) * DecoderState::kMaxPartialRows * state->replay_floats_;
+      float* replay = state->replay_.data() +
+                      static_cast<std::size_t>(delta_layer) * DecoderState::kMaxPartialRows * state->replay_floats_;
       ReplayDelta(pass, *w.delta, {in, in + state->state_floats_, out, out + state->state_floats_, replay});
       ++delta_layer;
     }

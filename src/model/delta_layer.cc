@@ -19,7 +19,8 @@ void Recur(const PassContext& pass, const DeltaWeights& weights, const DeltaMemo
   const std::int64_t channels = c.conv_channels();
   const std::int64_t past = c.conv_taps - 1;
   const MatView<float> convolved = s.Rows(&s.convolved, T, channels);
-  const MatView<float> heads = s.Rows(&s.heads, T, static_cast<std::int64_t>(c.delta.num_value_heads) * c.delta.value_head);
+  const MatView<float> heads =
+      s.Rows(&s.heads, T, static_cast<std::int64_t>(c.delta.num_value_heads) * c.delta.value_head);
   ShortConvolution(pass.ops, qkv, {memory.in_tail, past, channels}, weights.conv.span(), c.conv_taps, convolved,
                    {memory.out_tail, past, channels});
   Report(pass.trace, "gdn_qkv", pass.layer, convolved);

@@ -29,10 +29,11 @@ struct PassContext {
 };
 
 // Gated attention (spec 2.3) of T rows that follow `first` tokens of `kv`; stores their keys and values. out [T, D].
-void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, const KvView& kv, std::int64_t first, MatView<float> out);
+void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, const KvView& kv, std::int64_t first,
+                    MatView<float> out);
 
-// Where a delta layer's memory lies: [U, S, S] states and [taps - 1, channels] tail, read from `in` and written to `out`
-// (which may be the same). `replay`, if not null, receives the rows' convolution inputs, alpha and beta.
+// Where a delta layer's memory lies: [U, S, S] states and [taps - 1, channels] tail, read from `in` and written to
+// `out` (which may be the same). `replay`, if not null, receives the rows' convolution inputs, alpha and beta.
 struct DeltaMemory {
   const float* in_state;
   const float* in_tail;

@@ -51,7 +51,8 @@ class Loader {
   }
 
   // A tensor whose dimensions, ones left out, are `shape`.
-  Result<Found> Find(const WeightName& name, int layer, const std::vector<std::int64_t>& shape, bool is_vision = false) const {
+  Result<Found> Find(const WeightName& name, int layer, const std::vector<std::int64_t>& shape,
+                     bool is_vision = false) const {
     const ModelFile* file = is_vision && vision_ != nullptr ? vision_ : &text_;
     const std::string full = FullName(name, layer, is_vision);
     const TensorEntry* tensor = nullptr;
@@ -63,7 +64,8 @@ class Loader {
       tensor = is_vision ? FindHfVision(*file, full) : FindHfText(*file, full);
     }
     if (tensor == nullptr) {
-      return Error{Code::kCorrupt, Cat("[load] ", file->path(), ": tensor '", full, "' is missing (expected ", ShapeOf(shape), ")")};
+      return Error{Code::kCorrupt,
+                   Cat("[load] ", file->path(), ": tensor '", full, "' is missing (expected ", ShapeOf(shape), ")")};
     }
     std::vector<std::int64_t> found;
     for (const std::int64_t size : tensor->shape) {
@@ -74,8 +76,8 @@ class Loader {
       if (size != 1) wanted.push_back(size);
     }
     if (found != wanted) {
-      return Error{Code::kCorrupt, Cat("[load] ", file->path(), ": tensor '", EscapeControls(tensor->name), "' is ", tensor->ShapeText(),
-                                       ", this model needs ", ShapeOf(shape))};
+      return Error{Code::kCorrupt, Cat("[load] ", file->path(), ": tensor '", EscapeControls(tensor->name), "' is ",
+                                       tensor->ShapeText(), ", this model needs ", ShapeOf(shape))};
     }
     return Found{file, tensor};
   }
@@ -93,13 +95,15 @@ class Loader {
     return Done{};
   }
 
-  Status Matrix(const WeightName& name, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* out, bool is_vision = false) {
+  Status Matrix(const WeightName& name, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* out,
+                bool is_vision = false) {
     THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, {rows, cols}, is_vision));
     THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
     const DType dtype = found.tensor->dtype;
     if (cols % TraitsOf(dtype).block_length != 0) {
-      return Error{Code::kCorrupt, Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name, "' has rows of ", cols,
-                                       ", no multiple of ", TraitsOf(dtype).name, "'s block of ", TraitsOf(dtype).block_length)};
+      return Error{Code::kCorrupt,
+                   Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name, "' has rows of ", cols,
+                       ", no multiple of ", TraitsOf(dtype).name, "'s block of ", TraitsOf(dtype).block_length)};
     }
     if (options_.precision == Precision::kExact || kernels::FamilyFor(dtype, cols) == kernels::Family::kFileRows) {
       *out = PackedMatrix::FromFileRows(dtype, rows, cols, bytes);
@@ -111,12 +115,14 @@ class Loader {
   }
 
   // A small tensor of any type as floats.
-  Status Vector(const WeightName& name, int layer, const std::vector<std::int64_t>& shape, Buffer<float>* out, bool is_vision = false) {
+  Status Vector(const WeightName& name, int layer, const std::vector<std::int64_t>& shape, Buffer<float>* out,
+                bool is_vision = false) {
     THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, shape, is_vision));
     THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
     const std::int64_t count = found.tensor->num_elements();
     if (count % TraitsOf(found.tensor->dtype).block_length != 0) {
-      return Error{Code::kCorrupt, Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name, "' cannot be of type ", TraitsOf(found.tensor->dtype).name)};
+      return Error{Code::kCorrupt, Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name,
+                                       "' cannot be of type ", TraitsOf(found.tensor->dtype).name)};
     }
     THIMBLE_ASSIGN_OR_RETURN(*out, Buffer<float>::Create(static_cast<std::size_t>(count)));
     kernels::RowToFloat(found.tensor->dtype)(bytes.data(), count, out->data());
@@ -143,7 +149,8 @@ class Loader {
   Status Mtp(MtpWeights* out);
   Status Vision(VisionWeights* out);
   Status VisionBlock(int block, VisionBlockWeights* out);
-  Status VisionPair(const WeightName& stem, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* weight, Buffer<float>* bias);
+  Status VisionPair(const WeightName& stem, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* weight,
+                    Buffer<float>* bias);
   Status VisionNorm(const WeightName& stem, int layer, Buffer<float>* weight, Buffer<float>* bias);
   Status VisionPatch(VisionWeights* out);
 
@@ -234,15 +241,16 @@ Status Loader::Mtp(MtpWeights* out) {
   // Hand-made files exist whose MTP norms were not shifted by one (spec 4.4).
   if (is_gguf() && std::fabs(MeanOf(out->embedding_norm)) < 0.5F) {
     Warn("the MTP layer's norms look unshifted (mean near 0 instead of 1): one is added to them");
-    for (Buffer<float>* norm : {&out->embedding_norm, &out->hidden_norm, &out->final_norm, &out->layer.mixer_norm, &out->layer.mlp_norm,
-                                &out->layer.attention->q_norm, &out->layer.attention->k_norm}) {
+    for (Buffer<float>* norm : {&out->embedding_norm, &out->hidden_norm, &out->final_norm, &out->layer.mixer_norm,
+                                &out->layer.mlp_norm, &out->layer.attention->q_norm, &out->layer.attention->k_norm}) {
       Shift(norm, 1.0F);
     }
   }
   return Done{};
 }
 
-Status Loader::VisionPair(const WeightName& stem, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* weight, Buffer<float>* bias) {
+Status Loader::VisionPair(const WeightName& stem, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* weight,
+                          Buffer<float>* bias) {
   const std::string gguf_weight = Cat(stem.gguf, "weight");
   const std::string hf_weight = Cat(stem.hf, "weight");
   const std::string gguf_bias = Cat(stem.gguf, "bias");
@@ -272,13 +280,15 @@ Status Loader::VisionBlock(int block, VisionBlockWeights* out) {
   return VisionPair(names::kVisionFc2, block, width, mlp, &out->fc2, &out->fc2_bias);
 }
 
-// The patch convolution as a matrix of float32 rows [Vh, channel, frame, y, x]. GGUF holds the two frames' slices apart.
+// The patch convolution as a matrix of float32 rows [Vh, channel, frame, y, x]. GGUF holds the two frames' slices
+// apart.
 Status Loader::VisionPatch(VisionWeights* out) {
   const VisionConfig& v = *config_.vision;
   const std::int64_t area = static_cast<std::int64_t>(v.patches.patch) * v.patches.patch;
   const std::int64_t cols = 3 * 2 * area;
   THIMBLE_RETURN_IF_ERROR(Vector(names::kPatchBias, 0, {v.width}, &out->patch_bias, true));
-  THIMBLE_ASSIGN_OR_RETURN(auto bytes, Buffer<std::byte>::Create(static_cast<std::size_t>(v.width * cols) * sizeof(float)));
+  THIMBLE_ASSIGN_OR_RETURN(auto bytes,
+                           Buffer<std::byte>::Create(static_cast<std::size_t>(v.width * cols) * sizeof(float)));
   auto* rows = reinterpret_cast<float*>(bytes.data());
   if (vision_ == nullptr) {
     Buffer<float> whole;
@@ -287,7 +297,8 @@ Status Loader::VisionPatch(VisionWeights* out) {
   } else {
     for (std::int64_t frame = 0; frame < 2; ++frame) {
       Buffer<float> slice;  // [Vh, 3, y, x]
-      THIMBLE_RETURN_IF_ERROR(Vector(frame == 0 ? names::kPatch : names::kPatchSecond, 0, {v.width, 3, v.patches.patch, v.patches.patch}, &slice, true));
+      THIMBLE_RETURN_IF_ERROR(Vector(frame == 0 ? names::kPatch : names::kPatchSecond, 0,
+                                     {v.width, 3, v.patches.patch, v.patches.patch}, &slice, true));
       for (std::int64_t row = 0; row < v.width; ++row) {
         for (std::int64_t channel = 0; channel < 3; ++channel) {
           std::memcpy(rows + row * cols + (channel * 2 + frame) * area, slice.data() + (row * 3 + channel) * area,
@@ -303,9 +314,12 @@ Status Loader::VisionPatch(VisionWeights* out) {
 Status Loader::Vision(VisionWeights* out) {
   const VisionConfig& v = *config_.vision;
   THIMBLE_RETURN_IF_ERROR(VisionPatch(out));
-  THIMBLE_RETURN_IF_ERROR(Vector(names::kPositions, 0, {static_cast<std::int64_t>(v.position_side) * v.position_side, v.width}, &out->positions, true));
+  THIMBLE_RETURN_IF_ERROR(Vector(names::kPositions, 0,
+                                 {static_cast<std::int64_t>(v.position_side) * v.position_side, v.width},
+                                 &out->positions, true));
   out->blocks.resize(static_cast<std::size_t>(v.depth));
-  for (int block = 0; block < v.depth; ++block) THIMBLE_RETURN_IF_ERROR(VisionBlock(block, &out->blocks[static_cast<std::size_t>(block)]));
+  for (int block = 0; block < v.depth; ++block)
+    THIMBLE_RETURN_IF_ERROR(VisionBlock(block, &out->blocks[static_cast<std::size_t>(block)]));
   THIMBLE_RETURN_IF_ERROR(VisionNorm(names::kMergerNorm, 0, &out->merger_norm_weight, &out->merger_norm_bias));
   const std::int64_t merged = 4 * static_cast<std::int64_t>(v.width);
   THIMBLE_RETURN_IF_ERROR(VisionPair(names::kMergerFc1, 0, merged, merged, &out->merger_fc1, &out->merger_fc1_bias));
@@ -325,7 +339,8 @@ Result<Weights> Loader::Run() {
     THIMBLE_RETURN_IF_ERROR(Layer(layer, config_.layers[index], &weights.layers[index]));
   }
   if (is_gguf() && !weights.layers.empty() && std::fabs(MeanOf(weights.layers[0].mixer_norm) - 2.0F) < 0.25F) {
-    Warn("the norm weights' mean is near 2: this file was probably converted twice (from MLX) and will answer nonsense");
+    Warn(
+        "the norm weights' mean is near 2: this file was probably converted twice (from MLX) and will answer nonsense");
   }
   if (config_.has_mtp) THIMBLE_RETURN_IF_ERROR(Mtp(&weights.mtp.emplace()));
   if (config_.vision.has_value()) THIMBLE_RETURN_IF_ERROR(Vision(&weights.vision.emplace()));
@@ -335,12 +350,13 @@ Result<Weights> Loader::Run() {
 
 }  // namespace
 
-Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, const LoadOptions& options) {
+Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
+                            const LoadOptions& options) {
   return Loader(text, vision, config, options).Run();
 }
 
-MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, Precision precision,
-                           int context, std::int64_t max_patches, int num_threads) {
+MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
+                           Precision precision, int context, std::int64_t max_patches, int num_threads) {
   MemoryNeeds needs;
   for (const ModelFile* file : {&text, vision}) {
     if (file == nullptr) continue;
@@ -349,7 +365,8 @@ MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const
       const bool is_matrix = tensor.shape.size() == 2 && tensor.shape[0] > 1 && tensor.shape[1] >= 32;
       if (!is_matrix) {
         needs.weights_bytes += static_cast<std::uint64_t>(tensor.num_elements()) * sizeof(float);
-      } else if (precision == Precision::kExact || kernels::FamilyFor(tensor.dtype, tensor.shape[1]) == kernels::Family::kFileRows) {
+      } else if (precision == Precision::kExact ||
+                 kernels::FamilyFor(tensor.dtype, tensor.shape[1]) == kernels::Family::kFileRows) {
         needs.mapped_bytes += tensor.size_bytes;
       } else {
         needs.weights_bytes += PackedMatrix::PackedBytes(tensor.dtype, tensor.shape[0], tensor.shape[1]);
@@ -360,7 +377,8 @@ MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const
   // The state and one checkpoint of half its size.
   needs.state_bytes = DecoderState::RecurrentBytes(config) * 3 / 2;
   needs.activation_bytes = Scratch::BytesNeeded(config, Decoder::kMaxRows, num_threads);
-  if (config.vision.has_value() && max_patches > 0) needs.vision_bytes = VisionScratchBytes(*config.vision, max_patches, num_threads);
+  if (config.vision.has_value() && max_patches > 0)
+    needs.vision_bytes = VisionScratchBytes(*config.vision, max_patches, num_threads);
   return needs;
 }
 

@@ -15,7 +15,7 @@ namespace thimble {
 
 struct LoadOptions {
   ThreadPool* pool = nullptr;
-  Precision precision = Precision::kFast;  // kExact: keeps the file's rows
+  Precision precision = Precision::kFast;        // kExact: keeps the file's rows
   std::vector<std::string>* warnings = nullptr;  // what is odd but bearable; may be nullptr
   // Called with bytes done and bytes in all; returning false cancels (kCancelled). May be empty.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
@@ -27,18 +27,18 @@ Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, cons
                             const LoadOptions& options);
 
 struct MemoryNeeds {
-  std::uint64_t weights_bytes = 0;    // packed copies in anonymous memory
-  std::uint64_t mapped_bytes = 0;     // read through the file mapping: can be dropped by the system
-  std::uint64_t kv_bytes = 0;         // for `context` tokens
-  std::uint64_t state_bytes = 0;      // recurrent state and checkpoints
+  std::uint64_t weights_bytes = 0;  // packed copies in anonymous memory
+  std::uint64_t mapped_bytes = 0;   // read through the file mapping: can be dropped by the system
+  std::uint64_t kv_bytes = 0;       // for `context` tokens
+  std::uint64_t state_bytes = 0;    // recurrent state and checkpoints
   std::uint64_t activation_bytes = 0;
-  std::uint64_t vision_bytes = 0;     // activations of the largest picture the limits allow
+  std::uint64_t vision_bytes = 0;  // activations of the largest picture the limits allow
   [[nodiscard]] std::uint64_t total() const {
     return weights_bytes + mapped_bytes + kv_bytes + state_bytes + activation_bytes + vision_bytes;
   }
 };
 // What loading, a session of `context` tokens and pictures of `max_patches` patches will take on `num_threads` threads.
-MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, Precision precision,
-                           int context, std::int64_t max_patches, int num_threads);
+MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
+                           Precision precision, int context, std::int64_t max_patches, int num_threads);
 
 }  // namespace thimble

@@ -16,22 +16,25 @@ Result<DecoderState> MtpHead::CreateState(int max_tokens, KvType kv_type) const 
   return DecoderState::Create(one_layer, max_tokens, kv_type);
 }
 
-Status MtpHead::Forward(MatView<const float> hidden, std::span<const std::int32_t> tokens, std::span<const Position> positions,
-                        DecoderState* state, Scratch* scratch, const Ops& ops) const {
+Status MtpHead::Forward(MatView<const float> hidden, std::span<const std::int32_t> tokens,
+                        std::span<const Position> positions, DecoderState* state, Scratch* scratch,
+                        const Ops& ops) const {
   const ModelConfig& c = *config_;
   const MtpWeights& w = *weights_->mtp;
   Scratch& s = *scratch;
   const auto T = static_cast<std::int64_t>(tokens.size());
   THIMBLE_CHECK(T >= 1 && T <= Decoder::kMaxRows && hidden.rows == T && state->num_pending_ == 0);
   if (state->length_ + T > state->max_tokens_) {
-    return Error{Code::kExhausted, Cat("[context] ", state->length_ + T, " draft rows do not fit the context of ", state->max_tokens_)};
+    return Error{Code::kExhausted,
+                 Cat("[context] ", state->length_ + T, " draft rows do not fit the context of ", state->max_tokens_)};
   }
   THIMBLE_RETURN_IF_ERROR(state->Grow(state->length_ + T));
   const MatView<float> x = s.Rows(&s.x, T, c.width);
   const MatView<float> normed = s.Rows(&s.normed, T, c.width);
   const MatView<float> mixed = s.Rows(&s.mixed, T, c.width);
   const MatView<float> pair = s.Rows(&s.pair, T, 2 * static_cast<std::int64_t>(c.width));
-  TextRopeTable(positions, c.rotary, c.rope_theta, c.rope_sections, s.Rows(&s.cos, T, c.rotary / 2), s.Rows(&s.sin, T, c.rotary / 2));
+  TextRopeTable(positions, c.rotary, c.rope_theta, c.rope_sections, s.Rows(&s.cos, T, c.rotary / 2),
+                s.Rows(&s.sin, T, c.rotary / 2));
 
   // x = fc [norm(embedding) ; norm(hidden)]
   EmbedRows(ops, weights_->embedding, tokens, x);

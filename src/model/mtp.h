@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The multi-token-prediction head: drafts the token after next from a hidden row (spec 4.2). It has a KV cache of its own.
+// The multi-token-prediction head: drafts the token after next from a hidden row (spec 4.2). It has a KV cache of its
+// own.
 #pragma once
 
 #include "base/mat_view.h"
@@ -25,8 +26,8 @@ class MtpHead {
   Result<DecoderState> CreateState(int max_tokens, KvType kv_type) const;
 
   // Row t pairs hidden[t] (after the final norm) with the token after it, tokens[t], at the position of the hidden row.
-  // Appends T <= Decoder::kMaxRows rows to the cache and commits them. Draft logits of the last row: scratch->logits(); the
-  // rows' own hidden rows (after mtp.norm), the last of which is fed back for the next draft: scratch->hidden().
+  // Appends T <= Decoder::kMaxRows rows to the cache and commits them. Draft logits of the last row: scratch->logits();
+  // the rows' own hidden rows (after mtp.norm), the last of which is fed back for the next draft: scratch->hidden().
   // `hidden` must not lie in `scratch`. kExhausted when the context is full.
   Status Forward(MatView<const float> hidden, std::span<const std::int32_t> tokens, std::span<const Position> positions,
                  DecoderState* state, Scratch* scratch, const Ops& ops) const;

@@ -16,7 +16,8 @@ std::string NameOfLayer(std::string_view pattern, int layer) {
 namespace {
 
 template <std::size_t kCount>
-const TensorEntry* FindUnder(const ModelFile& file, const std::array<std::string_view, kCount>& prefixes, std::string_view name) {
+const TensorEntry* FindUnder(const ModelFile& file, const std::array<std::string_view, kCount>& prefixes,
+                             std::string_view name) {
   for (const std::string_view prefix : prefixes) {
     if (const TensorEntry* entry = file.Find(Cat(prefix, name)); entry != nullptr) return entry;
   }
@@ -26,7 +27,8 @@ const TensorEntry* FindUnder(const ModelFile& file, const std::array<std::string
 }  // namespace
 
 const TensorEntry* FindHfText(const ModelFile& file, std::string_view name) {
-  static constexpr std::array<std::string_view, 5> kPrefixes = {"model.language_model.", "model.", "", "language_model.model.", "language_model."};
+  static constexpr std::array<std::string_view, 5> kPrefixes = {"model.language_model.", "model.", "",
+                                                                "language_model.model.", "language_model."};
   return FindUnder(file, kPrefixes, name);
 }
 

@@ -20,7 +20,8 @@ inline constexpr WeightName kOutput = {"output.weight", "lm_head.weight"};
 inline constexpr WeightName kFinalNorm = {"output_norm.weight", "norm.weight"};
 // Layers; an MTP layer has the same below another prefix (Hugging Face: mtp.layers.0).
 inline constexpr WeightName kMixerNorm = {"blk.{}.attn_norm.weight", "layers.{}.input_layernorm.weight"};
-inline constexpr WeightName kMlpNorm = {"blk.{}.post_attention_norm.weight", "layers.{}.post_attention_layernorm.weight"};
+inline constexpr WeightName kMlpNorm = {"blk.{}.post_attention_norm.weight",
+                                        "layers.{}.post_attention_layernorm.weight"};
 inline constexpr WeightName kMlpGate = {"blk.{}.ffn_gate.weight", "layers.{}.mlp.gate_proj.weight"};
 inline constexpr WeightName kMlpUp = {"blk.{}.ffn_up.weight", "layers.{}.mlp.up_proj.weight"};
 inline constexpr WeightName kMlpDown = {"blk.{}.ffn_down.weight", "layers.{}.mlp.down_proj.weight"};

@@ -31,10 +31,22 @@ struct Columns {
 };
 
 std::array<std::pair<Buffer<float> Scratch::*, std::int64_t>, 16> Buffers(const Columns& c) {
-  return {{{&Scratch::x, c.width},         {&Scratch::normed, c.width}, {&Scratch::mixed, c.width},  {&Scratch::qkv, c.qkv},
-           {&Scratch::convolved, c.convolved}, {&Scratch::z, c.z},      {&Scratch::gates, c.gates},  {&Scratch::heads, c.heads},
-           {&Scratch::k, c.kv},            {&Scratch::v, c.kv},         {&Scratch::gate, c.mlp},     {&Scratch::up, c.mlp},
-           {&Scratch::cos, c.rotary},      {&Scratch::sin, c.rotary},   {&Scratch::pair, c.pair},    {&Scratch::hidden_rows, c.width}}};
+  return {{{&Scratch::x, c.width},
+           {&Scratch::normed, c.width},
+           {&Scratch::mixed, c.width},
+           {&Scratch::qkv, c.qkv},
+           {&Scratch::convolved, c.convolved},
+           {&Scratch::z, c.z},
+           {&Scratch::gates, c.gates},
+           {&Scratch::heads, c.heads},
+           {&Scratch::k, c.kv},
+           {&Scratch::v, c.kv},
+           {&Scratch::gate, c.mlp},
+           {&Scratch::up, c.mlp},
+           {&Scratch::cos, c.rotary},
+           {&Scratch::sin, c.rotary},
+           {&Scratch::pair, c.pair},
+           {&Scratch::hidden_rows, c.width}}};
 }
 
 }  // namespace
@@ -43,7 +55,8 @@ Result<Scratch> Scratch::Create(const ModelConfig& config, int max_rows, int num
   Scratch scratch;
   const Columns columns(config);
   for (const auto& [buffer, cols] : Buffers(columns)) {
-    THIMBLE_ASSIGN_OR_RETURN(scratch.*buffer, Buffer<float>::Create(static_cast<std::size_t>(cols) * static_cast<std::size_t>(max_rows)));
+    THIMBLE_ASSIGN_OR_RETURN(
+        scratch.*buffer, Buffer<float>::Create(static_cast<std::size_t>(cols) * static_cast<std::size_t>(max_rows)));
   }
   THIMBLE_ASSIGN_OR_RETURN(scratch.activations, Activations::Create(max_rows, columns.activations));
   THIMBLE_ASSIGN_OR_RETURN(scratch.attention, AttentionScratch::Create(num_threads, config.head));

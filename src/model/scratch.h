@@ -22,28 +22,30 @@ class Scratch {
   [[nodiscard]] MatView<const float> hidden() const { return hidden_view; }
 
   // The rest is for the model's own files. Every buffer is [max_rows, columns] and used as [T, columns].
-  MatView<float> Rows(Buffer<float>* buffer, std::int64_t rows, std::int64_t cols) const { return {buffer->data(), rows, cols}; }
+  MatView<float> Rows(Buffer<float>* buffer, std::int64_t rows, std::int64_t cols) const {
+    return {buffer->data(), rows, cols};
+  }
   // Room for `rows` rows of logits; grows on first use.
   Status NeedLogits(std::int64_t rows, int vocab);
 
   Activations activations;
   AttentionScratch attention;
   DeltaScratch delta;
-  Buffer<float> x;         // [T, D] residual stream
-  Buffer<float> normed;    // [T, D]
-  Buffer<float> mixed;     // [T, D] output of a mixer or MLP
-  Buffer<float> qkv;       // [T, 2ES + US] delta; [T, H * 2C] attention: query and gate
-  Buffer<float> convolved; // [T, 2ES + US]
-  Buffer<float> z;         // [T, U * S]
-  Buffer<float> gates;     // [T, 2U] alpha | beta
-  Buffer<float> heads;     // [T, max(U * S, H * C)] outputs of the delta rule or of attention
-  Buffer<float> k;         // [T, G * C]
-  Buffer<float> v;         // [T, G * C]
-  Buffer<float> gate;      // [T, F]
-  Buffer<float> up;        // [T, F]
-  Buffer<float> cos;       // [T, rotary / 2]
-  Buffer<float> sin;       // [T, rotary / 2]
-  Buffer<float> pair;      // [T, 2D] MTP: embedding | hidden
+  Buffer<float> x;            // [T, D] residual stream
+  Buffer<float> normed;       // [T, D]
+  Buffer<float> mixed;        // [T, D] output of a mixer or MLP
+  Buffer<float> qkv;          // [T, 2ES + US] delta; [T, H * 2C] attention: query and gate
+  Buffer<float> convolved;    // [T, 2ES + US]
+  Buffer<float> z;            // [T, U * S]
+  Buffer<float> gates;        // [T, 2U] alpha | beta
+  Buffer<float> heads;        // [T, max(U * S, H * C)] outputs of the delta rule or of attention
+  Buffer<float> k;            // [T, G * C]
+  Buffer<float> v;            // [T, G * C]
+  Buffer<float> gate;         // [T, F]
+  Buffer<float> up;           // [T, F]
+  Buffer<float> cos;          // [T, rotary / 2]
+  Buffer<float> sin;          // [T, rotary / 2]
+  Buffer<float> pair;         // [T, 2D] MTP: embedding | hidden
   Buffer<float> hidden_rows;  // [max_rows, D]
   Buffer<float> logits_rows;  // [.., V]
   MatView<float> logits_view;

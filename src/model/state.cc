@@ -21,8 +21,8 @@ std::size_t ReplayFloats(const ModelConfig& config) {
   return static_cast<std::size_t>(config.conv_channels()) + 2 * static_cast<std::size_t>(config.delta.num_value_heads);
 }
 std::size_t PageBytes(const ModelConfig& config, KvType type) {
-  return 2 * static_cast<std::size_t>(config.num_kv_heads) * KvView::kPageTokens * static_cast<std::size_t>(config.head) *
-         (type == KvType::kF16 ? 2 : 4);
+  return 2 * static_cast<std::size_t>(config.num_kv_heads) * KvView::kPageTokens *
+         static_cast<std::size_t>(config.head) * (type == KvType::kF16 ? 2 : 4);
 }
 
 }  // namespace
@@ -44,7 +44,8 @@ Result<DecoderState> DecoderState::Create(const ModelConfig& config, int max_tok
   state.state_floats_ = StateFloats(config);
   state.layer_floats_ = (state.state_floats_ + TailFloats(config) + 15) / 16 * 16;
   for (Buffer<float>& half : state.halves_) {
-    THIMBLE_ASSIGN_OR_RETURN(half, Buffer<float>::Create(state.layer_floats_ * static_cast<std::size_t>(state.num_delta_layers_)));
+    THIMBLE_ASSIGN_OR_RETURN(
+        half, Buffer<float>::Create(state.layer_floats_ * static_cast<std::size_t>(state.num_delta_layers_)));
   }
   state.replay_floats_ = ReplayFloats(config);
   THIMBLE_ASSIGN_OR_RETURN(state.replay_, Buffer<float>::Create(state.replay_floats_ * kMaxPartialRows *
@@ -59,14 +60,17 @@ std::uint64_t DecoderState::KvBytes(const ModelConfig& config, int max_tokens, K
 
 std::uint64_t DecoderState::RecurrentBytes(const ModelConfig& config) {
   const auto num_delta = static_cast<std::uint64_t>(config.num_layers() - config.num_attention_layers());
-  return num_delta * sizeof(float) * (2 * (StateFloats(config) + TailFloats(config)) + kMaxPartialRows * ReplayFloats(config));
+  return num_delta * sizeof(float) *
+         (2 * (StateFloats(config) + TailFloats(config)) + kMaxPartialRows * ReplayFloats(config));
 }
 
 Status DecoderState::Grow(std::int64_t num_tokens) {
   const auto needed = static_cast<std::size_t>((num_tokens + KvView::kPageTokens - 1) / KvView::kPageTokens);
   while (num_attention_layers_ > 0 && pages_.size() < needed) {
-    THIMBLE_ASSIGN_OR_RETURN(auto page, Buffer<std::byte>::Create(page_bytes_ * static_cast<std::size_t>(num_attention_layers_)));
-    for (std::size_t layer = 0; layer < tables_.size(); ++layer) tables_[layer].push_back(page.data() + layer * page_bytes_);
+    THIMBLE_ASSIGN_OR_RETURN(auto page,
+                             Buffer<std::byte>::Create(page_bytes_ * static_cast<std::size_t>(num_attention_layers_)));
+    for (std::size_t layer = 0; layer < tables_.size(); ++layer)
+      tables_[layer].push_back(page.data() + layer * page_bytes_);
     pages_.push_back(std::move(page));
   }
   return Done{};

@@ -30,9 +30,9 @@ class Checkpoint {
 // Not thread-safe: belongs to the one session that owns it.
 //
 // The recurrent half exists twice: the committed one, and the one that the pending rows have led to. Forward reads the
-// first and writes the second, so dropping a pass costs nothing and keeping it is an exchange of indices. Keeping a part
-// of a pass (drafts, of which some were refused) is a replay of a few rows from the committed half: their projections
-// are kept, and Decoder::Commit runs the recurrence over them again.
+// first and writes the second, so dropping a pass costs nothing and keeping it is an exchange of indices. Keeping a
+// part of a pass (drafts, of which some were refused) is a replay of a few rows from the committed half: their
+// projections are kept, and Decoder::Commit runs the recurrence over them again.
 class DecoderState {
  public:
   // Passes of at most this many rows may be committed in part; longer ones are kept whole or dropped whole.
@@ -69,7 +69,9 @@ class DecoderState {
   Status Grow(std::int64_t num_tokens);
   [[nodiscard]] KvView Kv(int attention_layer) const;
   // Recurrent part of delta layer `layer`: states, then the convolution's tail [taps - 1, channels].
-  [[nodiscard]] float* Recurrent(int half, int layer) { return halves_[half].data() + static_cast<std::size_t>(layer) * layer_floats_; }
+  [[nodiscard]] float* Recurrent(int half, int layer) {
+    return halves_[half].data() + static_cast<std::size_t>(layer) * layer_floats_;
+  }
 
   int length_ = 0;
   int num_pending_ = 0;

@@ -49,7 +49,8 @@ Taps TapsOf(int index, int count, int side) {
 
 class Tower {
  public:
-  Tower(const VisionConfig& config, const VisionWeights& weights, const Patches& patches, const Ops& ops, const VisionOptions& options)
+  Tower(const VisionConfig& config, const VisionWeights& weights, const Patches& patches, const Ops& ops,
+        const VisionOptions& options)
       : c_(config), w_(weights), patches_(patches), ops_(ops), options_(options) {
     num_patches_ = patches.num_patches();
     per_frame_ = num_patches_ / std::max(1, patches.grid_t);
@@ -101,7 +102,8 @@ class Tower {
     AddBias(ops_, out, bias.span());
   }
 
-  // Patches times the patch matrix, plus learned positions read from their grid between the four nearest (spec 3.2, 3.3).
+  // Patches times the patch matrix, plus learned positions read from their grid between the four nearest
+  // (spec 3.2, 3.3).
   void Embed() {
     const MatView<const float> values(patches_.values.data(), num_patches_, PatchCols());
     ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
@@ -116,15 +118,18 @@ class Tower {
       const auto row = [&](int r, int col) {
         return w_.positions.data() + (static_cast<std::int64_t>(r) * c_.position_side + col) * c_.width;
       };
-      const float* corner[4] = {row(y.first, x.first), row(y.first, x.second), row(y.second, x.first), row(y.second, x.second)};
-      const float share[4] = {(1 - y.share) * (1 - x.share), (1 - y.share) * x.share, y.share * (1 - x.share), y.share * x.share};
+      const float* corner[4] = {row(y.first, x.first), row(y.first, x.second), row(y.second, x.first),
+                                row(y.second, x.second)};
+      const float share[4] = {(1 - y.share) * (1 - x.share), (1 - y.share) * x.share, y.share * (1 - x.share),
+                              y.share * x.share};
       float* out = X().Row(p);
       for (int i = 0; i < c_.width; ++i) {
         out[i] += corner[0][i] * share[0] + corner[1][i] * share[1] + corner[2][i] * share[2] + corner[3][i] * share[3];
       }
     });
     Report(options_.trace, "with_positions", 0, X());
-    VisionRopeTable(places, c_.head, c_.rope_theta, {cos_.data(), per_frame_, c_.head / 2}, {sin_.data(), per_frame_, c_.head / 2});
+    VisionRopeTable(places, c_.head, c_.rope_theta, {cos_.data(), per_frame_, c_.head / 2},
+                    {sin_.data(), per_frame_, c_.head / 2});
   }
 
   void Block(const VisionBlockWeights& w) {
@@ -143,8 +148,8 @@ class Tower {
       const MatView<const float> sin(sin_.data(), per_frame_, c_.head / 2);
       ApplyRope(ops_, frame.Cols(0, width), c_.num_heads, c_.head, cos, sin);
       ApplyRope(ops_, frame.Cols(width, width), c_.num_heads, c_.head, cos, sin);
-      FullAttention(ops_, frame.Cols(0, width), frame.Cols(width, width), frame.Cols(2 * width, width), c_.num_heads, c_.head,
-                    &attention_, context.Rows(first, per_frame_));
+      FullAttention(ops_, frame.Cols(0, width), frame.Cols(width, width), frame.Cols(2 * width, width), c_.num_heads,
+                    c_.head, &attention_, context.Rows(first, per_frame_));
     }
     ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
       const MatView<float> x = X().Rows(first, count);
@@ -165,7 +170,8 @@ class Tower {
     VisionRows out;
     const std::int64_t merged_width = 4 * static_cast<std::int64_t>(c_.width);
     out.num_rows = num_patches_ / 4;
-    THIMBLE_ASSIGN_OR_RETURN(out.rows, Buffer<float>::Create(static_cast<std::size_t>(out.num_rows) * static_cast<std::size_t>(c_.out_width)));
+    THIMBLE_ASSIGN_OR_RETURN(out.rows, Buffer<float>::Create(static_cast<std::size_t>(out.num_rows) *
+                                                             static_cast<std::size_t>(c_.out_width)));
     LayerNorm(ops_, X(), w_.merger_norm_weight.span(), w_.merger_norm_bias.span(), c_.norm_eps, X());
     const MatView<const float> merged(x_.data(), out.num_rows, merged_width);
     ForSlices(out.num_rows, [&](std::int64_t first, std::int64_t count) {
@@ -199,9 +205,10 @@ class Tower {
 
 }  // namespace
 
-Result<VisionRows> EncodePatches(const VisionConfig& config, const VisionWeights& weights, const Patches& patches, const Ops& ops,
-                                 const VisionOptions& options) {
-  THIMBLE_CHECK(patches.grid_h % config.patches.merge == 0 && patches.grid_w % config.patches.merge == 0 && patches.num_patches() > 0);
+Result<VisionRows> EncodePatches(const VisionConfig& config, const VisionWeights& weights, const Patches& patches,
+                                 const Ops& ops, const VisionOptions& options) {
+  THIMBLE_CHECK(patches.grid_h % config.patches.merge == 0 && patches.grid_w % config.patches.merge == 0 &&
+                patches.num_patches() > 0);
   return Tower(config, weights, patches, ops, options).Run();
 }
 
@@ -210,9 +217,10 @@ std::uint64_t VisionScratchBytes(const VisionConfig& config, std::int64_t num_pa
   const auto width = static_cast<std::uint64_t>(config.width);
   const auto slice = static_cast<std::uint64_t>(std::min(kSlice, num_patches));
   const auto widest = std::max<std::uint64_t>({1536, static_cast<std::uint64_t>(config.mlp), 4 * width});
-  const std::uint64_t floats = patches * (5 * width + 1536 + static_cast<std::uint64_t>(config.head)) + slice * (width + widest) +
-                               patches / 4 * static_cast<std::uint64_t>(config.out_width);
-  return floats * sizeof(float) + Activations::BytesNeeded(static_cast<std::int64_t>(slice), static_cast<std::int64_t>(widest)) +
+  const std::uint64_t floats = patches * (5 * width + 1536 + static_cast<std::uint64_t>(config.head)) +
+                               slice * (width + widest) + patches / 4 * static_cast<std::uint64_t>(config.out_width);
+  return floats * sizeof(float) +
+         Activations::BytesNeeded(static_cast<std::int64_t>(slice), static_cast<std::int64_t>(widest)) +
          (std::uint64_t{256} << 10) * static_cast<std::uint64_t>(num_threads);
 }
 

@@ -60,7 +60,7 @@ struct VisionBlockWeights {
 };
 
 struct VisionWeights {
-  PackedMatrix patch;      // [Vh, 3 * 2 * 16 * 16], columns in the order of a patch row
+  PackedMatrix patch;        // [Vh, 3 * 2 * 16 * 16], columns in the order of a patch row
   Buffer<float> patch_bias;  // [Vh]
   Buffer<float> positions;   // [side * side, Vh]
   std::vector<VisionBlockWeights> blocks;
@@ -70,8 +70,8 @@ struct VisionWeights {
 };
 
 struct Weights {
-  PackedMatrix embedding;   // [V, D]; also the output head of a tied model
-  PackedMatrix output;      // [V, D], empty when tied
+  PackedMatrix embedding;    // [V, D]; also the output head of a tied model
+  PackedMatrix output;       // [V, D], empty when tied
   Buffer<float> final_norm;  // [D], full factor
   std::vector<LayerWeights> layers;
   std::optional<MtpWeights> mtp;

@@ -37,15 +37,16 @@ struct Tile {
     sums = maxima + kQueryRows;
   }
   static std::size_t Floats(std::int64_t head) {
-    return static_cast<std::size_t>(2 * kQueryRows * head + 2 * kKeyBlock * head + kQueryRows * kKeyBlock + 2 * kQueryRows);
+    return static_cast<std::size_t>(2 * kQueryRows * head + 2 * kKeyBlock * head + kQueryRows * kKeyBlock +
+                                    2 * kQueryRows);
   }
   void Begin(std::int64_t rows, std::int64_t head) const {
     std::fill(outputs, outputs + rows * head, 0.0F);
     std::fill(maxima, maxima + rows, -INFINITY);
     std::fill(sums, sums + rows, 0.0F);
   }
-  // Online softmax of row `row` over its first `count` scores: afterwards scores hold exp(score - maximum), and what was
-  // summed before is scaled to the new maximum.
+  // Online softmax of row `row` over its first `count` scores: afterwards scores hold exp(score - maximum), and what
+  // was summed before is scaled to the new maximum.
   void Absorb(const kernels::FloatKernels& f32, std::int64_t row, std::int64_t count, std::int64_t head) const {
     float* own = scores + row * kKeyBlock;
     const float largest = std::max(maxima[row], f32.max(own, count));
@@ -60,8 +61,8 @@ std::size_t ElementBytes(KvType type) { return type == KvType::kF16 ? 2 : 4; }
 
 // First element of token `token` of KV head `kv_head`, among the keys (part 0) or values (part 1).
 std::byte* ElementAt(const KvView& kv, std::int64_t token, int kv_head, int part) {
-  const std::int64_t row = (static_cast<std::int64_t>(part) * kv.num_kv_heads + kv_head) * KvView::kPageTokens +
-                           token % KvView::kPageTokens;
+  const std::int64_t row =
+      (static_cast<std::int64_t>(part) * kv.num_kv_heads + kv_head) * KvView::kPageTokens + token % KvView::kPageTokens;
   return kv.pages[token / KvView::kPageTokens] + static_cast<std::size_t>(row * kv.head) * ElementBytes(kv.type);
 }
 
@@ -90,7 +91,8 @@ struct CausalTask {
     const std::int64_t rows = num_tokens * group;
     const float scale = 1.0F / std::sqrt(static_cast<float>(head));
     for (std::int64_t row = 0; row < rows; ++row) {
-      const float* from = q.Row(t0 + row / group) + (static_cast<std::int64_t>(kv_head) * group + row % group) * q_head_stride;
+      const float* from =
+          q.Row(t0 + row / group) + (static_cast<std::int64_t>(kv_head) * group + row % group) * q_head_stride;
       f32.scale(from, scale, nullptr, head, tile.queries + row * head);
     }
     tile.Begin(rows, head);
@@ -108,7 +110,8 @@ struct CausalTask {
         while (row + same < rows && std::min(count, first + t0 + (row + same) / group + 1 - key) == seen) ++same;
         if (seen > 0) {
           for (std::int64_t i = row; i < row + same; ++i) tile.Absorb(f32, i, seen, head);
-          f32.gemm_add(tile.scores + row * kKeyBlock, kKeyBlock, same, values, head, seen, head, tile.outputs + row * head, head);
+          f32.gemm_add(tile.scores + row * kKeyBlock, kKeyBlock, same, values, head, seen, head,
+                       tile.outputs + row * head, head);
         }
         row += same;
       }
@@ -163,8 +166,8 @@ void CausalAttention(const Ops& ops, MatView<const float> q, int num_heads, int 
   });
 }
 
-void FullAttention(const Ops& ops, MatView<const float> q, MatView<const float> k, MatView<const float> v, int num_heads,
-                   int head, AttentionScratch* scratch, MatView<float> out) {
+void FullAttention(const Ops& ops, MatView<const float> q, MatView<const float> k, MatView<const float> v,
+                   int num_heads, int head, AttentionScratch* scratch, MatView<float> out) {
   const kernels::FloatKernels& f32 = *ops.kernels.f32;
   const std::int64_t num_slices = (q.rows + kQueryRows - 1) / kQueryRows;
   const float scale = 1.0F / std::sqrt(static_cast<float>(head));

@@ -2,9 +2,9 @@
 // Softmax attention: causal grouped-query attention over a KV cache, and full attention inside a picture.
 #pragma once
 
+#include "base/buffer.h"
 #include "base/mat_view.h"
 #include "base/result.h"
-#include "base/buffer.h"
 #include "ops/ops.h"
 
 #include <cstddef>
@@ -14,8 +14,8 @@ namespace thimble {
 
 enum class KvType { kF32, kF16 };
 
-// Keys and values of one layer, in pages of kPageTokens tokens; a page holds, per KV head, [kPageTokens, C] keys and the
-// same of values. Rows from 0 on in sequence order.
+// Keys and values of one layer, in pages of kPageTokens tokens; a page holds, per KV head, [kPageTokens, C] keys and
+// the same of values. Rows from 0 on in sequence order.
 struct KvView {
   static constexpr int kPageTokens = 256;
   KvType type = KvType::kF32;
@@ -33,7 +33,9 @@ void StoreKv(const Ops& ops, const KvView& kv, std::int64_t first, MatView<const
 class AttentionScratch {
  public:
   static Result<AttentionScratch> Create(int num_threads, int max_head);
-  [[nodiscard]] float* For(int worker) { return buffer_.data() + static_cast<std::size_t>(worker) * floats_per_worker_; }
+  [[nodiscard]] float* For(int worker) {
+    return buffer_.data() + static_cast<std::size_t>(worker) * floats_per_worker_;
+  }
   [[nodiscard]] std::size_t floats_per_worker() const { return floats_per_worker_; }
 
  private:
@@ -42,14 +44,14 @@ class AttentionScratch {
 };
 
 // Row t of q attends tokens 0 .. first + t (all of them already stored in kv). q [T, H heads of width C at stride
-// q_head_stride], out [T, H * C]; query head h reads KV head h / (H / G). Scores are scaled by C^(-1/2); softmax and sums
-// in float32, blocked with an online softmax. The order of sums depends on the token index only, so a row has the same
-// bits in any pass.
+// q_head_stride], out [T, H * C]; query head h reads KV head h / (H / G). Scores are scaled by C^(-1/2); softmax and
+// sums in float32, blocked with an online softmax. The order of sums depends on the token index only, so a row has the
+// same bits in any pass.
 void CausalAttention(const Ops& ops, MatView<const float> q, int num_heads, int q_head_stride, const KvView& kv,
                      std::int64_t first, AttentionScratch* scratch, MatView<float> out);
 
-// Every row attends every row: q, k, v [P, H * C] (any stride), out [P, H * C]. For the vision tower, one picture or one
-// temporal patch at a time.
+// Every row attends every row: q, k, v [P, H * C] (any stride), out [P, H * C]. For the vision tower, one picture or
+// one temporal patch at a time.
 void FullAttention(const Ops& ops, MatView<const float> q, MatView<const float> k, MatView<const float> v,
                    int num_heads, int head, AttentionScratch* scratch, MatView<float> out);
 

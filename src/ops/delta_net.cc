@@ -52,7 +52,9 @@ struct Rule {
     const int r = shape.num_value_heads / shape.num_key_heads;
     return shape.order == HeadOrder::kGrouped ? head / r : head % shape.num_key_heads;
   }
-  [[nodiscard]] const float* Query(std::int64_t t, int head) const { return qkv.Row(t) + KeyHead(head) * shape.key_head; }
+  [[nodiscard]] const float* Query(std::int64_t t, int head) const {
+    return qkv.Row(t) + KeyHead(head) * shape.key_head;
+  }
   [[nodiscard]] const float* Key(std::int64_t t, int head) const {
     return qkv.Row(t) + (shape.num_key_heads + KeyHead(head)) * shape.key_head;
   }
@@ -80,8 +82,8 @@ struct Rule {
     const float* state = state_in;
     for (std::int64_t t = 0; t < qkv.rows; ++t) {
       LoadQk(t, head, scratch, scratch + dk);
-      ops.kernels.f32->delta_step(state, state_out, scratch, scratch + dk, Value(t, head), std::exp(G(t, head)), Beta(t, head),
-                                  dk, dv, out.Row(t) + static_cast<std::int64_t>(head) * dv);
+      ops.kernels.f32->delta_step(state, state_out, scratch, scratch + dk, Value(t, head), std::exp(G(t, head)),
+                                  Beta(t, head), dk, dv, out.Row(t) + static_cast<std::int64_t>(head) * dv);
       state = state_out;
     }
   }
@@ -125,12 +127,14 @@ struct Rule {
       const std::int64_t count = std::min(kSolveBlock, rows - block);
       f32.gemm_add(tile.kk + block * kChunk, kChunk, count, tile.n, dv, block, dv, tile.n + block * dv, dv);
       for (std::int64_t i = block + 1; i < block + count; ++i) {
-        f32.gemm_add(tile.kk + i * kChunk + block, kChunk, 1, tile.n + block * dv, dv, i - block, dv, tile.n + i * dv, dv);
+        f32.gemm_add(tile.kk + i * kChunk + block, kChunk, 1, tile.n + block * dv, dv, i - block, dv, tile.n + i * dv,
+                     dv);
       }
     }
     // O_i = exp(c_i) S q_i + sum over j <= i of P_ij N_j.
     f32.gemm(tile.q, dk, rows, state, dk, dv, dk, tile.products, dv);
-    for (std::int64_t i = 0; i < rows; ++i) f32.scale(tile.products + i * dv, decay[i], nullptr, dv, tile.products + i * dv);
+    for (std::int64_t i = 0; i < rows; ++i)
+      f32.scale(tile.products + i * dv, decay[i], nullptr, dv, tile.products + i * dv);
     f32.gemm_add(tile.qk, kChunk, rows, tile.n, dv, rows, dv, tile.products, dv);
     for (std::int64_t i = 0; i < rows; ++i) {
       std::memcpy(out.Row(first + i) + static_cast<std::int64_t>(head) * dv, tile.products + i * dv,
@@ -170,7 +174,8 @@ void ShortConvolution(const Ops& ops, MatView<const float> x, MatView<const floa
     } else {
       for (std::int64_t c = 0; c < cols; ++c) {
         float sum = 0;
-        for (std::int64_t j = 0; j < taps; ++j) sum += weight[static_cast<std::size_t>(c * taps + j)] * input(t - past + j)[c];
+        for (std::int64_t j = 0; j < taps; ++j)
+          sum += weight[static_cast<std::size_t>(c * taps + j)] * input(t - past + j)[c];
         row[c] = sum;
       }
     }
@@ -189,8 +194,8 @@ Result<DeltaScratch> DeltaScratch::Create(int num_threads, const DeltaShape& sha
   scratch.floats_per_worker = (ChunkTile::Floats(shape.key_head, shape.value_head) + 15) / 16 * 16;
   THIMBLE_ASSIGN_OR_RETURN(scratch.buffer,
                            Buffer<float>::Create(scratch.floats_per_worker * static_cast<std::size_t>(num_threads)));
-  THIMBLE_ASSIGN_OR_RETURN(
-      scratch.gates, Buffer<float>::Create(static_cast<std::size_t>(2 * max_rows) * static_cast<std::size_t>(shape.num_value_heads)));
+  THIMBLE_ASSIGN_OR_RETURN(scratch.gates, Buffer<float>::Create(static_cast<std::size_t>(2 * max_rows) *
+                                                                static_cast<std::size_t>(shape.num_value_heads)));
   return scratch;
 }
 
@@ -226,8 +231,8 @@ void GatedDeltaRule(const Ops& ops, const DeltaShape& shape, const DeltaInputs& 
   });
 }
 
-void GatedRmsNorm(const Ops& ops, MatView<const float> x, MatView<const float> z, std::span<const float> weight, float eps,
-                  MatView<float> out) {
+void GatedRmsNorm(const Ops& ops, MatView<const float> x, MatView<const float> z, std::span<const float> weight,
+                  float eps, MatView<float> out) {
   const auto head = static_cast<std::int64_t>(weight.size());
   ForEachRow(ops, x.rows, x.cols * 8, [&](std::int64_t t) {
     for (std::int64_t first = 0; first + head <= x.cols; first += head) {
@@ -235,7 +240,8 @@ void GatedRmsNorm(const Ops& ops, MatView<const float> x, MatView<const float> z
       const float mean = ops.kernels.f32->sum_of_squares(row, head) / static_cast<float>(head);
       ops.kernels.f32->scale(row, 1.0F / std::sqrt(mean + eps), weight.data(), head, out.Row(t) + first);
     }
-    // n silu(z) = z sigmoid(z) n: the kernel multiplies silu of its first argument, so z would be overwritten; do both parts.
+    // n silu(z) = z sigmoid(z) n: the kernel multiplies silu of its first argument, so z would be overwritten; do both
+    // parts.
     float* to = out.Row(t);
     const float* gate = z.Row(t);
     ops.kernels.f32->sigmoid_mul(to, gate, x.cols);

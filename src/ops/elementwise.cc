@@ -27,8 +27,8 @@ void RmsNormHeads(const Ops& ops, MatView<float> x, std::span<const float> weigh
   });
 }
 
-void LayerNorm(const Ops& ops, MatView<const float> x, std::span<const float> weight, std::span<const float> bias, float eps,
-               MatView<float> out) {
+void LayerNorm(const Ops& ops, MatView<const float> x, std::span<const float> weight, std::span<const float> bias,
+               float eps, MatView<float> out) {
   ForEachRow(ops, x.rows, x.cols, [&](std::int64_t t) {
     const float* row = x.Row(t);
     const auto count = static_cast<float>(x.cols);
@@ -53,11 +53,13 @@ void AddBias(const Ops& ops, MatView<float> x, std::span<const float> bias) {
 }
 
 void SiluMul(const Ops& ops, MatView<float> gate, MatView<const float> up) {
-  ForEachRow(ops, gate.rows, 4 * gate.cols, [&](std::int64_t t) { ops.kernels.f32->silu_mul(gate.Row(t), up.Row(t), gate.cols); });
+  ForEachRow(ops, gate.rows, 4 * gate.cols,
+             [&](std::int64_t t) { ops.kernels.f32->silu_mul(gate.Row(t), up.Row(t), gate.cols); });
 }
 
 void SigmoidMul(const Ops& ops, MatView<float> x, MatView<const float> gate) {
-  ForEachRow(ops, x.rows, 4 * x.cols, [&](std::int64_t t) { ops.kernels.f32->sigmoid_mul(x.Row(t), gate.Row(t), x.cols); });
+  ForEachRow(ops, x.rows, 4 * x.cols,
+             [&](std::int64_t t) { ops.kernels.f32->sigmoid_mul(x.Row(t), gate.Row(t), x.cols); });
 }
 
 void Gelu(const Ops& ops, MatView<float> x, GeluForm form) {

@@ -9,7 +9,8 @@
 
 namespace thimble {
 
-// out = x * rsqrt(mean(x^2) + eps) * weight, per row. weight [D] is the full factor (1 + w of the checkpoint). out may be x.
+// out = x * rsqrt(mean(x^2) + eps) * weight, per row. weight [D] is the full factor (1 + w of the checkpoint). out may
+// be x.
 void RmsNorm(const Ops& ops, MatView<const float> x, std::span<const float> weight, float eps, MatView<float> out);
 // The same over each of `cols / weight.size()` heads of every row.
 void RmsNormHeads(const Ops& ops, MatView<float> x, std::span<const float> weight, float eps);

@@ -15,15 +15,16 @@ using kernels::Family;
 
 std::int64_t PaddedCols(std::int64_t cols) { return (cols + kernels::kBlock - 1) / kernels::kBlock * kernels::kBlock; }
 
-// Scratch of a worker for widened weight rows. Grows to the largest tile seen and stays, so that the token loop does not
-// allocate after its first turn.
+// Scratch of a worker for widened weight rows. Grows to the largest tile seen and stays, so that the token loop does
+// not allocate after its first turn.
 float* WideningScratch(std::size_t floats) {
   static thread_local std::vector<float> scratch;
   if (scratch.size() < floats) scratch.resize(floats);
   return scratch.data();
 }
 
-// Widens `count` rows of `w` from `first` on; the result's stride is w.cols(). Float rows of the file are used in place.
+// Widens `count` rows of `w` from `first` on; the result's stride is w.cols(). Float rows of the file are used in
+// place.
 const float* WidenRows(const Ops& ops, const PackedMatrix& w, std::int64_t first, std::int64_t count) {
   const auto row_bytes = static_cast<std::int64_t>(RowBytes(w.dtype(), static_cast<std::uint64_t>(w.cols())));
   const std::byte* rows = w.bytes() + first * row_bytes;
@@ -55,13 +56,14 @@ void MatMulFileRows(const Ops& ops, MatView<const float> x, const PackedMatrix& 
   });
 }
 
-void MatMulPacked(const Ops& ops, const kernels::QuantisedRows& x, std::int64_t num_rows, const PackedMatrix& w, bool is_wide,
-                  MatView<float> out) {
+void MatMulPacked(const Ops& ops, const kernels::QuantisedRows& x, std::int64_t num_rows, const PackedMatrix& w,
+                  bool is_wide, MatView<float> out) {
   const auto family = static_cast<std::size_t>(w.family());
   const auto kernel = is_wide ? ops.kernels.packed->wide[family] : ops.kernels.packed->narrow[family];
   const std::int64_t panel_bytes = kernels::PanelBytes(w.family(), w.cols());
   const std::int64_t num_panels = (w.rows() + kernels::kPanelRows - 1) / kernels::kPanelRows;
-  // A few tasks a thread, so that a thread that is held up does not hold up the others; not below some 64 KiB of weights.
+  // A few tasks a thread, so that a thread that is held up does not hold up the others; not below some 64 KiB of
+  // weights.
   const std::int64_t wanted = std::max<std::int64_t>(1, num_panels / (ops.pool.num_threads() * 4));
   const std::int64_t least = is_wide ? 2 : std::max<std::int64_t>(1, 65536 / panel_bytes);
   const std::int64_t per_task = std::max(wanted, least);
@@ -118,8 +120,9 @@ kernels::QuantisedRows Activations::Quantised(const Ops& ops, int group_blocks) 
   if (ready_group_blocks_ == group_blocks) return x;
   THIMBLE_CHECK(static_cast<std::size_t>(rows_.rows * padded) <= codes_.size());
   const auto quantise = [&](std::int64_t row) {
-    ops.kernels.packed->quantise_row(rows_.Row(row), rows_.cols, group_blocks, sum_columns, codes_.data() + row * padded,
-                                     scales_.data() + row * x.scale_stride, sums_.data() + row * x.sum_stride);
+    ops.kernels.packed->quantise_row(rows_.Row(row), rows_.cols, group_blocks, sum_columns,
+                                     codes_.data() + row * padded, scales_.data() + row * x.scale_stride,
+                                     sums_.data() + row * x.sum_stride);
   };
   if (rows_.rows < 8) {
     for (std::int64_t row = 0; row < rows_.rows; ++row) quantise(row);

@@ -38,9 +38,9 @@ class Activations {
   Buffer<std::int32_t> sums_;
 };
 
-// out[t, n] = sum over k of x[t, k] * w[n, k]. out is [T, N]; T >= 1. The bits of a row depend on its own numbers and on
-// whether T is below kWideRows or not, never on threads, on its neighbours or on its place; so callers that want the same
-// bits for the same tokens cut their passes alike (Decoder::Forward cuts at multiples of 64 tokens).
+// out[t, n] = sum over k of x[t, k] * w[n, k]. out is [T, N]; T >= 1. The bits of a row depend on its own numbers and
+// on whether T is below kWideRows or not, never on threads, on its neighbours or on its place; so callers that want the
+// same bits for the same tokens cut their passes alike (Decoder::Forward cuts at multiples of 64 tokens).
 void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out);
 
 // From this many rows on, MatMul may use a form that prepares weights once for many rows.

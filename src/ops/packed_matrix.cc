@@ -10,7 +10,8 @@
 
 namespace thimble {
 
-PackedMatrix PackedMatrix::FromFileRows(DType dtype, std::int64_t rows, std::int64_t cols, std::span<const std::byte> bytes) {
+PackedMatrix PackedMatrix::FromFileRows(DType dtype, std::int64_t rows, std::int64_t cols,
+                                        std::span<const std::byte> bytes) {
   THIMBLE_CHECK(bytes.size() >= static_cast<std::uint64_t>(rows) * RowBytes(dtype, static_cast<std::uint64_t>(cols)));
   PackedMatrix matrix;
   matrix.rows_ = rows;
@@ -27,8 +28,8 @@ PackedMatrix PackedMatrix::FromOwnedRows(DType dtype, std::int64_t rows, std::in
   return matrix;
 }
 
-Result<PackedMatrix> PackedMatrix::Pack(DType dtype, std::int64_t rows, std::int64_t cols, std::span<const std::byte> bytes,
-                                        ThreadPool* pool) {
+Result<PackedMatrix> PackedMatrix::Pack(DType dtype, std::int64_t rows, std::int64_t cols,
+                                        std::span<const std::byte> bytes, ThreadPool* pool) {
   const kernels::Family family = kernels::FamilyFor(dtype, cols);
   if (family == kernels::Family::kFileRows) {
     THIMBLE_ASSIGN_OR_RETURN(auto copy, Buffer<std::byte>::Create(bytes.size()));
@@ -38,8 +39,8 @@ Result<PackedMatrix> PackedMatrix::Pack(DType dtype, std::int64_t rows, std::int
   const std::int64_t panel_bytes = kernels::PanelBytes(family, cols);
   const std::int64_t num_panels = (rows + kernels::kPanelRows - 1) / kernels::kPanelRows;
   PackedMatrix matrix;
-  THIMBLE_ASSIGN_OR_RETURN(matrix.owned_,
-                           Buffer<std::byte>::Create(static_cast<std::size_t>(panel_bytes) * static_cast<std::size_t>(num_panels)));
+  THIMBLE_ASSIGN_OR_RETURN(matrix.owned_, Buffer<std::byte>::Create(static_cast<std::size_t>(panel_bytes) *
+                                                                    static_cast<std::size_t>(num_panels)));
   matrix.rows_ = rows;
   matrix.cols_ = cols;
   matrix.dtype_ = dtype;
@@ -52,7 +53,8 @@ Result<PackedMatrix> PackedMatrix::Pack(DType dtype, std::int64_t rows, std::int
     for (std::int64_t panel = first; panel < end; ++panel) {
       const std::int64_t row = panel * kernels::kPanelRows;
       const auto count = static_cast<int>(std::min<std::int64_t>(kernels::kPanelRows, rows - row));
-      kernels::PackPanel(dtype, family, bytes.data() + row * row_bytes, row_bytes, count, cols, out + panel * panel_bytes);
+      kernels::PackPanel(dtype, family, bytes.data() + row * row_bytes, row_bytes, count, cols,
+                         out + panel * panel_bytes);
     }
   };
   constexpr std::int64_t kPanelsPerTask = 16;
@@ -70,7 +72,8 @@ Result<PackedMatrix> PackedMatrix::Pack(DType dtype, std::int64_t rows, std::int
 
 std::uint64_t PackedMatrix::PackedBytes(DType dtype, std::int64_t rows, std::int64_t cols) {
   const kernels::Family family = kernels::FamilyFor(dtype, cols);
-  if (family == kernels::Family::kFileRows) return static_cast<std::uint64_t>(rows) * RowBytes(dtype, static_cast<std::uint64_t>(cols));
+  if (family == kernels::Family::kFileRows)
+    return static_cast<std::uint64_t>(rows) * RowBytes(dtype, static_cast<std::uint64_t>(cols));
   const std::int64_t num_panels = (rows + kernels::kPanelRows - 1) / kernels::kPanelRows;
   return static_cast<std::uint64_t>(num_panels) * static_cast<std::uint64_t>(kernels::PanelBytes(family, cols));
 }

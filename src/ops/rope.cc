@@ -55,7 +55,8 @@ void ApplyRope(const Ops& ops, MatView<float> x, int num_heads, int head_stride,
                MatView<const float> sin) {
   ForEachRow(ops, x.rows, num_heads * cos.cols * 4, [&](std::int64_t t) {
     for (int head = 0; head < num_heads; ++head) {
-      ops.kernels.f32->rotate(x.Row(t) + static_cast<std::int64_t>(head) * head_stride, cos.Row(t), sin.Row(t), cos.cols);
+      ops.kernels.f32->rotate(x.Row(t) + static_cast<std::int64_t>(head) * head_stride, cos.Row(t), sin.Row(t),
+                              cos.cols);
     }
   });
 }

@@ -9,8 +9,8 @@
 
 namespace thimble {
 
-// Calls body(row) for every row. `cost` is the work of one row in simple operations; below some 30,000 in all (about ten
-// microseconds) the caller does everything itself.
+// Calls body(row) for every row. `cost` is the work of one row in simple operations; below some 30,000 in all (about
+// ten microseconds) the caller does everything itself.
 template <typename F>
 void ForEachRow(const Ops& ops, std::int64_t rows, std::int64_t cost, const F& body) {
   constexpr std::int64_t kWorthATask = 16384;

@@ -82,7 +82,8 @@ void Sampler::Adjust(std::span<float> logits) const {
   }
   if (options_.presence_penalty != 0.0 || options_.frequency_penalty != 0.0) {
     for (const auto& [id, count] : generated_counts_) {
-      if (float* logit = at(id); logit != nullptr) *logit -= static_cast<float>(options_.presence_penalty + options_.frequency_penalty * count);
+      if (float* logit = at(id); logit != nullptr)
+        *logit -= static_cast<float>(options_.presence_penalty + options_.frequency_penalty * count);
     }
   }
   for (const auto& [id, bias] : options_.logit_bias) {
@@ -108,13 +109,14 @@ std::int32_t ArgMax(std::span<const float> logits) {
 }  // namespace
 
 std::int32_t Sampler::Sample(std::span<float> logits, int num_tokens) {
-  if (num_tokens > 0 && static_cast<std::size_t>(num_tokens) < logits.size()) logits = logits.first(static_cast<std::size_t>(num_tokens));
+  if (num_tokens > 0 && static_cast<std::size_t>(num_tokens) < logits.size())
+    logits = logits.first(static_cast<std::size_t>(num_tokens));
   Adjust(logits);
   const std::uint64_t step = step_++;
   if (options_.temperature <= 0.0) return ArgMax(logits);
 
-  // Candidates by falling logit, lower ids first among equals. With top-k only that many are ever sorted; without it, those
-  // that could have any probability in double precision (within 60 of the best after temperature).
+  // Candidates by falling logit, lower ids first among equals. With top-k only that many are ever sorted; without it,
+  // those that could have any probability in double precision (within 60 of the best after temperature).
   const std::int32_t best = ArgMax(logits);
   const double top = static_cast<double>(logits[static_cast<std::size_t>(best)]);
   if (!std::isfinite(top)) return best;
@@ -142,7 +144,8 @@ std::int32_t Sampler::Sample(std::span<float> logits, int num_tokens) {
     probabilities_.push_back(static_cast<float>(p));
     total += p;
   }
-  // top-p: the shortest beginning of the ranking whose probability reaches top_p. min-p: at least that share of the best's.
+  // top-p: the shortest beginning of the ranking whose probability reaches top_p. min-p: at least that share of the
+  // best's.
   std::size_t kept = candidates_.size();
   if (options_.top_p < 1.0) {
     double sum = 0;

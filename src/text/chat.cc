@@ -49,23 +49,27 @@ Result<ToolCall> ParseCall(const Json& json, ArgumentStrings strings, const std:
   const Json* function = json.Find("function");
   const Json& from = function != nullptr && function->IsObject() ? *function : json;
   const Json* name = from.Find("name");
-  if (name == nullptr || !name->IsString()) return Error{Code::kInvalid, Cat("[chat] ", place, ": a tool call needs a \"name\"")};
+  if (name == nullptr || !name->IsString())
+    return Error{Code::kInvalid, Cat("[chat] ", place, ": a tool call needs a \"name\"")};
   ToolCall call;
   call.name = name->text();
   const Json* arguments = from.Find("arguments");
   if (arguments == nullptr || arguments->IsNull()) return call;
   call.arguments = *arguments;
   if (strings == ArgumentStrings::kParse && arguments->IsString()) {
-    THIMBLE_ASSIGN_OR_RETURN(call.arguments, Json::Parse(arguments->text().empty() ? "{}" : arguments->text(), Cat(place, ", arguments of ", call.name)));
+    THIMBLE_ASSIGN_OR_RETURN(call.arguments, Json::Parse(arguments->text().empty() ? "{}" : arguments->text(),
+                                                         Cat(place, ", arguments of ", call.name)));
   }
   return call;
 }
 
 Result<Message> ParseMessage(const Json& json, ArgumentStrings strings, std::size_t index) {
   const std::string place = Cat("message ", index + 1);
-  if (!json.IsObject()) return Error{Code::kInvalid, Cat("[chat] ", place, " must be an object with \"role\" and \"content\"")};
+  if (!json.IsObject())
+    return Error{Code::kInvalid, Cat("[chat] ", place, " must be an object with \"role\" and \"content\"")};
   const Json* role = json.Find("role");
-  if (role == nullptr || !role->IsString()) return Error{Code::kInvalid, Cat("[chat] ", place, " needs a \"role\": system, user, assistant or tool")};
+  if (role == nullptr || !role->IsString())
+    return Error{Code::kInvalid, Cat("[chat] ", place, " needs a \"role\": system, user, assistant or tool")};
   Message message;
   message.role = role->text();
   const Json* content = json.Find("content");
@@ -76,7 +80,8 @@ Result<Message> ParseMessage(const Json& json, ArgumentStrings strings, std::siz
   } else if (content != nullptr && !content->IsNull()) {
     message.has_unknown_content = true;
   }
-  if (const Json* reasoning = json.Find("reasoning_content"); reasoning != nullptr && reasoning->IsString()) message.reasoning_content = reasoning->text();
+  if (const Json* reasoning = json.Find("reasoning_content"); reasoning != nullptr && reasoning->IsString())
+    message.reasoning_content = reasoning->text();
   if (const Json* calls = json.Find("tool_calls"); calls != nullptr && calls->IsArray()) {
     for (const Json& call : calls->items()) {
       THIMBLE_ASSIGN_OR_RETURN(ToolCall parsed, ParseCall(call, strings, place));
@@ -90,7 +95,8 @@ Result<Message> ParseMessage(const Json& json, ArgumentStrings strings, std::siz
 
 Result<Chat> ParseChat(const Json& json, ArgumentStrings strings) {
   const Json* messages = json.IsArray() ? &json : json.Find("messages");
-  if (messages == nullptr || !messages->IsArray()) return Error{Code::kInvalid, "[chat] a list of messages, or an object with \"messages\", is needed"};
+  if (messages == nullptr || !messages->IsArray())
+    return Error{Code::kInvalid, "[chat] a list of messages, or an object with \"messages\", is needed"};
   Chat chat;
   for (std::size_t i = 0; i < messages->items().size(); ++i) {
     THIMBLE_ASSIGN_OR_RETURN(Message message, ParseMessage(messages->items()[i], strings, i));
@@ -105,10 +111,12 @@ Result<Chat> ParseChat(const Json& json, ArgumentStrings strings) {
       const Json* value = options->Find(key);
       return value == nullptr ? fallback : value->AsBool().value_or(fallback);
     };
-    if (const Json* thinking = options->Find("enable_thinking"); thinking != nullptr) chat.options.enable_thinking = thinking->AsBool();
+    if (const Json* thinking = options->Find("enable_thinking"); thinking != nullptr)
+      chat.options.enable_thinking = thinking->AsBool();
     chat.options.continue_final_message = flag("continue_final_message", false);
     // Continuing the last message and beginning a new one exclude each other.
-    chat.options.add_generation_prompt = flag("add_generation_prompt", !chat.options.continue_final_message && json.IsArray());
+    chat.options.add_generation_prompt =
+        flag("add_generation_prompt", !chat.options.continue_final_message && json.IsArray());
     chat.options.add_vision_id = flag("add_vision_id", false);
   }
   return chat;
@@ -126,7 +134,9 @@ Json MessagesToJson(const std::vector<Message>& messages) {
       std::vector<Json> items;
       for (const Part& part : message.content) {
         Json item = Json::Object();
-        const char* kind = part.kind == Part::Kind::kImage ? "image" : part.kind == Part::Kind::kVideo ? "video" : "text";
+        const char* kind = part.kind == Part::Kind::kImage   ? "image"
+                           : part.kind == Part::Kind::kVideo ? "video"
+                                                             : "text";
         item.Set("type", Json::String(kind));
         item.Set(kind, Json::String(part.kind == Part::Kind::kText ? part.text : part.source));
         items.push_back(std::move(item));

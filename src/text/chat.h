@@ -25,7 +25,7 @@ struct Message {
   std::string role;  // system, user, assistant, tool
   // A plain string is one text part; null or absent content is no part.
   std::vector<Part> content;
-  bool has_unknown_content = false;  // content was neither text nor a list: rendering refuses it
+  bool has_unknown_content = false;              // content was neither text nor a list: rendering refuses it
   std::optional<std::string> reasoning_content;  // assistant
   std::vector<ToolCall> tool_calls;              // assistant
 };
@@ -44,13 +44,13 @@ struct Chat {
   ChatOptions options;
 };
 
-// What to do with tool call arguments that are a string: OpenAI's clients send JSON in a string, the published templates
-// refuse one.
+// What to do with tool call arguments that are a string: OpenAI's clients send JSON in a string, the published
+// templates refuse one.
 enum class ArgumentStrings { kKeep, kParse };
 
-// {"messages": [...], "tools": [...]|null, "options": {...}} or a bare array of messages, in the forms that clients send
-// (content as string, null or list of items; image_url as string or {"url"}; tool calls with a "function" wrapper or
-// without). Errors say which message and what was expected.
+// {"messages": [...], "tools": [...]|null, "options": {...}} or a bare array of messages, in the forms that clients
+// send (content as string, null or list of items; image_url as string or {"url"}; tool calls with a "function" wrapper
+// or without). Errors say which message and what was expected.
 Result<Chat> ParseChat(const Json& json, ArgumentStrings strings);
 // The messages as a JSON array that ParseChat reads back.
 Json MessagesToJson(const std::vector<Message>& messages);

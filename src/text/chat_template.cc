@@ -17,17 +17,23 @@ constexpr std::string_view kLargeHash = "a4aee8afcf2e0711942cf848899be66016f8d14
 constexpr std::string_view kToolsHead = "# Tools\n\nYou have access to the following functions:\n\n<tools>";
 constexpr std::string_view kToolsTail =
     "\n</tools>\n\nIf you choose to call a function ONLY reply in the following format with NO suffix:\n\n<tool_call>\n"
-    "<function=example_function_name>\n<parameter=example_parameter_1>\nvalue_1\n</parameter>\n<parameter=example_parameter_2>\n"
-    "This is the value for the second parameter\nthat can span\nmultiple lines\n</parameter>\n</function>\n</tool_call>\n\n"
-    "<IMPORTANT>\nReminder:\n- Function calls MUST follow the specified format: an inner <function=...></function> block must be "
-    "nested within <tool_call></tool_call> XML tags\n- Required parameters MUST be specified\n- You may provide optional reasoning "
-    "for your function call in natural language BEFORE the function call, but NOT after\n- If there is no function call available, "
-    "answer the question like normal with your current knowledge and do not tell the user about function calls\n</IMPORTANT>";
+    "<function=example_function_name>\n<parameter=example_parameter_1>\nvalue_1\n</"
+    "parameter>\n<parameter=example_parameter_2>\n"
+    "This is the value for the second parameter\nthat can span\nmultiple "
+    "lines\n</parameter>\n</function>\n</tool_call>\n\n"
+    "<IMPORTANT>\nReminder:\n- Function calls MUST follow the specified format: an inner <function=...></function> "
+    "block must be "
+    "nested within <tool_call></tool_call> XML tags\n- Required parameters MUST be specified\n- You may provide "
+    "optional reasoning "
+    "for your function call in natural language BEFORE the function call, but NOT after\n- If there is no function "
+    "call available, "
+    "answer the question like normal with your current knowledge and do not tell the user about function "
+    "calls\n</IMPORTANT>";
 
 // White space as Python's str.strip sees it.
 bool IsPythonSpace(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 std::size_t LeadingSpace(std::string_view text) {
@@ -65,8 +71,10 @@ std::string StripNewlinesLeft(std::string_view text) {
 // Numbers as Python prints them after reading the JSON: floats in their shortest form, -0 as 0.
 Json Normalised(const Json& json) {
   switch (json.kind()) {
-    case Json::Kind::kFloat: return json.AsDouble().has_value() ? Json::Float(*json.AsDouble()) : json;
-    case Json::Kind::kInteger: return json.text() == "-0" ? Json::Integer(0) : json;
+    case Json::Kind::kFloat:
+      return json.AsDouble().has_value() ? Json::Float(*json.AsDouble()) : json;
+    case Json::Kind::kInteger:
+      return json.text() == "-0" ? Json::Integer(0) : json;
     case Json::Kind::kArray: {
       std::vector<Json> items;
       for (const Json& item : json.items()) items.push_back(Normalised(item));
@@ -77,7 +85,8 @@ Json Normalised(const Json& json) {
       for (const auto& [key, value] : json.members()) members.emplace_back(key, Normalised(value));
       return Json::Object(std::move(members));
     }
-    default: return json;
+    default:
+      return json;
   }
 }
 std::string ToJson(const Json& json) { return Normalised(json).Dump(Json::Style::kPython); }
@@ -85,10 +94,14 @@ std::string ToJson(const Json& json) { return Normalised(json).Dump(Json::Style:
 // An argument's value: JSON for objects and lists, else as Python's str() prints it.
 std::string ArgumentText(const Json& value) {
   switch (value.kind()) {
-    case Json::Kind::kNull: return "None";
-    case Json::Kind::kBool: return value.bool_value() ? "True" : "False";
-    case Json::Kind::kString: return value.text();
-    default: return ToJson(value);
+    case Json::Kind::kNull:
+      return "None";
+    case Json::Kind::kBool:
+      return value.bool_value() ? "True" : "False";
+    case Json::Kind::kString:
+      return value.text();
+    default:
+      return ToJson(value);
   }
 }
 
@@ -178,11 +191,15 @@ class Renderer {
     for (const Part& part : message.content) {
       const bool is_video = part.kind == Part::Kind::kVideo;
       switch (part.kind) {
-        case Part::Kind::kText: content.text += part.text; break;
-        case Part::Kind::kUnknown: return Refuse("Unexpected item type in content.");
+        case Part::Kind::kText:
+          content.text += part.text;
+          break;
+        case Part::Kind::kUnknown:
+          return Refuse("Unexpected item type in content.");
         case Part::Kind::kImage:
         case Part::Kind::kVideo: {
-          if (message.role == "system") return Refuse(is_video ? "System message cannot contain videos." : "System message cannot contain images.");
+          if (message.role == "system")
+            return Refuse(is_video ? "System message cannot contain videos." : "System message cannot contain images.");
           int& number = is_video ? num_videos_ : num_images_;
           if (counts) ++number;
           if (chat_.options.add_vision_id) content.text += Cat(is_video ? "Video " : "Picture ", number, ": ");
@@ -322,7 +339,8 @@ TemplateChoice ChooseTemplate(std::string_view template_text) {
   // An edited template: what decides is whether thinking has to be switched on or off.
   if (template_text.find("enable_thinking is true") != std::string_view::npos) choice.variant = TemplateVariant::kSmall;
   choice.is_known = false;
-  choice.warning = Cat("the model's chat template is not one we know (SHA-256 ", hash.substr(0, 12), "...): ", TemplateName(choice.variant), " is used instead");
+  choice.warning = Cat("the model's chat template is not one we know (SHA-256 ", hash.substr(0, 12),
+                       "...): ", TemplateName(choice.variant), " is used instead");
   return choice;
 }
 

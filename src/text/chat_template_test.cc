@@ -25,7 +25,8 @@ TEST(ChatTemplate, RendersEveryFixtureConversationByteForByte) {
   for (const Json& item : cases.value().items()) {
     SCOPED_TRACE(item.Find("name")->text());
     const auto chat = ParseChat(item, ArgumentStrings::kKeep);
-    for (const auto& [variant, key] : {std::pair{TemplateVariant::kSmall, "0.8b_2b"}, std::pair{TemplateVariant::kLarge, "4b_9b"}}) {
+    for (const auto& [variant, key] :
+         {std::pair{TemplateVariant::kSmall, "0.8b_2b"}, std::pair{TemplateVariant::kLarge, "4b_9b"}}) {
       ASSERT_TRUE(chat.ok()) << chat.error().message;
       const auto rendered = RenderChat(variant, chat.value());
       ++checked;
@@ -57,7 +58,12 @@ TEST(ChatTemplate, TemplatesAreChosenByTheirText) {
 
 TEST(ChatTemplate, PiecesAreCutAtPicturesAndTheBoundaryIsTheGenerationPrompt) {
   Chat chat;
-  Message message{"user", {{Part::Kind::kText, "  Look: ", ""}, {Part::Kind::kImage, "", "a.png"}, {Part::Kind::kText, " well? ", ""}}, false, {}, {}};
+  Message message{
+      "user",
+      {{Part::Kind::kText, "  Look: ", ""}, {Part::Kind::kImage, "", "a.png"}, {Part::Kind::kText, " well? ", ""}},
+      false,
+      {},
+      {}};
   chat.messages.push_back(message);
   const auto rendered = RenderChat(TemplateVariant::kSmall, chat);
   ASSERT_TRUE(rendered.ok());
@@ -72,8 +78,11 @@ TEST(ChatTemplate, PiecesAreCutAtPicturesAndTheBoundaryIsTheGenerationPrompt) {
 }
 
 TEST(Chat, ParsesWhatClientsSendAndSaysWhatIsWrong) {
-  const auto parse = [](const char* text) { return ParseChat(Json::Parse(text, "test").value(), ArgumentStrings::kParse); };
-  const auto chat = parse(R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:x"}},{"type":"text","text":"hi"}]},
+  const auto parse = [](const char* text) {
+    return ParseChat(Json::Parse(text, "test").value(), ArgumentStrings::kParse);
+  };
+  const auto chat = parse(
+      R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:x"}},{"type":"text","text":"hi"}]},
       {"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\": 1}"}}]}])");
   ASSERT_TRUE(chat.ok()) << chat.error().message;
   EXPECT_EQ(chat.value().messages[0].content[0].source, "data:x");

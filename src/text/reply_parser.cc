@@ -64,10 +64,17 @@ void ReplyParser::Process(bool is_final, std::vector<ReplyEvent>* events) {
       skips_newlines_ = false;
     }
     switch (state_) {
-      case State::kThinking: goes_on = ProcessThinking(is_final, events); break;
-      case State::kContent: goes_on = ProcessContent(is_final, events); break;
-      case State::kToolCall: goes_on = ProcessToolCall(is_final, events); break;
-      case State::kStopped: return;
+      case State::kThinking:
+        goes_on = ProcessThinking(is_final, events);
+        break;
+      case State::kContent:
+        goes_on = ProcessContent(is_final, events);
+        break;
+      case State::kToolCall:
+        goes_on = ProcessToolCall(is_final, events);
+        break;
+      case State::kStopped:
+        return;
     }
   }
 }
@@ -126,7 +133,8 @@ bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events)
   std::size_t undecided = held_.size();
   if (!is_final) {
     undecided = held_.size() - PartialMatch(held_, kCallOpen);
-    for (const std::string& stop : options_.stop_strings) undecided = std::min(undecided, held_.size() - PartialMatch(held_, stop));
+    for (const std::string& stop : options_.stop_strings)
+      undecided = std::min(undecided, held_.size() - PartialMatch(held_, stop));
   }
   if (found != std::string::npos && (is_stop ? found <= undecided : found < undecided)) {
     std::string_view before = std::string_view(held_).substr(0, found);
@@ -162,7 +170,8 @@ bool ReplyParser::ProcessToolCall(bool is_final, std::vector<ReplyEvent>* events
     }
   }
   if (has_begun_call_) {
-    const std::size_t ready = close != std::string::npos ? close : held_.size() - (is_final ? 0 : PartialMatch(held_, kCallClose));
+    const std::size_t ready =
+        close != std::string::npos ? close : held_.size() - (is_final ? 0 : PartialMatch(held_, kCallClose));
     if (ready > call_given_) {
       events->push_back({ReplyEvent::Kind::kToolCallPiece, held_.substr(call_given_, ready - call_given_), {}});
       call_given_ = ready;

@@ -17,8 +17,8 @@ struct ReplyEvent {
     kContent,        // text: a piece of the answer
     kToolCallBegin,  // text: the function's name
     kToolCallPiece,  // text: a piece of raw argument text, for display while streaming
-    kToolCallEnd,    // call: complete, arguments typed by the tool's schema. A begin without an end was malformed: what the
-                     // model wrote follows as content
+    kToolCallEnd,    // call: complete, arguments typed by the tool's schema. A begin without an end was malformed: what
+                   // the model wrote follows as content
   } kind = Kind::kContent;
   std::string text;
   ToolCall call;
@@ -53,11 +53,11 @@ class ReplyParser {
 
   ReplyOptions options_;
   State state_ = State::kContent;
-  std::string held_;              // not yet given out
-  bool skips_newlines_ = false;   // at the beginning of thinking, after it, and between tool calls
-  bool has_content_ = false;      // something was given out: <think> opens a block only before that
-  bool has_begun_call_ = false;   // kToolCallBegin of the call in held_ was given out
-  std::size_t call_given_ = 0;    // bytes of held_ given out as pieces
+  std::string held_;             // not yet given out
+  bool skips_newlines_ = false;  // at the beginning of thinking, after it, and between tool calls
+  bool has_content_ = false;     // something was given out: <think> opens a block only before that
+  bool has_begun_call_ = false;  // kToolCallBegin of the call in held_ was given out
+  std::size_t call_given_ = 0;   // bytes of held_ given out as pieces
 };
 
 }  // namespace thimble

@@ -13,7 +13,8 @@ struct Parsed {
   std::vector<ToolCall> calls;
   bool stopped = false;
   bool operator==(const Parsed& o) const {
-    if (thinking != o.thinking || content != o.content || stopped != o.stopped || calls.size() != o.calls.size()) return false;
+    if (thinking != o.thinking || content != o.content || stopped != o.stopped || calls.size() != o.calls.size())
+      return false;
     for (std::size_t i = 0; i < calls.size(); ++i) {
       if (calls[i].name != o.calls[i].name || calls[i].arguments.Dump() != o.calls[i].arguments.Dump()) return false;
     }
@@ -54,18 +55,26 @@ TEST(ReplyParser, SeparatesThinkingFromContentAndTrimsTheNewlinesBetween) {
 
 TEST(ReplyParser, ToolCallsAreTypedByTheirSchema) {
   ReplyOptions options;
-  options.tools = {Json::Parse(R"({"type":"function","function":{"name":"f","parameters":{"properties":{"s":{"type":"string"},"i":{"type":"integer"},
-      "b":{"type":"boolean"},"a":{"type":"array"},"n":{"type":["integer","null"]}}}}})", "t").value()};
+  options.tools = {
+      Json::Parse(
+          R"({"type":"function","function":{"name":"f","parameters":{"properties":{"s":{"type":"string"},"i":{"type":"integer"},
+      "b":{"type":"boolean"},"a":{"type":"array"},"n":{"type":["integer","null"]}}}}})",
+          "t")
+          .value()};
   const Parsed p = Whole(
-      "Checking.\n\n<tool_call>\n<function=f>\n<parameter=s>\n12\n</parameter>\n<parameter=i>\n12\n</parameter>\n<parameter=b>\nTrue\n</parameter>\n"
-      "<parameter=a>\n[1, 2]\n</parameter>\n<parameter=n>\nNone\n</parameter>\n<parameter=free>\ntwo\nlines\n</parameter>\n</function>\n</tool_call>\n"
+      "Checking.\n\n<tool_call>\n<function=f>\n<parameter=s>\n12\n</parameter>\n<parameter=i>\n12\n</"
+      "parameter>\n<parameter=b>\nTrue\n</parameter>\n"
+      "<parameter=a>\n[1, "
+      "2]\n</parameter>\n<parameter=n>\nNone\n</parameter>\n<parameter=free>\ntwo\nlines\n</parameter>\n</function>\n</"
+      "tool_call>\n"
       "<tool_call>\n<function=g>\n</function>\n</tool_call>",
       options);
   EXPECT_EQ(p.content, "Checking.");
   ASSERT_EQ(p.calls.size(), 2U);
   EXPECT_EQ(p.calls[0].arguments.Dump(), R"({"s":"12","i":12,"b":true,"a":[1,2],"n":null,"free":"two\nlines"})");
   EXPECT_EQ(p.calls[1].name, "g");
-  const Parsed bad = Whole("<tool_call>\n<function=f>\n<parameter=i>\ntwelve\n</parameter>\n</function>\n</tool_call>", options);
+  const Parsed bad =
+      Whole("<tool_call>\n<function=f>\n<parameter=i>\ntwelve\n</parameter>\n</function>\n</tool_call>", options);
   EXPECT_EQ(bad.calls.at(0).arguments.Dump(), R"({"i":"twelve"})");
 }
 
@@ -103,8 +112,10 @@ TEST(ReplyParser, AnySplitGivesTheSameReply) {
   ReplyOptions options = Thinking();
   options.stop_strings = {"</end", "<tool_call>x"};
   const std::vector<std::string> texts = {
-      "\n\nhm <th\n</thin</think>\n\n\nHello <tool_cal\n\n<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>\nbye\n",
-      "a</think>b</en</end c", "</think><tool_call>x", "</think>\n\n<tool_call>\n<function=f>\n</function>\n</tool_call>\n\n<tool_call>\nbad</tool_call>\n\n"};
+      "\n\nhm <th\n</thin</think>\n\n\nHello "
+      "<tool_cal\n\n<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>\nbye\n",
+      "a</think>b</en</end c", "</think><tool_call>x",
+      "</think>\n\n<tool_call>\n<function=f>\n</function>\n</tool_call>\n\n<tool_call>\nbad</tool_call>\n\n"};
   std::mt19937 random(5);
   for (const std::string& text : texts) {
     const Parsed whole = Whole(text, options);

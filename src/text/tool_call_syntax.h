@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The text inside <tool_call> ... </tool_call> (spec 6.1): a function's name and parameters whose values are plain text,
-// given their types by the tool's JSON schema.
+// The text inside <tool_call> ... </tool_call> (spec 6.1): a function's name and parameters whose values are plain
+// text, given their types by the tool's JSON schema.
 #pragma once
 
 #include "text/chat.h"

@@ -60,14 +60,16 @@ struct LoadedModel {
         vision(mmproj.empty() ? nullptr : std::make_unique<ModelFile>(Get(ModelFile::Open(mmproj)))),
         config(Get(ReadModelConfig(text, vision.get(), &warnings))),
         pool(threads),
-        table(Get(kernels::Choose(DetectCpuFeatures(), std::getenv("THIMBLE_ISA") != nullptr ? std::getenv("THIMBLE_ISA") : ""))),
+        table(Get(kernels::Choose(DetectCpuFeatures(),
+                                  std::getenv("THIMBLE_ISA") != nullptr ? std::getenv("THIMBLE_ISA") : ""))),
         weights(Get(LoadWeights(text, vision.get(), config, LoadOptions{&pool, precision, &warnings, nullptr}))),
         ops{*table, pool, precision},
         scratch(Get(Scratch::Create(config, Decoder::kMaxRows, threads))),
         decoder(&config, &weights) {}
 
   [[nodiscard]] DecoderState NewState(int max_tokens = 512) const {
-    return Get(DecoderState::Create(config, max_tokens, ops.precision == Precision::kExact ? KvType::kF32 : KvType::kF16));
+    return Get(
+        DecoderState::Create(config, max_tokens, ops.precision == Precision::kExact ? KvType::kF32 : KvType::kF16));
   }
 };
 
@@ -89,16 +91,19 @@ inline Batch TextBatch(std::span<const std::int32_t> ids, std::span<const Positi
 }
 
 // Runs `ids` after what the state holds and commits them.
-inline void Feed(LoadedModel& model, DecoderState& state, std::span<const std::int32_t> ids, LogitRows logits, const Trace* trace = nullptr) {
+inline void Feed(LoadedModel& model, DecoderState& state, std::span<const std::int32_t> ids, LogitRows logits,
+                 const Trace* trace = nullptr) {
   const auto positions = TextPositions(state.length(), ids.size());
   Get(model.decoder.Forward(TextBatch(ids, positions, logits), &state, &model.scratch, model.ops, trace));
   state.CommitAll();
 }
 
 inline float LargestDifference(std::span<const float> a, std::span<const float> b) {
-  if (a.size() != b.size()) throw std::runtime_error("sizes differ: " + std::to_string(a.size()) + " and " + std::to_string(b.size()));
+  if (a.size() != b.size())
+    throw std::runtime_error("sizes differ: " + std::to_string(a.size()) + " and " + std::to_string(b.size()));
   float largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::isnan(a[i]) ? INFINITY : std::fabs(a[i] - b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = std::max(largest, std::isnan(a[i]) ? INFINITY : std::fabs(a[i] - b[i]));
   return largest;
 }
 inline float Largest(std::span<const float> a) {
@@ -115,6 +120,8 @@ inline double RelativeRms(std::span<const float> a, std::span<const float> b) {
   }
   return std::sqrt(error / size);
 }
-inline int ArgMax(std::span<const float> a) { return static_cast<int>(std::max_element(a.begin(), a.end()) - a.begin()); }
+inline int ArgMax(std::span<const float> a) {
+  return static_cast<int>(std::max_element(a.begin(), a.end()) - a.begin());
+}
 
 }  // namespace thimble::testing

@@ -18,7 +18,9 @@ struct Case {
 
 class Text : public ::testing::TestWithParam<Case> {
  protected:
-  [[nodiscard]] std::string ExpectedFile(const std::string& name) const { return Fixture(std::string("expected/") + GetParam().expected + "/" + name); }
+  [[nodiscard]] std::string ExpectedFile(const std::string& name) const {
+    return Fixture(std::string("expected/") + GetParam().expected + "/" + name);
+  }
 
   void CheckGreedy(LoadedModel& model, const Json& item) {
     const Json* greedy = item.Find("greedy");
@@ -57,15 +59,19 @@ TEST_P(Text, LogitsAndGreedyTokensEqualTheReference) {
     const NpyArray last = LoadNpy(ExpectedFile(files.Find("last_logits")->Find("file")->text()));
     EXPECT_LT(LargestDifference(model.scratch.logits().RowSpan(0), last.As<float>()), kLogitTolerance);
     const NpyArray argmax = LoadNpy(ExpectedFile(files.Find("argmax")->Find("file")->text()));
-    const NpyArray maxima = weights.empty() ? LoadNpy(ExpectedFile(files.Find("max_logit")->Find("file")->text())) : NpyArray{};
-    std::vector<float> hidden(model.scratch.hidden().data, model.scratch.hidden().data + ids.size() * static_cast<std::size_t>(model.config.width));
+    const NpyArray maxima =
+        weights.empty() ? LoadNpy(ExpectedFile(files.Find("max_logit")->Find("file")->text())) : NpyArray{};
+    std::vector<float> hidden(model.scratch.hidden().data,
+                              model.scratch.hidden().data + ids.size() * static_cast<std::size_t>(model.config.width));
     for (std::size_t row = 0; row < ids.size(); ++row) {
-      const MatView<const float> one(hidden.data() + row * static_cast<std::size_t>(model.config.width), 1, model.config.width);
+      const MatView<const float> one(hidden.data() + row * static_cast<std::size_t>(model.config.width), 1,
+                                     model.config.width);
       Get(model.decoder.Head(one, &model.scratch, model.ops));
       const auto logits = model.scratch.logits().RowSpan(0);
       EXPECT_EQ(ArgMax(logits), argmax.As<std::int32_t>()[row]) << "row " << row;
       if (weights.empty()) {
-        EXPECT_NEAR(logits[static_cast<std::size_t>(ArgMax(logits))], maxima.As<float>()[row], kLogitTolerance) << "row " << row;
+        EXPECT_NEAR(logits[static_cast<std::size_t>(ArgMax(logits))], maxima.As<float>()[row], kLogitTolerance)
+            << "row " << row;
       }
     }
     CheckGreedy(model, item);
@@ -75,17 +81,23 @@ TEST_P(Text, LogitsAndGreedyTokensEqualTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Folders, Text,
-                         ::testing::Values(Case{"models/text-tied", "text-tied", ""}, Case{"models/text-untied", "text-untied", ""},
-                                           Case{"models/text-real-heads", "text-real-heads", ""}, Case{"models/vl", "vl", ""},
-                                           Case{"models/vl-mtp", "vl-mtp", ""}));
+                         ::testing::Values(Case{"models/text-tied", "text-tied", ""},
+                                           Case{"models/text-untied", "text-untied", ""},
+                                           Case{"models/text-real-heads", "text-real-heads", ""},
+                                           Case{"models/vl", "vl", ""}, Case{"models/vl-mtp", "vl-mtp", ""}));
 INSTANTIATE_TEST_SUITE_P(Gguf, Text,
-                         ::testing::Values(Case{"gguf/text-tied-f32.gguf", "text-tied", ""}, Case{"gguf/text-untied-bf16.gguf", "text-untied", ""},
-                                           Case{"gguf/text-real-heads-bf16.gguf", "text-real-heads", ""}, Case{"gguf/vl-f32.gguf", "vl", ""},
-                                           Case{"gguf/vl-mtp-bf16.gguf", "vl-mtp", ""}, Case{"gguf/vl-mtp-nomtp-bf16.gguf", "vl-mtp", ""}));
+                         ::testing::Values(Case{"gguf/text-tied-f32.gguf", "text-tied", ""},
+                                           Case{"gguf/text-untied-bf16.gguf", "text-untied", ""},
+                                           Case{"gguf/text-real-heads-bf16.gguf", "text-real-heads", ""},
+                                           Case{"gguf/vl-f32.gguf", "vl", ""},
+                                           Case{"gguf/vl-mtp-bf16.gguf", "vl-mtp", ""},
+                                           Case{"gguf/vl-mtp-nomtp-bf16.gguf", "vl-mtp", ""}));
 INSTANTIATE_TEST_SUITE_P(Quantised, Text,
-                         ::testing::Values(Case{"gguf/text-tied-f16.gguf", "text-tied", "f16"}, Case{"gguf/text-tied-q8_0.gguf", "text-tied", "q8_0"},
+                         ::testing::Values(Case{"gguf/text-tied-f16.gguf", "text-tied", "f16"},
+                                           Case{"gguf/text-tied-q8_0.gguf", "text-tied", "q8_0"},
                                            Case{"gguf/text-untied-q8_0.gguf", "text-untied", "q8_0"},
-                                           Case{"gguf/text-real-heads-q8_0.gguf", "text-real-heads", "q8_0"}, Case{"gguf/vl-q8_0.gguf", "vl", "q8_0"},
+                                           Case{"gguf/text-real-heads-q8_0.gguf", "text-real-heads", "q8_0"},
+                                           Case{"gguf/vl-q8_0.gguf", "vl", "q8_0"},
                                            Case{"gguf/vl-mtp-q8_0.gguf", "vl-mtp", "q8_0"}));
 
 // The default path: int8 activations. Relative RMS of the logits stays below a tenth.
@@ -98,11 +110,13 @@ TEST(TextFast, Int8ActivationsStayCloseOnQ8Files) {
       if (item.Find("weights")->text() != "q8_0") continue;
       DecoderState state = model.NewState();
       Feed(model, state, Ids(*item.Find("ids")), LogitRows::kLast);
-      const NpyArray last = LoadNpy(Fixture(std::string("expected/") + name + "/" + item.Find("files")->Find("last_logits")->Find("file")->text()));
+      const NpyArray last = LoadNpy(Fixture(std::string("expected/") + name + "/" +
+                                            item.Find("files")->Find("last_logits")->Find("file")->text()));
       const double rms = RelativeRms(model.scratch.logits().RowSpan(0), last.As<float>());
       RecordProperty(std::string(name) + "." + item.Find("name")->text(), std::to_string(rms));
       EXPECT_LT(rms, 0.1) << item.Find("name")->text();
-      if (std::getenv("THIMBLE_VERBOSE") != nullptr) std::printf("%s %s relative RMS %.4f\n", name, item.Find("name")->text().c_str(), rms);
+      if (std::getenv("THIMBLE_VERBOSE") != nullptr)
+        std::printf("%s %s relative RMS %.4f\n", name, item.Find("name")->text().c_str(), rms);
     }
   }
 }

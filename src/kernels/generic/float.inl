@@ -38,7 +38,8 @@ inline F32 Exp(F32 x) {
   const F32 clamped = Smaller(Larger(x, Set(-87.3F)), Set(88.3F));
   const F32 shifted = Fma(clamped, Set(1.44269504F), Set(12582912.0F));  // 1.5 * 2^23: rounds to an integer
   const F32 n = shifted - Set(12582912.0F);
-  const F32 r = Fma(n, Set(-1.42860682e-6F), Fma(n, Set(-0.693145752F), clamped));  // ln 2 in two parts, the first exact in n *
+  const F32 r =
+      Fma(n, Set(-1.42860682e-6F), Fma(n, Set(-0.693145752F), clamped));  // ln 2 in two parts, the first exact in n *
   F32 p = Set(1.0F / 5040.0F);
   p = Fma(p, r, Set(1.0F / 720.0F));
   p = Fma(p, r, Set(1.0F / 120.0F));
@@ -61,8 +62,8 @@ inline void Map(const float* x, const float* y, std::int64_t count, float* out, 
 }
 
 template <int kT, int kN>
-inline void GemmTile(const float* x, std::int64_t x_stride, const float* w, std::int64_t w_stride, std::int64_t k, float* out,
-                     std::int64_t out_stride) {
+inline void GemmTile(const float* x, std::int64_t x_stride, const float* w, std::int64_t w_stride, std::int64_t k,
+                     float* out, std::int64_t out_stride) {
   F32 acc[kT][kN] = {};
   std::int64_t i = 0;
   for (; i + kF32Lanes <= k; i += kF32Lanes) {
@@ -88,7 +89,8 @@ template <int kT>
 inline void GemmRows(const float* x, std::int64_t x_stride, const float* w, std::int64_t w_stride, std::int64_t num_n,
                      std::int64_t k, float* out, std::int64_t out_stride) {
   std::int64_t n = 0;
-  for (; n + kGemmN <= num_n; n += kGemmN) GemmTile<kT, kGemmN>(x, x_stride, w + n * w_stride, w_stride, k, out + n, out_stride);
+  for (; n + kGemmN <= num_n; n += kGemmN)
+    GemmTile<kT, kGemmN>(x, x_stride, w + n * w_stride, w_stride, k, out + n, out_stride);
   for (; n < num_n; ++n) GemmTile<kT, 1>(x, x_stride, w + n * w_stride, w_stride, k, out + n, out_stride);
 }
 
@@ -110,8 +112,8 @@ void Gemm(const float* x, std::int64_t x_stride, std::int64_t num_t, const float
 }
 
 template <int kT, int kVectors>
-inline void GemmAddTile(const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride, std::int64_t num_j,
-                        float* out, std::int64_t out_stride) {
+inline void GemmAddTile(const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride,
+                        std::int64_t num_j, float* out, std::int64_t out_stride) {
   F32 acc[kT][kVectors];
   for (int t = 0; t < kT; ++t) {
     for (int v = 0; v < kVectors; ++v) acc[t][v] = Load(out + t * out_stride + v * kF32Lanes);
@@ -130,18 +132,20 @@ inline void GemmAddTile(const float* a, std::int64_t a_stride, const float* b, s
 }
 
 template <int kT>
-inline void GemmAddRows(const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride, std::int64_t num_j,
-                        std::int64_t num_n, float* out, std::int64_t out_stride) {
+inline void GemmAddRows(const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride,
+                        std::int64_t num_j, std::int64_t num_n, float* out, std::int64_t out_stride) {
   std::int64_t n = 0;
   for (; n + 2 * kF32Lanes <= num_n; n += 2 * kF32Lanes) {
     GemmAddTile<kT, 2>(a, a_stride, b + n, b_stride, num_j, out + n, out_stride);
   }
-  for (; n + kF32Lanes <= num_n; n += kF32Lanes) GemmAddTile<kT, 1>(a, a_stride, b + n, b_stride, num_j, out + n, out_stride);
+  for (; n + kF32Lanes <= num_n; n += kF32Lanes)
+    GemmAddTile<kT, 1>(a, a_stride, b + n, b_stride, num_j, out + n, out_stride);
   if (n < num_n) {
     const std::int64_t rest = num_n - n;
     for (int t = 0; t < kT; ++t) {
       F32 acc = LoadPart(out + t * out_stride + n, rest);
-      for (std::int64_t j = 0; j < num_j; ++j) acc = Fma(Set(a[t * a_stride + j]), LoadPart(b + j * b_stride + n, rest), acc);
+      for (std::int64_t j = 0; j < num_j; ++j)
+        acc = Fma(Set(a[t * a_stride + j]), LoadPart(b + j * b_stride + n, rest), acc);
       StorePart(out + t * out_stride + n, acc, rest);
     }
   }
@@ -150,8 +154,10 @@ inline void GemmAddRows(const float* a, std::int64_t a_stride, const float* b, s
 void GemmAdd(const float* a, std::int64_t a_stride, std::int64_t num_t, const float* b, std::int64_t b_stride,
              std::int64_t num_j, std::int64_t num_n, float* out, std::int64_t out_stride) {
   std::int64_t t = 0;
-  for (; t + 4 <= num_t; t += 4) GemmAddRows<4>(a + t * a_stride, a_stride, b, b_stride, num_j, num_n, out + t * out_stride, out_stride);
-  for (; t < num_t; ++t) GemmAddRows<1>(a + t * a_stride, a_stride, b, b_stride, num_j, num_n, out + t * out_stride, out_stride);
+  for (; t + 4 <= num_t; t += 4)
+    GemmAddRows<4>(a + t * a_stride, a_stride, b, b_stride, num_j, num_n, out + t * out_stride, out_stride);
+  for (; t < num_t; ++t)
+    GemmAddRows<1>(a + t * a_stride, a_stride, b, b_stride, num_j, num_n, out + t * out_stride, out_stride);
 }
 
 void F16ToF32Row(const std::uint16_t* in, std::int64_t count, float* out) {
@@ -220,7 +226,8 @@ void NormaliseRow(const float* x, float mean, float factor, const float* weight,
   }
   if (i < count) {
     const std::int64_t rest = count - i;
-    StorePart(out + i, Fma((LoadPart(x + i, rest) - m) * f, LoadPart(weight + i, rest), LoadPart(bias + i, rest)), rest);
+    StorePart(out + i, Fma((LoadPart(x + i, rest) - m) * f, LoadPart(weight + i, rest), LoadPart(bias + i, rest)),
+              rest);
   }
 }
 void AddRow(float* x, const float* y, std::int64_t count) {

@@ -12,7 +12,9 @@ constexpr int BitsOf(Codes codes) {
 }
 // What is to be subtracted from a family's codes as DotSum sees them.
 constexpr int DotOffset(FamilyTraits traits) { return BitsOf(traits.codes) == 8 ? kFullOffset : traits.offset; }
-constexpr bool HasMin(FamilyTraits traits) { return traits.scales == Scales::kSuperMin || traits.scales == Scales::kAffine; }
+constexpr bool HasMin(FamilyTraits traits) {
+  return traits.scales == Scales::kSuperMin || traits.scales == Scales::kAffine;
+}
 
 // Codes of block steps 0 to 7 of the rows of vector `v`.
 template <Codes kCodes>

@@ -4,8 +4,8 @@
 // codes = round(x * 127 / largest), scale = largest / 127, per group of group_blocks blocks; sums of codes per
 // `sum_columns` columns. Columns beyond `cols` up to whole blocks become zeros. Not-a-number counts as zero; infinities
 // as the largest float.
-void QuantiseRow(const float* x, std::int64_t cols, int group_blocks, int sum_columns, std::int8_t* codes, float* scales,
-                 std::int32_t* sums) {
+void QuantiseRow(const float* x, std::int64_t cols, int group_blocks, int sum_columns, std::int8_t* codes,
+                 float* scales, std::int32_t* sums) {
   const std::int64_t padded = (cols + kBlock - 1) / kBlock * kBlock;
   const std::int64_t group = static_cast<std::int64_t>(group_blocks) * kBlock;
   constexpr float kLargest = 3.0e38f;
@@ -33,9 +33,9 @@ void QuantiseRow(const float* x, std::int64_t cols, int group_blocks, int sum_co
     scales[first / group] = is_zero ? 0.0f : largest / 127.0f;
     for (i = first; i < data_end; ++i) {
       float value = x[i] * inverse;
-      value = value < 127.0f ? value : 127.0f;     // also turns not-a-number into 127 ...
+      value = value < 127.0f ? value : 127.0f;  // also turns not-a-number into 127 ...
       value = value > -127.0f ? value : -127.0f;
-      value = x[i] == x[i] ? value : 0.0f;         // ... which this takes back
+      value = x[i] == x[i] ? value : 0.0f;  // ... which this takes back
       const float shifted = value + 12582912.0f;
       std::int32_t bits;
       __builtin_memcpy(&bits, &shifted, sizeof bits);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wide form for instruction sets with an exact 8-bit dot (VNNI): a super-block is rescaled to 8-bit codes with one
-// scale per row, which costs a few instructions per 64 codes, so that the inner loop is nothing but dot steps: 64 of them
-// per scaling instead of 8. Included after packed_wide.inl, where the vocabulary has DotWide and Rescale.
+// scale per row, which costs a few instructions per 64 codes, so that the inner loop is nothing but dot steps: 64 of
+// them per scaling instead of 8. Included after packed_wide.inl, where the vocabulary has DotWide and Rescale.
 
 constexpr int kWideOffset = 128;
 constexpr int kWideMax = 127;
 
 inline float AbsOf(float x) { return x < 0 ? -x : x; }
 
-// Rounds to the nearest integer (ties to even) and keeps its low 16 bits, twice: adding 1.5 * 2^23 leaves the integer in
-// the low bits of the float on every instruction set.
+// Rounds to the nearest integer (ties to even) and keeps its low 16 bits, twice: adding 1.5 * 2^23 leaves the integer
+// in the low bits of the float on every instruction set.
 inline std::int32_t TwoHalves(float x) {
   const float shifted = x + 12582912.0f;
   std::uint32_t bits;
@@ -18,8 +18,8 @@ inline std::int32_t TwoHalves(float x) {
   return static_cast<std::int32_t>(bits | (bits << 16));
 }
 
-// w = scale * (u - offset) - min  ->  row_scales * (code - kWideOffset), |code - kWideOffset| <= kWideMax, with the row's
-// scale from the largest value its codes could stand for. Rounding adds at most half a wide step.
+// w = scale * (u - offset) - min  ->  row_scales * (code - kWideOffset), |code - kWideOffset| <= kWideMax, with the
+// row's scale from the largest value its codes could stand for. Rounding adds at most half a wide step.
 template <Family kFamily>
 inline void RescaleSuper(const std::byte* super, int blocks, int panel, WideSuper* wide, float* row_scales) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
@@ -119,8 +119,8 @@ inline void RescaledPanels(const PackedArgs& args, int first) {
                             row_scales[panel]);
     }
     ForRowTiles<kTileRows>(args.num_rows, [&]<int kRows>(int row) {
-      RescaledTile<kPanels, kRows>(wide, row_scales, blocks * kSteps, RowsFrom(args.x, row), first_block * kBlock, group,
-                                   group == 0, args.out + row * args.out_stride + column, args.out_stride,
+      RescaledTile<kPanels, kRows>(wide, row_scales, blocks * kSteps, RowsFrom(args.x, row), first_block * kBlock,
+                                   group, group == 0, args.out + row * args.out_stride + column, args.out_stride,
                                    args.num_outputs - column);
     });
     offset += SuperBytes(TraitsOf(kFamily), blocks);
@@ -130,6 +130,7 @@ inline void RescaledPanels(const PackedArgs& args, int first) {
 template <Family kFamily>
 void WideRescaled(const PackedArgs& args) {
   int panel = 0;
-  for (; panel + kTilePanels <= args.num_panels; panel += kTilePanels) RescaledPanels<kFamily, kTilePanels>(args, panel);
+  for (; panel + kTilePanels <= args.num_panels; panel += kTilePanels)
+    RescaledPanels<kFamily, kTilePanels>(args, panel);
   for (; panel < args.num_panels; ++panel) RescaledPanels<kFamily, 1>(args, panel);
 }

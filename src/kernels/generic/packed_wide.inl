@@ -2,8 +2,8 @@
 // Wide products: many rows of activations. A super-block of a panel is unpacked once to bytes and float scales, in a
 // scratch that stays in L1, then multiplied with all rows in register tiles. Included after packed_narrow.inl.
 
-// One super-block of kTilePanels panels, unpacked: a code a byte, and w = scale * code - min per part of 16 or 32 columns
-// (the family's offset is already taken off the dot product, not part of min).
+// One super-block of kTilePanels panels, unpacked: a code a byte, and w = scale * code - min per part of 16 or 32
+// columns (the family's offset is already taken off the dot product, not part of min).
 struct WideSuper {
   alignas(64) std::uint8_t codes[kTilePanels][8 * kSteps * kStepBytes];
   alignas(64) float scales[kTilePanels][16][kPanelRows];
@@ -17,7 +17,8 @@ constexpr int PartsPerBlock() {
 
 // Scales, and minima where the family has them, of all parts of a super-block as floats.
 template <Family kFamily>
-inline void UnpackScales(const std::byte* super, int blocks, float (&scales)[16][kPanelRows], float (&mins)[8][kPanelRows]) {
+inline void UnpackScales(const std::byte* super, int blocks, float (&scales)[16][kPanelRows],
+                         float (&mins)[8][kPanelRows]) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   for (int lane = 0; lane < kPanelRows; lane += kLanes) {
     for (int part = 0; part < blocks * PartsPerBlock<kFamily>(); ++part) {
@@ -110,12 +111,12 @@ inline void StoreTile(const F32 (&sums)[kPanels * kVecs][kRows], bool is_first, 
   }
 }
 
-// A super-block of kPanels panels times kRows rows: products per block, scaled and summed in float. Activations have one
-// scale per block; x begins at the tile's first row, first_block says where the columns begin in it.
+// A super-block of kPanels panels times kRows rows: products per block, scaled and summed in float. Activations have
+// one scale per block; x begins at the tile's first row, first_block says where the columns begin in it.
 template <Family kFamily, int kPanels, int kRows>
 inline void BlockTile(const WideSuper& wide, const std::uint8_t* const (&panel_codes)[kPanels], int blocks,
-                      const QuantisedRows& x, std::int64_t first_block, bool is_first, float* out, std::int64_t out_stride,
-                      std::int64_t left) {
+                      const QuantisedRows& x, std::int64_t first_block, bool is_first, float* out,
+                      std::int64_t out_stride, std::int64_t left) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   constexpr int kBits = BitsOf(kTraits.codes);
   constexpr int kParts = PartsPerBlock<kFamily>();

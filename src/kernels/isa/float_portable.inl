@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The float vocabulary on any processor, over vectors of four that the compiler maps to what there is. This is the place
-// that says what each name means. Vectors are the compilers' vector_size type, so + - * / and comparisons are built in.
+// The float vocabulary on any processor, over vectors of four that the compiler maps to what there is. This is the
+// place that says what each name means. Vectors are the compilers' vector_size type, so + - * / and comparisons are
+// built in.
 
 constexpr int kF32Lanes = 4;
 constexpr int kGemmT = 2;  // register tile of gemm: kGemmT x kGemmN sums

@@ -3,7 +3,7 @@
 // Included inside an instruction set's namespace; packed_scalar.inl says what each name promises.
 
 constexpr int kLanes = 8;
-constexpr int kFullOffset = 0;     // full codes are made signed before multiplying
+constexpr int kFullOffset = 0;  // full codes are made signed before multiplying
 constexpr int kTilePanels = 1;
 constexpr int kBlockTileRows = 4;
 
@@ -31,7 +31,8 @@ inline U8 WithHighPair(U8 u, U8 plane) {
   return _mm256_or_si256(u, _mm256_and_si256(moved, _mm256_set1_epi8(0x30)));
 }
 inline U8 LookUp16(U8 nibbles, const std::uint8_t* table) {
-  return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), nibbles);
+  return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))),
+                             nibbles);
 }
 
 inline Quad LoadQuad(const std::int8_t* a) {
@@ -79,7 +80,9 @@ inline __m256i FirstLanes(int count) {
 }
 inline void StorePart(float* p, F32 value, int count) { _mm256_maskstore_ps(p, FirstLanes(count), value); }
 inline F32 LoadPart(const float* p, int count) { return _mm256_maskload_ps(p, FirstLanes(count)); }
-inline F32 LoadF16AsF32(const std::byte* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+inline F32 LoadF16AsF32(const std::byte* p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
 inline F32 LoadU8AsF32(const std::byte* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }

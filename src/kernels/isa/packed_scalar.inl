@@ -2,9 +2,10 @@
 // The packed kernels' vocabulary without vectors, one row at a time: the truth that the other vocabularies are tested
 // against, and the place that says what each name means. Included inside an instruction set's namespace.
 
-constexpr int kLanes = 1;          // rows of a panel in one vector
-constexpr int kFullOffset = 128;   // what DotSum<8> leaves in its codes: 128 where they count as stored, 0 where as signed
-constexpr int kTilePanels = 1;     // register tile of the wide form: panels ...
+constexpr int kLanes = 1;  // rows of a panel in one vector
+constexpr int kFullOffset =
+    128;                        // what DotSum<8> leaves in its codes: 128 where they count as stored, 0 where as signed
+constexpr int kTilePanels = 1;  // register tile of the wide form: panels ...
 constexpr int kBlockTileRows = 4;  // ... x rows of activations
 
 // Four codes of each of kLanes rows; 32-bit integers and floats of kLanes rows; four activation codes for all rows.
@@ -49,8 +50,8 @@ inline U8 LookUp16(U8 u, const std::uint8_t* table) {
 }
 
 inline Quad LoadQuad(const std::int8_t* a) { return {{a[0], a[1], a[2], a[3]}}; }
-// Start(value), then steps 0, 1, 2 ... in order, then End(): value + sum over steps of codes x activations, per row, for
-// codes below 2^kBits; kCount, 4 or 8, is the number of steps.
+// Start(value), then steps 0, 1, 2 ... in order, then End(): value + sum over steps of codes x activations, per row,
+// for codes below 2^kBits; kCount, 4 or 8, is the number of steps.
 template <int kBits, int kCount>
 struct DotSum {
   I32 total;
