@@ -12,7 +12,9 @@ namespace {
 #include "kernels/generic/packed_quantise.inl"
 #include "kernels/generic/packed_wide.inl"
 
+// After packed_wide.inl.
 #include "kernels/generic/packed_rescaled.inl"
+
 }  // namespace
 #define THIMBLE_WIDE WideRescaled
 #define THIMBLE_WIDE_GROUP 8
