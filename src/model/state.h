@@ -63,6 +63,7 @@ class DecoderState {
  private:
   friend class Decoder;
   friend class MtpHead;
+  friend class StateInspector;  // of the tests
   DecoderState() = default;
 
   // Pages for `num_tokens` tokens in all.
