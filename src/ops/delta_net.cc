@@ -94,13 +94,15 @@ struct Rule {
     const kernels::FloatKernels& f32 = *ops.kernels.f32;
     const std::int64_t dk = shape.key_head;
     const std::int64_t dv = shape.value_head;
-    float sums[kChunk];  // c_i = g_0 + ... + g_i
+    // In double: after a gate that forgets everything the sums are large, and differences of floats would no longer
+    // tell the mild gates behind it from none.
+    double sums[kChunk];  // c_i = g_0 + ... + g_i
     float decay[kChunk];
-    float sum = 0;
+    double sum = 0;
     for (std::int64_t i = 0; i < rows; ++i) {
-      sum += G(first + i, head);
+      sum += static_cast<double>(G(first + i, head));
       sums[i] = sum;
-      decay[i] = std::exp(sum);
+      decay[i] = std::exp(static_cast<float>(sum));
       LoadQk(first + i, head, tile.q + i * dk, tile.k + i * dk);
     }
     // N starts as beta_i (v_i - exp(c_i) S k_i).
@@ -118,7 +120,7 @@ struct Rule {
     for (std::int64_t i = 0; i < rows; ++i) {
       const float b = Beta(first + i, head);
       for (std::int64_t j = 0; j < rows; ++j) {
-        const float d = j <= i ? std::exp(sums[i] - sums[j]) : 0.0F;
+        const float d = j <= i ? std::exp(static_cast<float>(sums[i] - sums[j])) : 0.0F;
         tile.qk[i * kChunk + j] = j <= i ? tile.qk[i * kChunk + j] * d : 0.0F;
         tile.kk[i * kChunk + j] = j < i ? -b * tile.kk[i * kChunk + j] * d : 0.0F;
       }
@@ -142,7 +144,7 @@ struct Rule {
     }
     // S = exp(c_last) S + sum of exp(c_last - c_i) N_i k_i^T.
     for (std::int64_t i = 0; i < rows; ++i) {
-      const float d = std::exp(sum - sums[i]);
+      const float d = std::exp(static_cast<float>(sum - sums[i]));
       for (std::int64_t c = 0; c < dv; ++c) tile.n_scaled[c * kChunk + i] = tile.n[i * dv + c] * d;
     }
     f32.scale(state, decay[rows - 1], nullptr, dk * dv, state);
