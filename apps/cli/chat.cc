@@ -1,279 +1,303 @@
 // SPDX-License-Identifier: Apache-2.0
 // thimble chat: a conversation in the terminal.
 #include "base/text.h"
+#include "cli/atomic_file.h"
 #include "cli/input.h"
+#include "cli/interrupt.h"
 #include "cli/line_editor.h"
 #include "cli/options.h"
+#include "cli/pictures.h"
+#include "cli/reply_json.h"
+#include "cli/reply_printer.h"
 #include "cli/store.h"
+#include "cli/suggest.h"
 #include "cli/terminal.h"
+#include "sys/folder.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cctype>
-#include <cerrno>
+#include <array>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <sstream>
 
 namespace thimble::cli {
-
-namespace fs = std::filesystem;
 
 namespace {
 
 constexpr const char* kHelp =
     R"(Write a message and press Enter. Text pasted in several lines is one message; a line that ends in \ goes on.
-  /image PATH     attach a picture to the next message (dragging a file into the terminal works too)
-  /think on|off|auto
-  /reset          forget the conversation
-  /save FILE      write the conversation as JSON        /load FILE   go on with a saved one
-  /stats          speed and memory of the last answer   /help        this text
-  /quit           leave (so does Ctrl-D)                Ctrl-C       stop the answer)";
+A picture's path in a message (or dragged into the terminal) attaches the picture.
+  /image PATH         attach a picture to the next message
+  /think on|off|auto  let the model reason before it answers, or not; auto: as the model was made
+  /reset              forget the conversation
+  /save FILE          write the conversation as JSON
+  /load FILE          go on with a saved one
+  /stats              speed and memory of the last answer
+  /help               this text
+  /quit               leave (so does Ctrl-D)
+Tab completes commands and paths, arrow up brings back what you wrote, Ctrl-C stops an answer.)";
 
-// A path as terminals paste it: quoted, with escaped spaces, as a file URL, with ~.
-std::string CleanPath(std::string text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.pop_back();
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.erase(0, 1);
-  if (text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front()) {
-    text = text.substr(1, text.size() - 2);
-  } else {
-    std::string plain;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (text[i] == '\\' && i + 1 < text.size()) ++i;
-      plain.push_back(text[i]);
-    }
-    text = plain;
-  }
-  if (text.starts_with("~/")) {
-    if (const char* home = std::getenv("HOME"); home != nullptr) text = std::string(home) + text.substr(1);
-  }
-  return text;
-}
-
-bool IsPicturePath(const std::string& path) {
-  std::string lower = path;
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  std::error_code error;
-  for (const char* ending : {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".heic", ".heif"}) {
-    if (lower.ends_with(ending)) return lower.starts_with("file://") || fs::is_regular_file(path, error);
-  }
-  return false;
-}
+constexpr std::array<std::string_view, 8> kCommands = {"/help",  "/image", "/load",  "/quit",
+                                                       "/reset", "/save",  "/stats", "/think"};
 
 class Conversation {
  public:
-  Conversation(const RunOptions& options, std::shared_ptr<const Engine> engine, std::unique_ptr<Session> session)
-      : options_(options), engine_(std::move(engine)), session_(std::move(session)), think_(options.generate.think) {
+  Conversation(const RunOptions& options, std::shared_ptr<const Engine> engine, std::unique_ptr<Session> session,
+               const GenerateRequest& request)
+      : options_(options),
+        engine_(std::move(engine)),
+        session_(std::move(session)),
+        request_(request),
+        editor_(kCommands) {
     Reset();
   }
 
   int Talk() {
-    LineEditor editor;
-    while (true) {
-      auto line = editor.Read(
-          attached_.empty() ? "> "
-                            : Cat("[", attached_.size(), attached_.size() == 1 ? " picture] > " : " pictures] > "));
-      if (!line.has_value()) break;
-      if (line->find_first_not_of(" \t\n") == std::string::npos) continue;
-      if (const std::string path = CleanPath(*line); IsPicturePath(path)) {
-        Attach(path);
-        continue;
-      }
-      if (line->front() == '/' && line->find('\n') == std::string::npos) {
-        if (!Command(*line)) break;
-        continue;
-      }
-      Answer(*line);
-      if (std::ferror(stdout) != 0) return kExitOk;  // nobody reads any more
+    if (editor_.is_interactive()) printer_.Note("/help lists what you can say");
+    while (std::ferror(stdout) == 0) {
+      std::string prompt = "> ";
+      if (!attached_.empty())
+        prompt = Cat("[", attached_.size(), attached_.size() == 1 ? " picture] > " : " pictures] > ");
+      const auto line = editor_.Read(prompt);
+      if (!line.has_value() || !Take(*line)) break;
     }
-    return kExitOk;
+    // At a terminal a failed turn was seen; in a script the exit status has to say so.
+    return editor_.is_interactive() ? kExitOk : status_;
   }
 
  private:
-  void Reset() {
-    messages_.clear();
-    pictures_.clear();
-    attached_.clear();
-    session_->Clear();
-    if (!options_.input.system.empty())
-      messages_.push_back({"system", {{Part::Kind::kText, options_.input.system, ""}}, false, {}, {}});
+  // Does what a line says; false to leave.
+  bool Take(const std::string& line) {
+    if (line.find_first_not_of(" \t\n") == std::string::npos) return true;
+    if (line.starts_with('/') && KindOfPath(line.substr(0, line.find(' '))) == PathKind::kNothing) {
+      const std::string word = line.substr(0, line.find_first_of(" \n"));
+      if (word.find('/', 1) == std::string::npos) return Command(word, line.substr(word.size()));
+    }
+    // Pasted text may mention files by the dozen; a line that somebody wrote or dragged something into means them.
+    const bool is_one_line = line.find('\n') == std::string::npos;
+    const LineParts parts = is_one_line ? FindPictures(line) : LineParts{{}, line};
+    for (const std::string& path : parts.pictures) {
+      if (!Attach(path)) return true;
+    }
+    if (!parts.text.empty()) Answer(parts.text);
+    return true;
   }
 
-  void Attach(const std::string& path) {
-    if (!engine_->can_see()) {
-      printer_.Note(engine_->why_blind());
-      return;
-    }
-    auto picture = LoadPicture(path, options_.common);
-    if (!picture.ok()) {
-      printer_.Note(picture.error().message);
-      return;
-    }
-    printer_.Note(Cat("attached ", path, " (", picture.value().image.width, " x ", picture.value().image.height, ")"));
-    attached_.emplace_back(path, std::move(picture).value());
-  }
-
-  // False to leave.
-  bool Command(const std::string& line) {
-    std::istringstream words(line);
-    std::string name;
-    std::string rest;
-    words >> name;
-    std::getline(words, rest);
-    rest = CleanPath(rest);
-    if (name == "/quit" || name == "/exit" || name == "/bye") return false;
-    if (name == "/help") {
+  bool Command(const std::string& word, const std::string& rest) {
+    const std::vector<Word> words = SplitWords(rest);
+    const std::string argument = words.empty() ? "" : ExpandPath(words[0].text);
+    if (word == "/quit" || word == "/exit" || word == "/bye") return false;
+    if (word == "/help") {
       std::printf("%s\n", kHelp);
-    } else if (name == "/image") {
-      if (rest.empty()) {
-        printer_.Note("/image takes the path of a picture");
-      } else {
-        Attach(rest);
-      }
-    } else if (name == "/think") {
-      if (rest == "on" || rest == "off" || rest == "auto") {
-        think_ = rest;
-        printer_.Note(Cat("thinking ", rest));
-      } else {
-        printer_.Note("/think takes on, off or auto");
-      }
-    } else if (name == "/reset") {
+    } else if (word == "/image") {
+      AttachAll(rest, words);
+    } else if (word == "/think") {
+      Think(argument);
+    } else if (word == "/reset") {
       Reset();
       printer_.Note("forgotten");
-    } else if (name == "/stats") {
+    } else if (word == "/stats") {
       Stats();
-    } else if (name == "/save") {
-      Save(rest);
-    } else if (name == "/load") {
-      Load(rest);
+    } else if (word == "/save") {
+      Save(argument);
+    } else if (word == "/load") {
+      Load(argument);
     } else {
-      printer_.Note(Cat("no command ", EscapeControls(name), "; /help lists them"));
+      const std::vector<std::string> known(kCommands.begin(), kCommands.end());
+      const std::string nearest = Nearest(word, known);
+      Complain(kExitInvalid,
+               Cat("there is no command ", word, nearest.empty() ? "; /help lists what there is" : ", but ", nearest));
     }
     return true;
   }
 
-  void Answer(const std::string& text) {
-    Message message;
-    message.role = "user";
-    const std::size_t pictures_before = pictures_.size();
-    for (auto& [path, picture] : attached_) {
-      message.content.push_back({Part::Kind::kImage, "", path});
-      pictures_.push_back(picture);
+  void Reset() {
+    request_.chat.messages.clear();
+    request_.chat.tools.clear();
+    request_.pictures.clear();
+    attached_.clear();
+    session_->Clear();
+    if (!options_.input.system.empty()) {
+      request_.chat.messages.push_back({"system", {{Part::Kind::kText, options_.input.system, ""}}, false, {}, {}});
     }
-    message.content.push_back({Part::Kind::kText, text, ""});
-    messages_.push_back(message);
+  }
 
-    GenerateRequest request;
-    if (auto status = ApplyGenerate(options_.generate, &request); !status.ok()) {
-      printer_.Note(status.error().message);
+  void Complain(int status, const std::string& message) {
+    status_ = status;
+    printer_.Note(message);
+  }
+
+  void AttachAll(const std::string& rest, const std::vector<Word>& words) {
+    if (words.empty()) return Complain(kExitInvalid, "/image takes the path of a picture");
+    // A path with spaces that nobody quoted is one path all the same.
+    const std::string whole = ExpandPath(rest.substr(words.front().begin, words.back().end - words.front().begin));
+    if (KindOfPath(whole) == PathKind::kFile) {
+      Attach(whole);
+      return;
     }
-    request.think = think_ == "on" ? ThinkMode::kOn : think_ == "off" ? ThinkMode::kOff : ThinkMode::kAuto;
-    request.chat.messages = messages_;
-    request.pictures = pictures_;
-    Result<Reply> reply = Error{Code::kCancelled, ""};
-    {
-      const InterruptGuard guard(session_.get());
-      ProgressBar bar("reading");
-      reply = session_->Generate(request, [&](const Event& event) {
-        if (event.kind == Event::Kind::kPromptProgress) {
-          bar.Show(event.share);
-          return true;
-        }
+    for (const Word& word : words) {
+      if (!Attach(ExpandPath(word.text))) return;
+    }
+  }
+
+  bool Attach(const std::string& path) {
+    if (!engine_->can_see()) {
+      Complain(kExitNotFound, engine_->why_blind());
+      return false;
+    }
+    auto picture = LoadPicture(path, options_.common);
+    if (!picture.ok()) {
+      Complain(ExitStatus(picture.error().code), picture.error().message);
+      return false;
+    }
+    const Image& image = picture.value().image;
+    printer_.Note(Cat("attached ", path, " (", image.width, " x ", image.height, ")"));
+    std::error_code error;
+    const auto absolute = std::filesystem::absolute(path, error);  // a saved conversation finds it from anywhere
+    attached_.emplace_back(error ? path : absolute.string(), std::move(picture).value());
+    return true;
+  }
+
+  void Think(const std::string& mode) {
+    if (mode == "on" || mode == "off" || mode == "auto") {
+      request_.think = mode == "on" ? ThinkMode::kOn : mode == "off" ? ThinkMode::kOff : ThinkMode::kAuto;
+      printer_.Note(Cat("thinking ", mode));
+    } else {
+      Complain(kExitInvalid, "/think takes on, off or auto");
+    }
+  }
+
+  Result<Reply> Generate() {
+    InterruptGuard guard;
+    guard.Watch(session_.get());
+    ProgressBar bar("reading");
+    printer_.Begin();
+    return session_->Generate(request_, [&](const Event& event) {
+      if (event.kind == Event::Kind::kPromptProgress) {
+        bar.Show(event.share);
+      } else {
         bar.Clear();
+      }
+      if (event.kind == Event::Kind::kWarning) Warn(event.text);
+      if (event.kind == Event::Kind::kReply) {
         if (event.reply.kind == ReplyEvent::Kind::kThinking) printer_.Thinking(event.reply.text);
         if (event.reply.kind == ReplyEvent::Kind::kContent) printer_.Content(event.reply.text);
-        return std::ferror(stdout) == 0;
-      });
+        if (event.reply.kind == ReplyEvent::Kind::kToolCallEnd) {
+          printer_.Note(Cat("tool call: ", ToolCallJson(event.reply.call).Dump(Json::Style::kPython)));
+        }
+      }
+      return std::ferror(stdout) == 0 && !InterruptGuard::was_interrupted();
+    });
+  }
+
+  void Answer(const std::string& text) {
+    const std::size_t pictures_before = request_.pictures.size();
+    Message question;
+    question.role = "user";
+    for (auto& [path, picture] : attached_) {
+      question.content.push_back({Part::Kind::kImage, "", path});
+      request_.pictures.push_back(picture);
     }
+    question.content.push_back({Part::Kind::kText, text, ""});
+    request_.chat.messages.push_back(std::move(question));
+    auto reply = Generate();
     printer_.EndLine();
-    if (!reply.ok()) {
-      // The question is taken back, pictures stay attached: nothing is lost, one can go on.
-      messages_.pop_back();
-      pictures_.resize(pictures_before);
-      printer_.Note(reply.error().message);
+    const bool is_answered =
+        reply.ok() && (reply.value().finish_reason != FinishReason::kCancelled || !reply.value().text.empty());
+    if (!is_answered) {
+      // The question is taken back, its pictures stay attached: nothing is lost, one can go on.
+      request_.chat.messages.pop_back();
+      request_.pictures.resize(pictures_before);
+      if (reply.ok() || reply.error().code == Code::kCancelled) {
+        printer_.Note("stopped; the question is taken back");
+      } else {
+        Complain(ExitStatus(reply.error().code), reply.error().message);
+      }
       return;
     }
     attached_.clear();
-    last_ = reply.value();
-    Message answer{"assistant", {{Part::Kind::kText, last_.text, ""}}, false, {}, last_.tool_calls};
-    if (!last_.thinking.empty()) answer.reasoning_content = last_.thinking;
-    messages_.push_back(std::move(answer));
-    if (last_.finish_reason == FinishReason::kCancelled) printer_.Note("stopped");
-    if (last_.finish_reason == FinishReason::kLength) printer_.Note("stopped at --max-tokens");
-    if (last_.finish_reason == FinishReason::kContext)
-      printer_.Note("the context is full: /reset, or start with a larger --context");
-    if (last_.stats.think_closed_by_loop) printer_.Note("(the reasoning repeated itself and was closed)");
-    if (last_.stats.think_closed_by_budget) printer_.Note("(the reasoning reached its budget and was closed)");
+    last_ = std::move(reply).value();
+    Message answer{"assistant", {{Part::Kind::kText, last_->text, ""}}, false, {}, last_->tool_calls};
+    if (!last_->thinking.empty()) answer.reasoning_content = last_->thinking;
+    request_.chat.messages.push_back(std::move(answer));
+    NoteEnding(*last_);
+    if (options_.common.verbose) Say(StatsLine(*last_));
+  }
+
+  void NoteEnding(const Reply& reply) {
+    if (reply.stats.think_closed_by_loop) printer_.Note("(the reasoning repeated itself and was closed)");
+    if (reply.stats.think_closed_by_budget) printer_.Note("(the reasoning reached its budget and was closed)");
+    if (reply.finish_reason == FinishReason::kCancelled) printer_.Note("stopped");
+    if (reply.finish_reason == FinishReason::kLength) printer_.Note("stopped at --max-tokens");
+    if (reply.finish_reason == FinishReason::kContext) {
+      printer_.Note(
+          Cat("the context of ", engine_->context(), " tokens is full: /reset, or start with a larger --context"));
+    }
   }
 
   void Stats() {
-    const GenerateStats& s = last_.stats;
-    const int read = s.prompt_tokens - s.reused_tokens;
-    printer_.Note(Cat("read ", read, " tokens (", s.reused_tokens, " remembered) in ", s.prompt_seconds, " s, ",
-                      s.pictures_encoded, " pictures encoded; wrote ", s.tokens, " in ", s.seconds, " s (",
-                      s.seconds > 0 ? s.tokens / s.seconds : 0.0, " a second); context ", session_->length(), " of ",
-                      engine_->context(), "; peak memory ", FormatBytes(s.peak_rss_bytes)));
+    if (!last_.has_value()) return printer_.Note("nothing answered yet");
+    printer_.Note(Cat(StatsLine(*last_), "; context ", session_->length(), " of ", engine_->context(), " tokens"));
   }
 
   void Save(const std::string& path) {
-    if (path.empty()) return printer_.Note("/save takes a file name");
-    const std::string part = Cat(path, ".", getpid(), ".part");
-    const std::string text = MessagesToJson(messages_).Dump(Json::Style::kPretty) + "\n";
-    std::FILE* file = std::fopen(part.c_str(), "wx");
-    const bool is_written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-    const bool is_closed = file != nullptr && std::fclose(file) == 0;
-    if (!is_written || !is_closed || std::rename(part.c_str(), path.c_str()) != 0) {
-      const int error = errno;
-      std::remove(part.c_str());
-      return printer_.Note(Cat("not saved: ", std::strerror(error)));
+    if (path.empty()) return Complain(kExitInvalid, "/save takes a file name");
+    const std::string text = MessagesToJson(request_.chat.messages).Dump(Json::Style::kPretty) + "\n";
+    if (auto status = WriteFileAtomically(path, text); !status.ok()) {
+      return Complain(ExitStatus(status.error().code), Cat("not saved: ", status.error().message));
     }
-    printer_.Note(Cat("saved ", messages_.size(), " messages to ", path));
+    printer_.Note(Cat("saved ", request_.chat.messages.size(), " messages to ", path));
   }
 
   void Load(const std::string& path) {
-    if (path.empty()) return printer_.Note("/load takes a file name");
+    if (path.empty() || path == "-") return Complain(kExitInvalid, "/load takes a file name");
     InputOptions input;
     input.messages = path;
-    auto request = BuildRequest(input, options_.common);
-    if (!request.ok()) return printer_.Note(Cat("not loaded: ", request.error().message));
+    auto loaded = BuildRequest(input, options_.common);
+    if (!loaded.ok()) return Complain(ExitStatus(loaded.error().code), Cat("not loaded: ", loaded.error().message));
+    if (!loaded.value().pictures.empty() && !engine_->can_see()) {
+      return Complain(kExitNotFound, Cat("not loaded, for it has pictures: ", engine_->why_blind()));
+    }
     Reset();
-    messages_ = request.value().chat.messages;
-    pictures_ = request.value().pictures;
-    printer_.Note(Cat("loaded ", messages_.size(), " messages"));
+    request_.chat.messages = std::move(loaded.value().chat.messages);
+    request_.chat.tools = std::move(loaded.value().chat.tools);
+    request_.pictures = std::move(loaded.value().pictures);
+    printer_.Note(Cat("loaded ", request_.chat.messages.size(), " messages"));
   }
 
   const RunOptions& options_;
   std::shared_ptr<const Engine> engine_;
   std::unique_ptr<Session> session_;
-  std::string think_;
-  std::vector<Message> messages_;
-  std::vector<Picture> pictures_;                          // of all messages, in order
+  GenerateRequest request_;                                // the conversation so far, and how to answer
   std::vector<std::pair<std::string, Picture>> attached_;  // for the next message
-  Reply last_;
+  std::optional<Reply> last_;
+  int status_ = kExitOk;
   ReplyPrinter printer_;
+  LineEditor editor_;
 };
+
+// The one line about the built-in model that every chat with it begins with.
+std::string AboutBuiltin() {
+  const auto builtin = FindBuiltinModel();
+  const auto fact = [&](std::string_view key, const char* fallback) {
+    const Json* value = builtin.has_value() ? builtin->facts.Find(key) : nullptr;
+    return value != nullptr && value->IsString() ? value->text() : std::string(fallback);
+  };
+  return Cat("This is ", fact("name", "the built-in model"), ", ",
+             fact("note", "a tiny model for the first minute: get a Qwen 3.5 GGUF and run `thimble chat FILE`"));
+}
 
 }  // namespace
 
-int Chat(const RunOptions& options) {
-  const bool is_builtin = options.common.model.empty() || options.common.model == "builtin";
+int RunChat(const RunOptions& options) {
+  GenerateRequest request;
+  if (auto status = ApplyGenerate(options.generate, &request); !status.ok()) return Fail(status.error());
   auto engine = OpenEngine(options.common);
   if (!engine.ok()) return Fail(engine.error());
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
-  ReplyPrinter printer;
-  if (is_builtin) {
-    printer.Note(
-        "This is Thimble Mini, a tiny model that is often wrong. For a real one get a Qwen 3.5 GGUF and run: thimble "
-        "chat FILE");
-  }
-  if (isatty(STDIN_FILENO) != 0) printer.Note("/help lists what you can say; Ctrl-C stops an answer, Ctrl-D leaves");
-  return Conversation(options, engine.value(), std::move(session).value()).Talk();
+  if (options.common.model.empty() || options.common.model == "builtin") ReplyPrinter().Note(AboutBuiltin());
+  return Conversation(options, engine.value(), std::move(session).value(), request).Talk();
 }
 
 }  // namespace thimble::cli

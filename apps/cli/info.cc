@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// thimble info, version and embed-image.
+// thimble info: what a model is and needs.
 #include "base/text.h"
-#include "cli/input.h"
 #include "cli/options.h"
-#include "cli/reply_json.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
-#include "kernels/kernels.h"
-#include "sys/machine.h"
 
 #include <cstdio>
 #include <map>
@@ -136,68 +132,17 @@ int Info(const CommonOptions& options) {
   auto described = Engine::Describe(open);
   if (!described.ok()) return Fail(described.error());
   Json facts;
-  if (auto builtin = FindBuiltin(); builtin.has_value() && builtin->path == path.value()) facts = builtin->facts;
+  if (auto builtin = FindBuiltinModel(); builtin.has_value() && builtin->path == path.value()) facts = builtin->facts;
   if (options.json) {
     Json json = DescriptionJson(path.value(), described.value());
     if (facts.IsObject()) json.Set("builtin", facts);
     return PrintJson(json);
   }
   PrintDescription(path.value(), described.value());
-  if (facts.IsObject()) {
-    for (const char* key : {"name", "licence", "origin", "sha256", "can", "cannot", "note"}) {
-      if (const Json* value = facts.Find(key); value != nullptr) PrintRow(key, value->text());
-    }
+  for (const auto& [key, value] : facts.members()) {
+    if (value.IsString()) PrintRow(key == "name" ? "built-in" : key.c_str(), value.text());
   }
   return kExitOk;
-}
-
-int Version(bool json) {
-  const CpuFeatures features = DetectCpuFeatures();
-  const auto table = kernels::Choose(features, "");
-  const std::string isa = table.ok() ? table.value()->name : "";
-  if (json) {
-    return PrintJson(Json::Object({{"version", Json::String(THIMBLE_VERSION)},
-                                   {"isa", Json::String(isa)},
-                                   {"cpu", Json::String(CpuFeatureNames(features))},
-                                   {"threads", Json::Integer(NumUsableCores())}}));
-  }
-  std::printf("thimble %s\nkernels %s (processor: %s), %d usable cores\n", THIMBLE_VERSION, isa.c_str(),
-              CpuFeatureNames(features).c_str(), NumUsableCores());
-  return kExitOk;
-}
-
-int EmbedImage(const EmbedImageOptions& options) {
-  auto picture = LoadPicture(options.file, options.common);
-  if (!picture.ok()) return Fail(picture.error());
-  auto engine = OpenEngine(options.common);
-  if (!engine.ok()) return Fail(engine.error());
-  if (!engine.value()->config().vision.has_value())
-    return Fail(Error{Code::kUnsupported, Cat("[vision] ", engine.value()->why_blind())});
-  auto patches =
-      PatchifyImage(picture.value().image, engine.value()->config().vision->patches, engine.value()->pixel_limits());
-  if (!patches.ok()) return Fail(patches.error());
-  auto rows = engine.value()->EmbedPatches(patches.value());
-  if (!rows.ok()) return Fail(rows.error());
-  const Patches& p = patches.value();
-  const int width = engine.value()->config().width;
-  if (!options.common.json) {
-    std::printf("%d x %d pixels after resizing, %lld rows of %d numbers; --json prints them\n", p.resized.width,
-                p.resized.height, static_cast<long long>(rows.value().num_rows), width);
-    return kExitOk;
-  }
-  std::vector<Json> embeddings;
-  for (std::int64_t row = 0; row < rows.value().num_rows; ++row) {
-    std::vector<Json> values;
-    values.reserve(static_cast<std::size_t>(width));
-    for (int i = 0; i < width; ++i)
-      values.push_back(FloatJson(rows.value().rows[static_cast<std::size_t>(row * width + i)]));
-    embeddings.push_back(Json::Array(std::move(values)));
-  }
-  const auto number = [](std::int64_t value) { return Json::Integer(value); };
-  return PrintJson(Json::Object({{"grid", Json::Array({number(p.grid_t), number(p.grid_h), number(p.grid_w)})},
-                                 {"resized", Json::Array({number(p.resized.height), number(p.resized.width)})},
-                                 {"tokens", number(rows.value().num_rows)},
-                                 {"embeddings", Json::Array(std::move(embeddings))}}));
 }
 
 }  // namespace thimble::cli

@@ -2,58 +2,71 @@
 #include "cli/input.h"
 
 #include "base/text.h"
+#include "cli/interrupt.h"
+#include "cli/pictures.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
-#include "image/decode.h"
 #include "sys/byte_source.h"
+#include "sys/folder.h"
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cerrno>
 #include <charconv>
-#include <csignal>
+#include <cmath>
 #include <cstdlib>
-#include <filesystem>
-#include <numeric>
+#include <cstring>
 
 namespace thimble::cli {
 
-namespace fs = std::filesystem;
+namespace {
 
-Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options, int default_context) {
+Result<std::optional<PixelLimits>> ChoosePixelLimits(const CommonOptions& options, const std::string& path) {
+  if (!options.min_pixels.has_value() && !options.max_pixels.has_value()) return std::optional<PixelLimits>();
+  PixelLimits limits;
+  if (auto file = ModelFile::Open(path); file.ok()) limits = ReadPixelLimits(file.value());
+  limits.min_pixels = options.min_pixels.value_or(limits.min_pixels);
+  limits.max_pixels = options.max_pixels.value_or(limits.max_pixels);
+  if (limits.max_pixels < limits.min_pixels) {
+    return Error{Code::kInvalid, Cat("[pixels] --min-pixels must not be above --max-pixels, found ", limits.min_pixels,
+                                     " and ", limits.max_pixels)};
+  }
+  return std::optional(limits);
+}
+
+// A request that is no JSON is a wrong request, not a broken file.
+Result<Json> ParseRequestJson(const std::string& text, const std::string& source) {
+  auto json = Json::Parse(text, source == "-" ? "standard input" : source);
+  if (!json.ok()) return Error{Code::kInvalid, json.error().message};
+  return json;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
   OpenOptions open;
   THIMBLE_ASSIGN_OR_RETURN(open.model, ResolveModel(options.model));
+  THIMBLE_ASSIGN_OR_RETURN(open.pixel_limits, ChoosePixelLimits(options, open.model));
   open.mmproj = options.mmproj;
   open.threads = options.threads;
-  open.context = options.context > 0 ? options.context : default_context;
+  open.context = options.context;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
   const char* isa = std::getenv("THIMBLE_ISA");
   open.isa = !options.isa.empty() ? options.isa : isa != nullptr ? isa : "";
-  if (options.min_pixels.has_value() || options.max_pixels.has_value()) {
-    PixelLimits limits;
-    if (auto file = ModelFile::Open(open.model); file.ok()) limits = ReadPixelLimits(file.value());
-    limits.min_pixels = options.min_pixels.value_or(limits.min_pixels);
-    limits.max_pixels = options.max_pixels.value_or(limits.max_pixels);
-    if (limits.min_pixels < 1 || limits.max_pixels < limits.min_pixels) {
-      return Error{Code::kInvalid, Cat("[pixels] from --min-pixels ", limits.min_pixels, " to --max-pixels ",
-                                       limits.max_pixels, " nothing fits")};
-    }
-    open.pixel_limits = limits;
-  }
   ProgressBar bar("loading");
   open.progress = [&bar](double share) {
     bar.Show(share);
-    return true;
+    return !InterruptGuard::was_interrupted();
   };
   auto engine = Engine::Open(open);
   bar.Clear();
   if (!engine.ok()) return engine.error();
   for (const std::string& warning : engine.value()->warnings()) Warn(warning);
   if (options.verbose) {
-    std::fprintf(stderr, "thimble: %s on %d threads, %s kernels, context %d, loaded in %.2f s\n",
-                 EscapeControls(open.model).c_str(), engine.value()->num_threads(), engine.value()->isa(),
-                 engine.value()->context(), engine.value()->load_seconds());
+    Say(Cat(open.model, " on ", engine.value()->num_threads(), " threads, ", engine.value()->isa(),
+            " kernels, context ", engine.value()->context(), ", loaded in ", Fixed(engine.value()->load_seconds(), 2),
+            " s"));
   }
   return engine;
 }
@@ -64,7 +77,8 @@ Result<std::string> ReadStandardInput() {
   char block[65536];
   while (true) {
     const ssize_t count = read(STDIN_FILENO, block, sizeof block);
-    if (count < 0) return Error{Code::kSystem, "[input] standard input could not be read"};
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error{Code::kSystem, Cat("[input] standard input could not be read: ", std::strerror(errno))};
     if (count == 0) return text;
     text.append(block, static_cast<std::size_t>(count));
     if (text.size() > kMost) return Error{Code::kInvalid, "[input] standard input is longer than 256 MiB"};
@@ -77,120 +91,32 @@ Result<std::string> ReadTextFile(const std::string& path) {
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-namespace {
-
-Result<std::string> DecodeBase64(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    int value = -1;
-    if (c >= 'A' && c <= 'Z') value = c - 'A';
-    if (c >= 'a' && c <= 'z') value = c - 'a' + 26;
-    if (c >= '0' && c <= '9') value = c - '0' + 52;
-    if (c == '+' || c == '-') value = 62;
-    if (c == '/' || c == '_') value = 63;
-    if (c == '=' || c == '\n' || c == '\r') continue;
-    if (value < 0)
-      return Error{Code::kInvalid, "[picture] a data URL's base64 has a character that does not belong there"};
-    bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xFFFFFFu;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out.push_back(static_cast<char>(bits >> count & 255u));
-    }
-  }
-  return out;
-}
-
-std::string FilePath(const std::string& source) {
-  if (!source.starts_with("file://")) return source;
-  std::string path;
-  for (std::size_t i = 7; i < source.size(); ++i) {
-    unsigned value = 0;
-    if (source[i] == '%' && i + 2 < source.size() &&
-        std::from_chars(&source[i + 1], &source[i + 3], value, 16).ec == std::errc()) {
-      path.push_back(static_cast<char>(value));
-      i += 2;
-    } else {
-      path.push_back(source[i]);
-    }
-  }
-  return path;
-}
-
-}  // namespace
-
-Result<Picture> LoadPicture(const std::string& source, const CommonOptions& options) {
-  const DecodeLimits limits{options.max_image_pixels};
-  Picture picture;
-  std::string bytes;
-  if (source.starts_with("data:")) {
-    const std::size_t comma = source.find(',');
-    if (comma == std::string::npos || source.substr(0, comma).find(";base64") == std::string::npos) {
-      return Error{Code::kInvalid, "[picture] a data URL must be base64: data:image/png;base64,..."};
-    }
-    THIMBLE_ASSIGN_OR_RETURN(bytes, DecodeBase64(std::string_view(source).substr(comma + 1)));
-  } else if (source == "-") {
-    THIMBLE_ASSIGN_OR_RETURN(bytes, ReadStandardInput());
-  } else if (source.starts_with("http://") || source.starts_with("https://")) {
-    return Error{Code::kUnsupported,
-                 Cat("[picture] Thimble opens no network connection: save ", source, " and give its path")};
-  } else {
-    THIMBLE_ASSIGN_OR_RETURN(picture.image, DecodeImageFile(FilePath(source), limits));
-    return picture;
-  }
-  THIMBLE_ASSIGN_OR_RETURN(picture.image, DecodeImage(std::as_bytes(std::span(bytes)), limits));
-  return picture;
-}
-
-Result<Picture> LoadFrames(const InputOptions& input, const CommonOptions& options) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (fs::directory_iterator it(input.frames, error), end; !error && it != end; it.increment(error)) {
-    if (fs::is_regular_file(it->path(), error) && it->path().filename().string()[0] != '.') files.push_back(it->path());
-  }
-  if (error || files.empty())
-    return Error{Code::kNotFound, Cat("[frames] ", input.frames, " is no folder with pictures")};
-  std::sort(files.begin(), files.end());
-  const double fps = input.fps > 0 ? input.fps : 24.0;  // what the reference assumes when it is not known
-  std::vector<int> indices;
-  if (input.all_frames) {
-    indices.resize(files.size());
-    std::iota(indices.begin(), indices.end(), 0);
-  } else {
-    indices = SampleFrameIndices(static_cast<int>(files.size()), fps);
-  }
-  Picture picture;
-  for (const int index : indices) {
-    THIMBLE_ASSIGN_OR_RETURN(Image frame, DecodeImageFile(files[static_cast<std::size_t>(index)].string(),
-                                                          DecodeLimits{options.max_image_pixels}));
-    if (!picture.frames.empty() &&
-        (frame.width != picture.frames[0].width || frame.height != picture.frames[0].height)) {
-      return Error{Code::kInvalid,
-                   Cat("[frames] ", files[static_cast<std::size_t>(index)].string(), " is ", frame.width, " x ",
-                       frame.height, ", the first frame ", picture.frames[0].width, " x ", picture.frames[0].height)};
-    }
-    picture.frames.push_back(std::move(frame));
-  }
-  picture.timestamps = FrameTimestamps(indices, fps);
-  return picture;
+Status CheckStandardInput(const InputOptions& input, bool prompt_takes_it) {
+  const auto uses = std::count(input.images.begin(), input.images.end(), "-") + (input.messages == "-" ? 1 : 0) +
+                    (input.tools == "-" ? 1 : 0) + (prompt_takes_it ? 1 : 0);
+  if (uses <= 1) return Done{};
+  return Error{Code::kInvalid,
+               Cat("[input] standard input can be one thing: the prompt, --messages, --tools or one --image; found ",
+                   uses, prompt_takes_it ? " (without a PROMPT it is the prompt)" : "")};
 }
 
 Result<std::vector<std::int32_t>> ParseIds(const std::string& text) {
   std::vector<std::int32_t> ids;
   const char* p = text.data();
   const char* end = p + text.size();
-  while (p < end) {
+  const auto skip = [&] {
+    while (p < end && (*p == ',' || *p == ' ' || *p == '\n' || *p == '\t')) ++p;
+  };
+  for (skip(); p < end; skip()) {
     std::int32_t id = 0;
     const auto [next, error] = std::from_chars(p, end, id);
-    if (error != std::errc())
-      return Error{Code::kInvalid,
-                   Cat("[ids] numbers with commas between them are needed, found '",
-                       EscapeControls(std::string_view(p, static_cast<std::size_t>(end - p)).substr(0, 20)), "'")};
+    if (error != std::errc()) {
+      constexpr std::size_t kShown = 20;
+      return Error{Code::kInvalid, Cat("[ids] numbers with commas between them are needed, found '",
+                                       std::string_view(p, static_cast<std::size_t>(end - p)).substr(0, kShown), "'")};
+    }
     ids.push_back(id);
     p = next;
-    while (p < end && (*p == ',' || *p == ' ' || *p == '\n')) ++p;
   }
   if (ids.empty()) return Error{Code::kInvalid, "[ids] at least one token id is needed"};
   return ids;
@@ -198,32 +124,90 @@ Result<std::vector<std::int32_t>> ParseIds(const std::string& text) {
 
 namespace {
 
-// Pictures for a conversation's slots: files of --image in order, then what an item itself names.
+Part TextPart(std::string text) { return {Part::Kind::kText, std::move(text), ""}; }
+
+// Pictures for a conversation's slots: files of --image and --frames first, then what an item itself names.
 Status FillPictures(const InputOptions& input, const CommonOptions& common, GenerateRequest* request) {
   std::size_t next = 0;
-  bool used_frames = false;
-  for (const Message& message : request->chat.messages) {
-    for (const Part& part : message.content) {
+  bool has_frames = !input.frames.empty();
+  for (Message& message : request->chat.messages) {
+    for (Part& part : message.content) {
       if (part.kind == Part::Kind::kVideo) {
-        if (input.frames.empty() || used_frames)
-          return Error{Code::kInvalid, "[chat] a video is given as pictures: --frames FOLDER --fps X"};
-        used_frames = true;
-        THIMBLE_ASSIGN_OR_RETURN(Picture video, LoadFrames(input, common));
+        if (has_frames) part.source = input.frames;
+        has_frames = false;
+        if (part.source.empty() || KindOfPath(part.source) != PathKind::kFolder) {
+          return Error{Code::kInvalid, Cat("[chat] a video is given as a folder of pictures (--frames FOLDER --fps X)",
+                                           part.source.empty() ? "" : ", found ", part.source)};
+        }
+        THIMBLE_ASSIGN_OR_RETURN(Picture video, LoadFrames(part.source, input.fps, input.all_frames, common));
         request->pictures.push_back(std::move(video));
       } else if (part.kind == Part::Kind::kImage) {
-        const std::string source = next < input.images.size() ? input.images[next++] : part.source;
-        if (source.empty())
+        if (next < input.images.size()) part.source = input.images[next++];
+        if (part.source.empty()) {
           return Error{Code::kInvalid,
                        Cat("[chat] picture ", request->pictures.size() + 1, " has no file: give it with --image")};
-        THIMBLE_ASSIGN_OR_RETURN(Picture picture, LoadPicture(source, common));
+        }
+        THIMBLE_ASSIGN_OR_RETURN(Picture picture, LoadPicture(part.source, common));
         request->pictures.push_back(std::move(picture));
       }
     }
   }
-  if (next < input.images.size())
-    return Error{Code::kInvalid,
-                 Cat("[chat] ", input.images.size(), " pictures given, the conversation has places for ", next)};
+  if (next < input.images.size()) {
+    return Error{Code::kInvalid, Cat("[chat] --image gives ", input.images.size(),
+                                     " pictures, the conversation has places for ", next)};
+  }
+  if (has_frames) return Error{Code::kInvalid, "[chat] --frames gives a video, the conversation has no place for one"};
   return Done{};
+}
+
+Status ReadTools(const InputOptions& input, GenerateRequest* request) {
+  if (input.tools.empty()) return Done{};
+  THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(input.tools));
+  THIMBLE_ASSIGN_OR_RETURN(const Json json, ParseRequestJson(text, input.tools));
+  if (!json.IsArray()) return Error{Code::kInvalid, Cat("[tools] ", input.tools, " must hold a JSON list of tools")};
+  request->chat.tools = json.items();
+  return Done{};
+}
+
+Status ReadMessages(const InputOptions& input, GenerateRequest* request) {
+  if (!input.system.empty()) {
+    return Error{Code::kInvalid, "[chat] --system goes with a prompt; --messages holds its own system message"};
+  }
+  THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(input.messages));
+  THIMBLE_ASSIGN_OR_RETURN(const Json json, ParseRequestJson(text, input.messages));
+  auto chat = ParseChat(json, ArgumentStrings::kParse);
+  if (!chat.ok()) return chat.error();
+  request->chat = std::move(chat).value();
+  // A conversation that is to be answered needs the generation prompt unless it says otherwise.
+  const Json* options = json.Find("options");
+  if (options == nullptr || options->Find("add_generation_prompt") == nullptr) {
+    request->chat.options.add_generation_prompt = !request->chat.options.continue_final_message;
+  }
+  return Done{};
+}
+
+Status ReadIds(const InputOptions& input, const CommonOptions& common, GenerateRequest* request) {
+  if (!input.system.empty()) return Error{Code::kInvalid, "[ids] --system goes with a prompt, not with --ids"};
+  THIMBLE_ASSIGN_OR_RETURN(request->ids, ParseIds(input.ids));
+  for (const std::string& image : input.images) {
+    THIMBLE_ASSIGN_OR_RETURN(Picture picture, LoadPicture(image, common));
+    request->pictures.push_back(std::move(picture));
+  }
+  if (!input.frames.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(Picture video, LoadFrames(input.frames, input.fps, input.all_frames, common));
+    request->pictures.push_back(std::move(video));
+  }
+  return Done{};
+}
+
+void WritePrompt(const InputOptions& input, GenerateRequest* request) {
+  if (!input.system.empty()) request->chat.messages.push_back({"system", {TextPart(input.system)}, false, {}, {}});
+  Message message;
+  message.role = "user";
+  for (std::size_t i = 0; i < input.images.size(); ++i) message.content.push_back({Part::Kind::kImage, "", ""});
+  if (!input.frames.empty()) message.content.push_back({Part::Kind::kVideo, "", ""});
+  message.content.push_back(TextPart(input.prompt));
+  request->chat.messages.push_back(std::move(message));
 }
 
 }  // namespace
@@ -231,56 +215,36 @@ Status FillPictures(const InputOptions& input, const CommonOptions& common, Gene
 Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOptions& common) {
   GenerateRequest request;
   if (!input.ids.empty()) {
-    THIMBLE_ASSIGN_OR_RETURN(request.ids, ParseIds(input.ids));
-    for (const std::string& image : input.images) {
-      THIMBLE_ASSIGN_OR_RETURN(Picture picture, LoadPicture(image, common));
-      request.pictures.push_back(std::move(picture));
-    }
-    if (!input.frames.empty()) {
-      THIMBLE_ASSIGN_OR_RETURN(Picture video, LoadFrames(input, common));
-      request.pictures.push_back(std::move(video));
-    }
+    THIMBLE_RETURN_IF_ERROR(ReadIds(input, common, &request));
+    THIMBLE_RETURN_IF_ERROR(ReadTools(input, &request));
     return request;
   }
   if (!input.messages.empty()) {
-    THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(input.messages));
-    THIMBLE_ASSIGN_OR_RETURN(const Json json,
-                             Json::Parse(text, input.messages == "-" ? "standard input" : input.messages));
-    THIMBLE_ASSIGN_OR_RETURN(request.chat, ParseChat(json, ArgumentStrings::kParse));
-    // A conversation that is to be answered needs the generation prompt unless it says otherwise.
-    const Json* options = json.Find("options");
-    if (options == nullptr || options->Find("add_generation_prompt") == nullptr) {
-      request.chat.options.add_generation_prompt = !request.chat.options.continue_final_message;
-    }
+    THIMBLE_RETURN_IF_ERROR(ReadMessages(input, &request));
   } else {
-    if (!input.system.empty())
-      request.chat.messages.push_back({"system", {{Part::Kind::kText, input.system, ""}}, false, {}, {}});
-    Message message;
-    message.role = "user";
-    for (std::size_t i = 0; i < input.images.size(); ++i) message.content.push_back({Part::Kind::kImage, "", ""});
-    if (!input.frames.empty()) message.content.push_back({Part::Kind::kVideo, "", input.frames});
-    message.content.push_back({Part::Kind::kText, input.prompt, ""});
-    request.chat.messages.push_back(std::move(message));
+    WritePrompt(input, &request);
   }
-  if (!input.tools.empty()) {
-    THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(input.tools));
-    THIMBLE_ASSIGN_OR_RETURN(const Json json, Json::Parse(text, input.tools));
-    if (!json.IsArray()) return Error{Code::kInvalid, Cat("[tools] ", input.tools, " must hold a JSON list of tools")};
-    request.chat.tools = json.items();
-  }
+  THIMBLE_RETURN_IF_ERROR(ReadTools(input, &request));
   THIMBLE_RETURN_IF_ERROR(FillPictures(input, common, &request));
   return request;
 }
 
 Status ApplyGenerate(const GenerateOptions& options, GenerateRequest* request) {
-  request->sampling = options.sampling;
+  const SamplerHints& s = options.sampling;
+  for (const auto& number :
+       {s.temperature, s.top_p, s.min_p, s.presence_penalty, s.frequency_penalty, s.repetition_penalty}) {
+    if (number.has_value() && !std::isfinite(*number))
+      return Error{Code::kInvalid, Cat("[sampling] finite numbers are needed, found ", *number)};
+  }
+  request->sampling = s;
+  request->logit_bias.clear();
   for (const std::string& bias : options.logit_bias) {
     const std::size_t equals = bias.find('=');
     char* end = nullptr;
     const std::string value = equals == std::string::npos ? "" : bias.substr(equals + 1);
     const double number = std::strtod(value.c_str(), &end);
     auto id = ParseIds(bias.substr(0, equals));
-    if (value.empty() || *end != '\0' || !id.ok() || id.value().size() != 1)
+    if (value.empty() || *end != '\0' || std::isnan(number) || !id.ok() || id.value().size() != 1)
       return Error{Code::kInvalid, Cat("[sampling] --logit-bias takes ID=X, found '", bias, "'")};
     request->logit_bias.emplace_back(id.value()[0], number);
   }
@@ -293,30 +257,5 @@ Status ApplyGenerate(const GenerateOptions& options, GenerateRequest* request) {
   request->ignore_eos = options.ignore_eos;
   return Done{};
 }
-
-namespace {
-std::atomic<Session*> interrupted_session{nullptr};
-std::atomic<bool> interrupted{false};
-struct sigaction previous_action;
-
-void OnInterrupt(int) {
-  interrupted.store(true);
-  if (Session* session = interrupted_session.load(); session != nullptr) session->Cancel();
-}
-}  // namespace
-
-InterruptGuard::InterruptGuard(Session* session) {
-  interrupted.store(false);
-  interrupted_session.store(session);
-  struct sigaction action{};
-  action.sa_handler = OnInterrupt;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &previous_action);
-}
-InterruptGuard::~InterruptGuard() {
-  sigaction(SIGINT, &previous_action, nullptr);
-  interrupted_session.store(nullptr);
-}
-bool InterruptGuard::was_interrupted() { return interrupted.load(); }
 
 }  // namespace thimble::cli

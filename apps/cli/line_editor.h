@@ -4,24 +4,33 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace thimble::cli {
 
 class LineEditor {
  public:
-  LineEditor();
+  // `commands` are what Tab completes; they must outlive this object.
+  explicit LineEditor(std::span<const std::string_view> commands);
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
 
+  // Whether a person sits at a terminal; else lines are taken as they come.
+  [[nodiscard]] bool is_interactive() const { return editor_ != nullptr; }
+
   // One message, without its last newline; nullopt at the end of input. A bracketed paste of several lines is one
-  // message; a line that ends in a backslash goes on. Ctrl-C empties the line.
+  // message; a line that ends in a backslash goes on. Ctrl-C empties the line; on an empty line, twice, it ends input.
   std::optional<std::string> Read(const std::string& prompt);
 
  private:
   struct Editor;
-  std::unique_ptr<Editor> editor_;  // nullptr when input is no terminal
+  std::optional<std::string> ReadLine(const std::string& prompt, bool is_first, bool* is_dropped);
+
+  std::unique_ptr<Editor> editor_;  // nullptr when input or output is no terminal
+  bool was_interrupted_ = false;    // an empty line was, just now
 };
 
 }  // namespace thimble::cli

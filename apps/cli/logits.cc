@@ -51,40 +51,52 @@ Json PositionJson(int index, std::span<const float> logits, const LogitsOptions&
   return json;
 }
 
+// One position for people: the likeliest tokens, one a line.
+void PrintPosition(const Json& position, const Tokenizer& tokenizer) {
+  std::printf("position %s\n", position.Find("index")->text().c_str());
+  for (const Json& entry : position.Find("top")->items()) {
+    const auto id = static_cast<std::int32_t>(entry.items()[0].AsInt().value_or(0));
+    std::printf("  %7d  %9.4f  %s\n", id, entry.items()[1].AsDouble().value_or(NAN),
+                JsonQuote(tokenizer.TokenBytes(id)).c_str());
+  }
+}
+
+Status CheckInput(const LogitsOptions& options) {
+  const int given =
+      (options.input.ids.empty() ? 0 : 1) + (options.input.messages.empty() ? 0 : 1) + (options.has_prompt ? 1 : 0);
+  if (given != 1) return Error{Code::kInvalid, "[logits] give one of --ids, --prompt and --messages"};
+  if (options.full && !options.common.json) return Error{Code::kInvalid, "[logits] --full goes with --json"};
+  return CheckStandardInput(options.input, false);
+}
+
 }  // namespace
 
 int Logits(const LogitsOptions& options) {
-  const int given = (options.input.ids.empty() ? 0 : 1) + (options.input.messages.empty() ? 0 : 1) +
-                    (options.input.prompt.empty() ? 0 : 1);
-  if (given != 1) return Fail(Error{Code::kInvalid, "[logits] give one of --ids, --prompt and --messages"});
+  if (auto status = CheckInput(options); !status.ok()) return Fail(status.error());
   auto request = BuildRequest(options.input, options.common);
   if (!request.ok()) return Fail(request.error());
   auto engine = OpenEngine(options.common);
   if (!engine.ok()) return Fail(engine.error());
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
-  std::vector<Json> positions;
-  auto tokens =
-      session.value()->Evaluate(request.value(), options.positions == "all" ? LogitRows::kAll : LogitRows::kLast,
-                                [&](int index, std::span<const float> logits) {
-                                  positions.push_back(PositionJson(index, logits, options));
-                                  return true;
-                                });
-  if (!tokens.ok()) return Fail(tokens.error());
-  if (options.common.json) {
-    return PrintJson(
-        Json::Object({{"tokens", Json::Integer(tokens.value())}, {"positions", Json::Array(std::move(positions))}}));
-  }
-  for (const Json& position : positions) {
-    std::printf("position %s:", position.Find("index")->text().c_str());
-    for (const Json& entry : position.Find("top")->items()) {
-      const auto id = static_cast<std::int32_t>(entry.items()[0].AsInt().value_or(0));
-      std::printf("  %d '%s' %.4f", id, EscapeControls(engine.value()->tokenizer().TokenBytes(id)).c_str(),
-                  entry.items()[1].AsDouble().value_or(NAN));
+  // Written position by position: every logit of a long prompt would take gigabytes as one JSON value.
+  bool is_first = true;
+  const auto on_row = [&](int index, std::span<const float> logits) {
+    const Json position = PositionJson(index, logits, options);
+    if (options.common.json) {
+      const bool goes_on = Write((is_first ? "{\"positions\":[" : ",") + position.Dump());
+      is_first = false;
+      return goes_on;
     }
-    std::printf("\n");
-  }
-  return kExitOk;
+    PrintPosition(position, engine.value()->tokenizer());
+    return std::ferror(stdout) == 0;
+  };
+  auto tokens = session.value()->Evaluate(request.value(),
+                                          options.positions == "all" ? LogitRows::kAll : LogitRows::kLast, on_row);
+  const bool is_written = std::ferror(stdout) == 0 &&
+                          (!tokens.ok() || !options.common.json || Write(Cat("],\"tokens\":", tokens.value(), "}\n")));
+  if (!is_written) return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
+  return tokens.ok() ? kExitOk : Fail(tokens.error());
 }
 
 int Perplexity(const PerplexityOptions& options) {

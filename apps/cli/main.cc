@@ -1,236 +1,443 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thimble command: what can be said on the command line, and which file acts on it.
+#include "base/text.h"
 #include "cli/options.h"
+#include "cli/suggest.h"
 #include "cli/terminal.h"
+#include "sys/folder.h"
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <new>
 
 namespace thimble::cli {
 namespace {
 
+// What every option and positional of every command fills in, and what to do in the end.
+struct CommandLine {
+  RunOptions chat;
+  RunOptions run;
+  std::string run_first;
+  std::string run_second;
+  CommonOptions info;
+  TokenizeOptions tokenize;
+  TokenizeOptions detokenize;
+  TokenizeOptions render;
+  LogitsOptions logits;
+  PerplexityOptions perplexity;
+  EmbedImageOptions embed;
+  ImportOptions import;
+  bool list_json = false;
+  bool version_json = false;
+  CommonOptions unused;  // of commands that take the options of all commands and need none of them
+  std::vector<std::string*> positionals;
+  std::function<int()> action;
+};
+
+constexpr int kMost = 1 << 24;
+
+CLI::Validator From(double least, double most) { return CLI::Range(least, most).description(""); }
+
+CLI::Option* AddPositional(CLI::App* app, CommandLine* line, const char* name, std::string* value, const char* help) {
+  line->positionals.push_back(value);
+  return app->add_option(name, *value, help)->type_name("");
+}
+
+CLI::Option* AddModel(CLI::App* app, CommandLine* line, std::string* value) {
+  return AddPositional(app, line, "MODEL", value, "GGUF file, folder, name from `thimble list`, or builtin");
+}
+
 void AddCommon(CLI::App* app, CommonOptions* o) {
-  app->add_option("--mmproj", o->mmproj, "vision GGUF of the model, where it is not found beside it")
-      ->type_name("FILE");
+  constexpr const char* kGroup = "Machine";
   app->add_option("--threads", o->threads, "threads to compute with (default: all usable cores)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(From(1, 1024))
+      ->group(kGroup);
   app->add_option("--context", o->context, "tokens a conversation may hold (default: the model's, at most 8192)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1 << 24));
-  app->add_flag("--exact", o->exact, "float32 throughout: slower, equal to the reference implementation");
-  app->add_option("--isa", o->isa, "kernels to use: scalar, avx2, avx512vnni (default: the best; also THIMBLE_ISA)")
-      ->type_name("NAME");
+      ->check(From(1, kMost))
+      ->group(kGroup);
+  app->add_option("--mmproj", o->mmproj, "vision GGUF of the model, if it is not found beside it")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app->add_flag("--exact", o->exact, "float32 throughout: slower, equal to the reference")->group(kGroup);
+  app->add_option("--isa", o->isa, "kernels to use (default: the best; also THIMBLE_ISA)")
+      ->type_name("NAME")
+      ->group(kGroup);
+  app->add_flag("-v,--verbose", o->verbose, "say what is done and how long it takes")->group(kGroup);
+}
+
+// Scripts may pass the options of all commands to any of them.
+void AddUnused(CLI::App* app, CommandLine* line, CommonOptions* o) {
+  app->add_option("--threads", line->unused.threads)->check(From(1, 1024))->group("");
+  app->add_option("--context", line->unused.context)->check(From(1, kMost))->group("");
+  app->add_option("--mmproj", line->unused.mmproj)->group("");
+  app->add_option("--isa", line->unused.isa)->group("");
+  app->add_flag("--exact", line->unused.exact)->group("");
   app->add_flag("-v,--verbose", o->verbose, "say what is done and how long it takes");
 }
 
 void AddPixels(CLI::App* app, CommonOptions* o) {
-  app->add_option("--min-pixels", o->min_pixels, "pictures are enlarged to this area")->type_name("N");
-  app->add_option("--max-pixels", o->max_pixels, "pictures are reduced to this area: fewer tokens, less detail")
-      ->type_name("N");
-  app->add_option("--max-image-pixels", o->max_image_pixels,
-                  "refuse picture files larger than this (default 100000000)")
-      ->type_name("N");
+  constexpr const char* kGroup = "Pictures";
+  app->add_option("--min-pixels", o->min_pixels, "enlarge pictures to this area")
+      ->type_name("N")
+      ->check(From(1, 1e12))
+      ->group(kGroup);
+  app->add_option("--max-pixels", o->max_pixels, "reduce pictures to this area: faster, less detail")
+      ->type_name("N")
+      ->check(From(1, 1e12))
+      ->group(kGroup);
+  app->add_option("--max-image-pixels", o->max_image_pixels, "refuse larger picture files (default 100000000)")
+      ->type_name("N")
+      ->check(From(1, 1e12))
+      ->group(kGroup);
 }
 
 void AddInput(CLI::App* app, InputOptions* o) {
-  app->add_option("--image", o->images, "picture file, - for standard input, or data URL; may be given several times")
+  constexpr const char* kGroup = "What to read";
+  app->add_option("--image", o->images, "picture file, data URL, or - for standard input; repeatable")
       ->type_name("FILE")
-      ->allow_extra_args(false);
-  app->add_option("--frames", o->frames, "folder of pictures in name order: a video")->type_name("DIR");
-  app->add_option("--fps", o->fps, "pictures per second of --frames (default 24)")->type_name("X");
-  app->add_flag("--all-frames", o->all_frames, "take every picture of --frames instead of two a second");
-  app->add_option("--ids", o->ids, "token ids instead of a prompt: 1,2,3")->type_name("LIST");
-  app->add_option("--messages", o->messages,
-                  "conversation as JSON: a list of messages, or {messages, tools, options}; - for standard input")
-      ->type_name("FILE");
-  app->add_option("--tools", o->tools, "JSON list of tools the model may call")->type_name("FILE");
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  app->add_option("--frames", o->frames, "a video: folder of pictures, in the order of their names")
+      ->type_name("DIR")
+      ->group(kGroup);
+  app->add_option("--fps", o->fps, "pictures per second of --frames (default 24)")
+      ->type_name("X")
+      ->check(From(0.001, 1000))
+      ->group(kGroup);
+  app->add_flag("--all-frames", o->all_frames, "take every picture of --frames, not two a second")->group(kGroup);
+  app->add_option("--ids", o->ids, "token ids instead of a prompt: 1,2,3")->type_name("LIST")->group(kGroup);
+  app->add_option("--messages", o->messages, "conversation as JSON (docs/cli.md); - for standard input")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app->add_option("--tools", o->tools, "JSON list of tools that the model may call")->type_name("FILE")->group(kGroup);
 }
 
-void AddGenerate(CLI::App* app, GenerateOptions* o) {
+void AddSystem(CLI::App* app, InputOptions* o) {
+  app->add_option("--system", o->system, "what the model is told before all else")->type_name("TEXT");
+}
+
+void AddSampling(CLI::App* app, GenerateOptions* o) {
+  constexpr const char* kGroup = "How to write (default: what the model's makers recommend)";
   SamplerHints& s = o->sampling;
-  app->add_option("-n,--max-tokens", o->max_tokens, "stop after so many tokens")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1 << 24));
-  app->add_option("--temperature", s.temperature, "0 takes the likeliest token always")
-      ->type_name("X")
-      ->check(CLI::Range(0.0, 100.0));
+  const auto number = [&](const char* name, std::optional<double>* value, const char* help) {
+    return app->add_option(name, *value, help)->type_name("X")->group(kGroup);
+  };
+  number("--temperature", &s.temperature, "0 always takes the likeliest token")->check(From(0, 100));
   app->add_option("--top-k", s.top_k, "choose among the K likeliest tokens (0: all)")
       ->type_name("K")
-      ->check(CLI::Range(0, 1 << 24));
-  app->add_option("--top-p", s.top_p, "choose among the likeliest tokens that make up this share")
-      ->type_name("X")
-      ->check(CLI::Range(0.0, 1.0));
-  app->add_option("--min-p", s.min_p, "drop tokens below this share of the likeliest one")
-      ->type_name("X")
-      ->check(CLI::Range(0.0, 1.0));
-  app->add_option("--presence-penalty", s.presence_penalty, "taken off tokens written before")->type_name("X");
-  app->add_option("--frequency-penalty", s.frequency_penalty, "taken off per time a token was written before")
-      ->type_name("X");
-  app->add_option("--repetition-penalty", s.repetition_penalty, "divides logits of tokens seen before")
-      ->type_name("X")
-      ->check(CLI::PositiveNumber);
-  app->add_option("--logit-bias", o->logit_bias, "added to a token's logit: ID=X; may be given several times")
+      ->check(From(0, kMost))
+      ->group(kGroup);
+  number("--top-p", &s.top_p, "choose among the likeliest that make up this share")->check(From(0, 1));
+  number("--min-p", &s.min_p, "drop tokens below this share of the likeliest one")->check(From(0, 1));
+  number("--presence-penalty", &s.presence_penalty, "taken off the logits of tokens written before");
+  number("--frequency-penalty", &s.frequency_penalty, "taken off once for each time a token was written");
+  number("--repetition-penalty", &s.repetition_penalty, "divides the logits of tokens seen before")
+      ->check(From(0.01, 100));
+  app->add_option("--logit-bias", o->logit_bias, "added to the logit of token ID; repeatable")
       ->type_name("ID=X")
-      ->allow_extra_args(false);
-  app->add_option("--seed", o->seed, "the same seed writes the same text")->type_name("N");
-  app->add_option("--stop", o->stop, "stop before this text; may be given several times")
-      ->type_name("TEXT")
-      ->allow_extra_args(false);
-  app->add_option("--think", o->think, "let the model reason before it answers (default: as its template says)")
-      ->type_name("on|off|auto")
-      ->check(CLI::IsMember({"on", "off", "auto"}));
-  app->add_option("--think-budget", o->think_budget, "close the reasoning after so many tokens (0: no limit)")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  app->add_option("--seed", o->seed, "the same seed writes the same text")->type_name("N")->group(kGroup);
+}
+
+void AddLength(CLI::App* app, GenerateOptions* o) {
+  constexpr const char* kGroup = "When to stop, and thinking";
+  app->add_option("-n,--max-tokens", o->max_tokens, "write so many tokens at most")
       ->type_name("N")
-      ->check(CLI::Range(0, 1 << 24));
-  app->add_flag("--no-loop-guard", o->no_loop_guard, "let reasoning that repeats itself go on");
-  app->add_flag("--ignore-eos", o->ignore_eos, "go on past end tokens");
+      ->check(From(1, kMost))
+      ->group(kGroup);
+  app->add_option("--stop", o->stop, "end before this text; repeatable")
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  app->add_flag("--ignore-eos", o->ignore_eos, "go on past end tokens")->group(kGroup);
+  app->add_option("--think", o->think, "reason first? auto: as the model was made")
+      ->type_name("on|off|auto")
+      ->check(CLI::IsMember({"on", "off", "auto"}).description(""))
+      ->group(kGroup);
+  app->add_option("--think-budget", o->think_budget, "close the reasoning after N tokens (0: never)")
+      ->type_name("N")
+      ->check(From(0, kMost))
+      ->group(kGroup);
+  app->add_flag("--no-loop-guard", o->no_loop_guard, "let reasoning that repeats itself go on")->group(kGroup);
+}
+
+void AddJson(CLI::App* app, bool* value) { app->add_flag("--json", *value, "one JSON object, for programs"); }
+
+void AddChat(CLI::App* app, CommandLine* line) {
+  CLI::App* c = app->add_subcommand("chat", "talk with a model (what `thimble` alone does)");
+  AddModel(c, line, &line->chat.common.model);
+  AddSystem(c, &line->chat.input);
+  AddCommon(c, &line->chat.common);
+  AddPixels(c, &line->chat.common);
+  AddSampling(c, &line->chat.generate);
+  AddLength(c, &line->chat.generate);
+  c->footer(
+      "Examples:\n"
+      "  thimble chat                                 the built-in model\n"
+      "  thimble chat Qwen3.5-0.8B-Q4_K_M.gguf\n"
+      "  thimble chat qwen3.5-2b --think on --context 16384\n"
+      "In the chat, /help lists what you can say.");
+  c->callback([line] { line->action = [line] { return RunChat(line->chat); }; });
+}
+
+void AddRun(CLI::App* app, CommandLine* line) {
+  CLI::App* c = app->add_subcommand("run", "one prompt, one answer; pipes welcome");
+  CLI::Option* first = AddModel(c, line, &line->run_first);
+  CLI::Option* second =
+      AddPositional(c, line, "PROMPT", &line->run_second, "what to ask; - stands for standard input, also at its end");
+  AddSystem(c, &line->run.input);
+  AddJson(c, &line->run.common.json);
+  AddInput(c, &line->run.input);
+  AddCommon(c, &line->run.common);
+  AddPixels(c, &line->run.common);
+  AddSampling(c, &line->run.generate);
+  AddLength(c, &line->run.generate);
+  c->footer(
+      "Examples:\n"
+      "  thimble run \"Why is the sky blue?\"           the built-in model\n"
+      "  thimble run model.gguf \"What is in this picture?\" --image photo.jpg\n"
+      "  git diff | thimble run model.gguf \"Summarise this change: -\"\n"
+      "  thimble run model.gguf --messages talk.json --json | jq -r .text\n"
+      "  thimble run model.gguf --frames shots/ --fps 4 \"What happens?\"\n"
+      "  thimble run model.gguf -- \"-5 + 3 is?\"       after -- nothing is an option");
+  c->callback([=] {
+    if (first->count() > 0) line->run.positionals.push_back(line->run_first);
+    if (second->count() > 0) line->run.positionals.push_back(line->run_second);
+    line->action = [line] { return Run(line->run); };
+  });
+}
+
+void AddInfo(CLI::App* app, CommandLine* line) {
+  CLI::App* c = app->add_subcommand("info", "what a model is, and the memory it needs");
+  AddModel(c, line, &line->info.model);
+  AddJson(c, &line->info.json);
+  AddCommon(c, &line->info);
+  c->footer("Examples:\n  thimble info model.gguf --context 32768\n  thimble info builtin --json");
+  c->callback([line] { line->action = [line] { return Info(line->info); }; });
+}
+
+void AddTextCommands(CLI::App* app, CommandLine* line) {
+  CLI::App* c = app->add_subcommand("tokenize", "text to token ids");
+  AddModel(c, line, &line->tokenize.common.model)->required();
+  CLI::Option* text = AddPositional(c, line, "TEXT", &line->tokenize.text, "default: standard input");
+  c->add_flag("--plain", line->tokenize.plain, "take <|im_end|> and the like as ordinary text");
+  c->add_flag("--jsonl", line->tokenize.jsonl, "a line {\"text\", \"special\"} in, a line {\"ids\"} out");
+  AddUnused(c, line, &line->tokenize.common);
+  c->footer(
+      "Examples:\n  thimble tokenize model.gguf \"Hello, world\"\n"
+      "  echo '{\"text\": \"<|im_end|>\", \"special\": false}' | thimble tokenize model.gguf --jsonl");
+  c->callback([=] {
+    line->tokenize.has_text = text->count() > 0;
+    line->action = [line] { return Tokenize(line->tokenize); };
+  });
+
+  c = app->add_subcommand("detokenize", "token ids to text");
+  AddModel(c, line, &line->detokenize.common.model)->required();
+  CLI::Option* ids = AddPositional(c, line, "IDS", &line->detokenize.text, "1,2,3; default: standard input");
+  c->add_flag("--skip-special", line->detokenize.plain, "leave out <|im_end|> and the like");
+  c->add_flag("--jsonl", line->detokenize.jsonl, "a line {\"ids\", \"skip_special\"} in, a line {\"bytes_hex\"} out");
+  AddUnused(c, line, &line->detokenize.common);
+  c->footer("Example:\n  thimble detokenize model.gguf 9419,11,1814");
+  c->callback([=] {
+    line->detokenize.has_text = ids->count() > 0;
+    line->action = [line] { return Detokenize(line->detokenize); };
+  });
+
+  c = app->add_subcommand("render", "conversations to prompts, by the chat template");
+  AddModel(c, line, &line->render.common.model)->required();
+  c->add_flag("--jsonl", line->render.jsonl, "the only form: lines {\"messages\", \"tools\", \"options\"}");
+  AddUnused(c, line, &line->render.common);
+  c->footer(
+      "Example:\n  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"options\": "
+      "{\"add_generation_prompt\": true}}' \\\n    | thimble render model.gguf --jsonl");
+  c->callback([line] { line->action = [line] { return RenderLines(line->render); }; });
+}
+
+void AddMeasurements(CLI::App* app, CommandLine* line) {
+  CLI::App* c = app->add_subcommand("logits", "the numbers behind the next token");
+  AddModel(c, line, &line->logits.common.model)->required();
+  CLI::Option* prompt = c->add_option("--prompt", line->logits.input.prompt, "a user's message")->type_name("TEXT");
+  c->add_option("--positions", line->logits.positions, "after the last token (default), or after all")
+      ->type_name("last|all")
+      ->check(CLI::IsMember({"last", "all"}).description(""));
+  c->add_option("--top", line->logits.top, "list the K largest (default 10)")->type_name("K")->check(From(0, kMost));
+  c->add_flag("--full", line->logits.full, "every logit (with --json)");
+  AddJson(c, &line->logits.common.json);
+  AddSystem(c, &line->logits.input);
+  AddInput(c, &line->logits.input);
+  AddCommon(c, &line->logits.common);
+  AddPixels(c, &line->logits.common);
+  c->footer(
+      "Examples:\n  thimble logits model.gguf --prompt \"Hello\" --top 5\n"
+      "  thimble logits model.gguf --ids 1,2,3 --positions all --exact --json");
+  c->callback([=] {
+    line->logits.has_prompt = prompt->count() > 0;
+    line->action = [line] { return Logits(line->logits); };
+  });
+
+  c = app->add_subcommand("perplexity", "how well a model predicts a text");
+  AddModel(c, line, &line->perplexity.common.model)->required();
+  AddPositional(c, line, "FILE", &line->perplexity.file, "text file, - for standard input")->required();
+  AddJson(c, &line->perplexity.common.json);
+  AddCommon(c, &line->perplexity.common);
+  c->footer(
+      "Windows of --context tokens (512 here unless given) that do not overlap, each from a fresh state; the\n"
+      "first token of each is not scored; natural logarithms.\n\n"
+      "Example:\n  thimble perplexity model.gguf wiki.txt --context 2048");
+  c->callback([line] { line->action = [line] { return Perplexity(line->perplexity); }; });
+
+  c = app->add_subcommand("embed-image", "what the vision tower makes of a picture");
+  AddModel(c, line, &line->embed.common.model)->required();
+  AddPositional(c, line, "FILE", &line->embed.file, "picture file, data URL, or - for standard input")->required();
+  AddJson(c, &line->embed.common.json);
+  AddCommon(c, &line->embed.common);
+  AddPixels(c, &line->embed.common);
+  c->footer("Example:\n  thimble embed-image model.gguf photo.jpg --json > rows.json");
+  c->callback([line] { line->action = [line] { return EmbedImage(line->embed); }; });
+}
+
+void AddStore(CLI::App* app, CommandLine* line) {
+  CLI::App* c = app->add_subcommand("list", "models that have a name");
+  AddJson(c, &line->list_json);
+  AddUnused(c, line, &line->unused);
+  c->footer(
+      "Models live in ~/.local/share/thimble/models, or in $THIMBLE_HOME/models: a folder each; delete one to\n"
+      "forget it.");
+  c->callback([line] { line->action = [line] { return List(line->list_json); }; });
+
+  c = app->add_subcommand("import", "give a model a name: copy or link it into the store");
+  AddPositional(c, line, "PATH", &line->import.path,
+                "GGUF file (all its parts and its vision file come along) or folder")
+      ->required();
+  c->add_option("--name", line->import.name, "name in the store (default: from the file's)")->type_name("NAME");
+  CLI::Option* link = c->add_flag("--link", line->import.link, "leave the files where they are");
+  c->add_flag_function("--copy", [](std::int64_t) {}, "copy them (the default)")->excludes(link);
+  AddJson(c, &line->import.json);
+  AddUnused(c, line, &line->unused);
+  c->footer(
+      "Examples:\n  thimble import ~/Downloads/Qwen3.5-0.8B-Q4_K_M.gguf --name small\n"
+      "  thimble import /data/Qwen3.5-2B/ --link");
+  c->callback([line] { line->action = [line] { return Import(line->import); }; });
+
+  c = app->add_subcommand("version", "version, kernels, processor");
+  AddJson(c, &line->version_json);
+  AddUnused(c, line, &line->unused);
+  c->callback([line] { line->action = [line] { return Version(line->version_json); }; });
 }
 
 constexpr const char* kFooter =
-    R"(MODEL is a GGUF file, a Hugging Face folder, a name from `thimble list`, or `builtin`.
-Everything runs on this machine; no command opens a network connection.
+    R"(Examples:
+  thimble                                       chat with the built-in model
+  thimble chat Qwen3.5-0.8B-Q4_K_M.gguf         chat with a real one
+  thimble run model.gguf "What is in this picture?" --image photo.jpg
+  thimble run --help                            all about one command
 
-Exit status: 0 done, 1 unexpected, 2 wrong usage or request, 3 out of memory or context,
-4 not found or not supported, 5 broken file or system error, 130 interrupted.)";
+MODEL is a GGUF file, a Hugging Face folder, a name from `thimble list`, or builtin. A vision file (mmproj)
+beside a model is found by itself. Everything runs on this machine; no command opens a network connection.
+
+Exit status: 0 done, 1 unexpected, 2 wrong usage or request, 3 out of memory or context, 4 not found or not
+supported, 5 broken file or system error, 130 interrupted.)";
+
+// The command whose options were being read when parsing failed.
+const CLI::App* ActiveCommand(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  return commands.empty() ? &app : commands.front();
+}
+
+// What to say about arguments that nothing takes.
+std::string AboutExtras(const CLI::App& app, const CLI::App& command) {
+  std::vector<std::string> extras = app.remaining(true);
+  const std::string word = extras.empty() ? "" : extras.front();
+  std::vector<std::string> known;
+  if (word.starts_with("-")) {
+    for (const CLI::Option* option : command.get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+    const std::string nearest = Nearest(word.substr(0, word.find('=')), known);
+    return Cat("there is no option ", word, nearest.empty() ? "" : ", but ", nearest,
+               "; what begins with - and is no option goes after --");
+  }
+  if (&command == &app) {
+    if (KindOfPath(word) != PathKind::kNothing || word.ends_with(".gguf"))
+      return Cat("there is no command '", word, "'; to talk with that model: thimble chat ", word);
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+      known.push_back(sub->get_name());
+    const std::string nearest = Nearest(word, known);
+    return Cat("there is no command '", word, "'", nearest.empty() ? "" : ", but ", nearest);
+  }
+  return Cat("'", word, "' is one argument too many; a text of several words goes into quotes");
+}
+
+int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = ActiveCommand(app);
+  const bool is_extra = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  const std::string help = command == &app ? "thimble --help" : Cat("thimble ", command->get_name(), " --help");
+  return Fail(
+      Error{Code::kInvalid, Cat("[usage] ", is_extra ? AboutExtras(app, *command) : error.what(), "\nSee ", help)});
+}
+
+// What follows a bare -- is no option. CLI11 would take it from the subcommand, so such words get a mark in front for
+// as long as it reads.
+constexpr char kMark = '\1';
+std::vector<std::string> MarkedArguments(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  bool is_plain = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (!is_plain && argument == "--") {
+      is_plain = true;
+    } else {
+      arguments.push_back(is_plain && argument.starts_with('-') ? Cat(kMark, argument) : std::string(argument));
+    }
+  }
+  return arguments;
+}
 
 int Main(int argc, char** argv) {
-  CLI::App app{"Qwen 3.5 small multimodal models, text and pictures, on this machine"};
+  // A reader that goes away ends us at once and without a word, as it does other commands, whatever we inherited.
+  std::signal(SIGPIPE, SIG_DFL);
+  CLI::App app{"Qwen 3.5 small multimodal models, text and pictures, on this machine", "thimble"};
+  CommandLine line;
   app.footer(kFooter);
   app.require_subcommand(0, 1);
-  app.set_version_flag("--version", "thimble " THIMBLE_VERSION);
-  std::function<int()> action;
-
-  RunOptions chat;
-  const auto set_up_chat = [&](CLI::App* sub) {
-    AddCommon(sub, &chat.common);
-    AddPixels(sub, &chat.common);
-    AddGenerate(sub, &chat.generate);
-    sub->add_option("--system", chat.input.system, "what the model is told before the conversation")->type_name("TEXT");
-  };
-  CLI::App* chat_command = app.add_subcommand("chat", "a conversation in the terminal (what `thimble` alone does)");
-  chat_command->add_option("MODEL", chat.common.model, "default: the built-in model");
-  set_up_chat(chat_command);
-  chat_command->footer(
-      "Examples:\n  thimble chat qwen3.5-0.8b-q4_k_m.gguf\n  thimble chat qwen3.5-2b --think on\nIn the chat, /help "
-      "lists what you can say.");
-  chat_command->callback([&] { action = [&] { return Chat(chat); }; });
-
-  RunOptions run;
-  CLI::App* run_command = app.add_subcommand("run", "one prompt, one answer; reads pipes, writes JSON");
-  run_command
-      ->add_option("MODEL PROMPT", run.positionals,
-                   "model and prompt; a prompt that is - or ends in ' -' takes standard input")
-      ->expected(0, 64);
-  AddCommon(run_command, &run.common);
-  AddPixels(run_command, &run.common);
-  AddInput(run_command, &run.input);
-  AddGenerate(run_command, &run.generate);
-  run_command->add_option("--system", run.input.system, "what the model is told before the prompt")->type_name("TEXT");
-  run_command->add_flag("--json", run.common.json, "one JSON object instead of text");
-  run_command->footer(
-      "Examples:\n  thimble run \"Why is the sky blue?\"\n  thimble run model.gguf \"What is in this picture?\" "
-      "--image photo.jpg\n"
-      "  git diff | thimble run model.gguf \"Summarise this change: -\"\n  thimble run model.gguf --messages talk.json "
-      "--json");
-  run_command->callback([&] { action = [&] { return Run(run); }; });
-
-  CommonOptions info;
-  CLI::App* info_command = app.add_subcommand("info", "what a model is and needs");
-  info_command->add_option("MODEL", info.model);
-  AddCommon(info_command, &info);
-  info_command->add_flag("--json", info.json);
-  info_command->callback([&] { action = [&] { return Info(info); }; });
-
-  TokenizeOptions tokenize;
-  TokenizeOptions detokenize;
-  TokenizeOptions render;
-  CLI::App* tokenize_command = app.add_subcommand("tokenize", "text to token ids");
-  tokenize_command->add_option("MODEL", tokenize.model)->required();
-  tokenize_command->add_option("TEXT", tokenize.text, "default: standard input");
-  tokenize_command->add_flag("--plain", tokenize.plain, "take <|im_end|> and the like as ordinary text");
-  tokenize_command->add_flag("--jsonl", tokenize.jsonl,
-                             "lines {\"text\": s, \"special\": bool} to lines {\"ids\": [...]}");
-  tokenize_command->callback([&] { action = [&] { return Tokenize(tokenize); }; });
-  CLI::App* detokenize_command = app.add_subcommand("detokenize", "token ids to text");
-  detokenize_command->add_option("MODEL", detokenize.model)->required();
-  detokenize_command->add_option("IDS", detokenize.text, "1,2,3; default: standard input");
-  detokenize_command->add_flag("--skip-special", detokenize.plain, "leave out <|im_end|> and the like");
-  detokenize_command->add_flag("--jsonl", detokenize.jsonl,
-                               "lines {\"ids\": [...], \"skip_special\": bool} to lines {\"bytes_hex\": s}");
-  detokenize_command->callback([&] { action = [&] { return Detokenize(detokenize); }; });
-  CLI::App* render_command = app.add_subcommand("render", "conversations to prompts, by the model's chat template");
-  render_command->add_option("MODEL", render.model)->required();
-  render_command->add_flag("--jsonl", render.jsonl,
-                           "lines {\"messages\", \"tools\", \"options\"} to lines {\"rendered\": s} (the only form)");
-  render_command->callback([&] { action = [&] { return RenderLines(render); }; });
-
-  LogitsOptions logits;
-  CLI::App* logits_command = app.add_subcommand("logits", "the numbers behind the next token");
-  logits_command->add_option("MODEL", logits.common.model)->required();
-  logits_command->add_option("--prompt", logits.input.prompt, "a user's message")->type_name("TEXT");
-  AddCommon(logits_command, &logits.common);
-  AddPixels(logits_command, &logits.common);
-  AddInput(logits_command, &logits.input);
-  logits_command->add_option("--positions", logits.positions, "last (default) or all")
-      ->check(CLI::IsMember({"last", "all"}));
-  logits_command->add_option("--top", logits.top, "how many of the largest to list (default 10)")
-      ->check(CLI::Range(0, 1 << 24));
-  logits_command->add_flag("--full", logits.full, "every logit (with --json)");
-  logits_command->add_flag("--json", logits.common.json);
-  logits_command->callback([&] { action = [&] { return Logits(logits); }; });
-
-  PerplexityOptions perplexity;
-  CLI::App* perplexity_command = app.add_subcommand("perplexity", "how well a model predicts a text");
-  perplexity_command->add_option("MODEL", perplexity.common.model)->required();
-  perplexity_command->add_option("FILE", perplexity.file, "text file, - for standard input")->required();
-  AddCommon(perplexity_command, &perplexity.common);
-  perplexity_command->add_flag("--json", perplexity.common.json);
-  perplexity_command->footer(
-      "Windows of --context tokens (default 512 here) that do not overlap, each from a fresh state; the first token "
-      "of\neach is not scored; nats.");
-  perplexity_command->callback([&] { action = [&] { return Perplexity(perplexity); }; });
-
-  EmbedImageOptions embed;
-  CLI::App* embed_command = app.add_subcommand("embed-image", "what the vision tower makes of a picture");
-  embed_command->add_option("MODEL", embed.common.model)->required();
-  embed_command->add_option("FILE", embed.file)->required();
-  AddCommon(embed_command, &embed.common);
-  AddPixels(embed_command, &embed.common);
-  embed_command->add_flag("--json", embed.common.json);
-  embed_command->callback([&] { action = [&] { return EmbedImage(embed); }; });
-
-  bool list_json = false;
-  CLI::App* list_command = app.add_subcommand("list", "models in the store");
-  list_command->add_flag("--json", list_json);
-  list_command->callback([&] { action = [&] { return List(list_json); }; });
-
-  ImportOptions import;
-  CLI::App* import_command = app.add_subcommand("import", "put a model into the store, so that a name is enough");
-  import_command
-      ->add_option("PATH", import.path,
-                   "GGUF file (all its parts and its vision file come along) or Hugging Face folder")
-      ->required();
-  import_command->add_option("--name", import.name, "name in the store (default: from the file's)");
-  import_command->add_flag("--link", import.link, "link instead of copying");
-  import_command->add_flag("--json", import.json);
-  import_command->callback([&] { action = [&] { return Import(import); }; });
-
-  bool version_json = false;
-  CLI::App* version_command = app.add_subcommand("version", "version, kernels, processor");
-  version_command->add_flag("--json", version_json);
-  version_command->callback([&] { action = [&] { return Version(version_json); }; });
-
+  app.set_version_flag("--version", "thimble " THIMBLE_VERSION, "print the version");
+  app.set_help_flag("-h,--help", "print this");
+  app.get_formatter()->column_width(26);
+  AddChat(&app, &line);
+  AddRun(&app, &line);
+  AddInfo(&app, &line);
+  AddTextCommands(&app, &line);
+  AddMeasurements(&app, &line);
+  AddStore(&app, &line);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> arguments = MarkedArguments(argc, argv);
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+    app.parse(std::move(arguments));
+  } catch (const CLI::Success& success) {
+    return app.exit(success);  // --help, --version
   } catch (const CLI::ParseError& error) {
-    const int status = app.exit(error);
-    return status == 0 ? kExitOk : kExitInvalid;
+    return ReportUsage(app, error);
   }
-  return action ? action() : Chat(chat);
+  const auto unmark = [](std::string* text) {
+    if (text->starts_with(kMark)) text->erase(0, 1);
+  };
+  for (std::string* positional : line.positionals) unmark(positional);
+  for (std::string& positional : line.run.positionals) unmark(&positional);
+  return line.action ? line.action() : RunChat(line.chat);
+}
+
+// What was printed must have arrived: a full disk is no success.
+int Finish(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  if (status != kExitOk) return status;
+  return Fail(Error{Code::kSystem, "[output] standard output could not be written; is the disk full?"});
 }
 
 }  // namespace
@@ -238,12 +445,12 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return thimble::cli::Main(argc, argv);
+    return thimble::cli::Finish(thimble::cli::Main(argc, argv));
   } catch (const std::bad_alloc&) {
-    std::fputs("thimble: [memory] the system has no room left; try a smaller model, or --context\n", stderr);
+    std::fputs("thimble: [memory] the system has no room left; try a smaller model, or a smaller --context\n", stderr);
     return thimble::cli::kExitExhausted;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "thimble: unexpected: %s\n", error.what());
+    std::fprintf(stderr, "thimble: [unexpected] %s\n", error.what());
     return thimble::cli::kExitUnexpected;
   }
 }

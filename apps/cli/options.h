@@ -61,16 +61,18 @@ struct RunOptions {
 struct LogitsOptions {
   CommonOptions common;
   InputOptions input;
+  bool has_prompt = false;
   std::string positions = "last";
   int top = 10;
   bool full = false;
 };
 
 struct TokenizeOptions {
-  std::string model;
+  CommonOptions common;
   std::string text;
+  bool has_text = false;
   bool jsonl = false;
-  bool plain = false;  // added tokens in the text are ordinary characters
+  bool plain = false;  // tokenize: added tokens in the text are ordinary characters; detokenize: leave them out
 };
 
 struct PerplexityOptions {
@@ -92,7 +94,7 @@ struct ImportOptions {
 
 // Each returns the process's exit status.
 int Run(RunOptions options);
-int Chat(const RunOptions& options);
+int RunChat(const RunOptions& options);
 int Logits(const LogitsOptions& options);
 int Tokenize(const TokenizeOptions& options);
 int Detokenize(const TokenizeOptions& options);

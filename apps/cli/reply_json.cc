@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/reply_json.h"
 
+#include "base/text.h"
+#include "cli/terminal.h"
+
 #include <charconv>
 #include <cmath>
 
@@ -55,6 +58,23 @@ Json ReplyJson(const Reply& reply) {
                        {"tool_calls", Json::Array(std::move(calls))},
                        {"finish_reason", Json::String(FinishReasonName(reply.finish_reason))},
                        {"stats", std::move(stats)}});
+}
+
+std::string StatsLine(const Reply& reply) {
+  const GenerateStats& s = reply.stats;
+  const int read = s.prompt_tokens - s.reused_tokens;
+  const double text_seconds = s.prompt_seconds - s.picture_seconds;
+  std::string line = Cat("read ", read, " tokens in ", Fixed(text_seconds, 2), " s");
+  if (text_seconds > 0) line += Cat(" (", Fixed(read / text_seconds, 1), "/s)");
+  if (s.reused_tokens > 0) line += Cat(", remembered ", s.reused_tokens);
+  if (s.pictures_encoded > 0) {
+    line += Cat(", looked at ", s.pictures_encoded, s.pictures_encoded == 1 ? " picture in " : " pictures in ",
+                Fixed(s.picture_seconds, 2), " s");
+  }
+  line += Cat(", wrote ", s.tokens, " in ", Fixed(s.seconds, 2), " s");
+  if (s.seconds > 0) line += Cat(" (", Fixed(s.tokens / s.seconds, 1), "/s)");
+  return line +
+         Cat(", ended by ", FinishReasonName(reply.finish_reason), ", peak memory ", FormatBytes(s.peak_rss_bytes));
 }
 
 }  // namespace thimble::cli

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// A reply in the machine-readable form of `thimble run --json` (docs/cli.md).
+// A reply in the machine-readable form of `thimble run --json` (docs/cli.md), and its numbers for people.
 #pragma once
 
 #include "engine/session.h"
 #include "files/json.h"
 
+#include <string>
+#include <vector>
+
 namespace thimble::cli {
 
 Json ToolCallJson(const ToolCall& call);
 Json ReplyJson(const Reply& reply);
+// "read 20 tokens in 0.11 s (176.1/s), wrote 80 in ...": one line about a reply.
+std::string StatsLine(const Reply& reply);
 // A float with the digits that bring it back; null for what JSON cannot say.
 Json FloatJson(float value);
 Json IdsJson(const std::vector<std::int32_t>& ids);

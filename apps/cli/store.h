@@ -10,17 +10,23 @@
 
 namespace thimble::cli {
 
-// THIMBLE_HOME, else ~/.local/share/thimble.
+// THIMBLE_HOME, else $XDG_DATA_HOME/thimble, else ~/.local/share/thimble.
 std::string StoreHome();
+// The folder in it that holds one folder a model.
+std::string ModelsFolder();
+// Letters, digits, '.', '-' and '_', not beginning with '.' or '-', at most 128: such a name leads nowhere else.
+bool IsPlainName(const std::string& name);
 
-struct Builtin {
+struct BuiltinModel {
   std::string path;
-  Json facts;  // name, licence, origin, sha256, can, cannot; an empty object when the sidecar is missing
+  Json facts;  // name, licence, origin, sha256, can, cannot, note; an empty object when the sidecar is missing
 };
-// Beside the program (build folder or install prefix) or where THIMBLE_BUILTIN says.
-std::optional<Builtin> FindBuiltin();
+// Where THIMBLE_BUILTIN says, else share/thimble/builtin.gguf beside the program (build folder) or beside its bin
+// folder (install prefix), else where it was to be installed. The sidecar is builtin.json beside it.
+std::optional<BuiltinModel> FindBuiltinModel();
 
-// Whether `text` can stand for MODEL: a path that exists, a name in the store, or "builtin".
+// Whether `text` stands for MODEL rather than for a prompt: a path that exists or ends like a model file's, a name in
+// the store, or "builtin".
 bool IsModel(const std::string& text);
 // The path behind MODEL; empty and "builtin" are the built-in model. kNotFound says what to do.
 Result<std::string> ResolveModel(const std::string& text);

@@ -39,6 +39,19 @@ int Fail(const Error& error) {
 
 void Warn(std::string_view message) { std::fprintf(stderr, "thimble: warning: %s\n", EscapeControls(message).c_str()); }
 
+void Say(std::string_view message) { std::fprintf(stderr, "thimble: %s\n", EscapeControls(message).c_str()); }
+
+std::string Fixed(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+bool HasColours(int fd) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return IsTerminal(fd) && (no_colour == nullptr || *no_colour == '\0');
+}
+
 bool IsTerminal(int fd) {
   const char* term = std::getenv("TERM");
   return isatty(fd) != 0 && (term == nullptr || std::string_view(term) != "dumb");
@@ -54,13 +67,32 @@ bool Write(std::string_view text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
 }
 
+namespace {
+
+// Python's splitlines() and other readers of lines take these for line ends, though JSON allows them in strings.
+std::string EscapeLineEnds(std::string json) {
+  constexpr std::pair<std::string_view, std::string_view> kEscapes[] = {
+      {"\u0085", "\\u0085"}, {"\u2028", "\\u2028"}, {"\u2029", "\\u2029"}};
+  for (const auto& [sign, escape] : kEscapes) {
+    for (std::size_t at = json.find(sign); at != std::string::npos; at = json.find(sign, at + escape.size())) {
+      json.replace(at, sign.size(), escape);
+    }
+  }
+  return json;
+}
+
+}  // namespace
+
 int PrintJson(const Json& json) {
-  if (Write(json.Dump() + "\n")) return kExitOk;
+  if (Write(EscapeLineEnds(json.Dump()) + "\n")) return kExitOk;
   return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
 }
 
 ProgressBar::ProgressBar(std::string label)
-    : label_(std::move(label)), is_active_(IsTerminal(STDERR_FILENO)), begin_(MonotonicSeconds()) {}
+    : label_(std::move(label)),
+      is_active_(IsTerminal(STDERR_FILENO)),
+      has_colours_(HasColours(STDERR_FILENO)),
+      begin_(MonotonicSeconds()) {}
 ProgressBar::~ProgressBar() { Clear(); }
 
 void ProgressBar::Show(double share) {
@@ -70,10 +102,12 @@ void ProgressBar::Show(double share) {
   last_ = now;
   is_shown_ = true;
   constexpr int kCells = 24;
-  const int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * kCells);
+  share = std::clamp(share, 0.0, 1.0);
+  const int full = static_cast<int>(share * kCells);
   std::string bar;
   for (int i = 0; i < kCells; ++i) bar += i < full ? "█" : "░";
-  std::fprintf(stderr, "\r\033[2m%s %s %3d%%\033[0m\033[K", label_.c_str(), bar.c_str(), static_cast<int>(share * 100));
+  std::fprintf(stderr, "\r%s%s %s %3d%%%s\033[K", has_colours_ ? "\033[2m" : "", label_.c_str(), bar.c_str(),
+               static_cast<int>(share * 100), has_colours_ ? "\033[0m" : "");
   std::fflush(stderr);
 }
 
@@ -82,81 +116,6 @@ void ProgressBar::Clear() {
   std::fputs("\r\033[K", stderr);
   std::fflush(stderr);
   is_shown_ = false;
-}
-
-ReplyPrinter::ReplyPrinter() : is_terminal_(IsTerminal(STDOUT_FILENO)), width_(TerminalWidth(STDOUT_FILENO)) {}
-
-void ReplyPrinter::SetDim(bool dim) {
-  if (!is_terminal_ || dim == is_dim_) return;
-  FlushWord();
-  std::fputs(dim ? "\033[2m" : "\033[0m", stdout);
-  is_dim_ = dim;
-}
-
-void ReplyPrinter::FlushWord() {
-  if (word_.empty()) return;
-  if (is_terminal_ && column_ > 0 && column_ + word_width_ > width_) {
-    std::fputc('\n', stdout);
-    column_ = 0;
-    if (word_[0] == ' ') word_.erase(0, 1);
-  }
-  std::fwrite(word_.data(), 1, word_.size(), stdout);
-  column_ += word_width_;
-  word_.clear();
-  word_width_ = 0;
-}
-
-void ReplyPrinter::Put(std::string_view raw) {
-  const std::string text = EscapeControls(raw);
-  if (!is_terminal_) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    column_ = text.empty() ? column_ : text.back() == '\n' ? 0 : 1;
-    std::fflush(stdout);
-    return;
-  }
-  for (std::string_view rest = text; !rest.empty();) {
-    const DecodedChar c = DecodeUtf8(rest);
-    if (c.code_point == '\n') {
-      FlushWord();
-      std::fputc('\n', stdout);
-      column_ = 0;
-    } else {
-      if (c.code_point == ' ') FlushWord();
-      word_.append(rest.substr(0, static_cast<std::size_t>(c.num_bytes)));
-      word_width_ += c.code_point >= 0x1100 && (c.code_point < 0x2000 || c.code_point >= 0x2E80) ? 2 : 1;
-      if (c.code_point >= 0x2E80) FlushWord();  // scripts without spaces may break anywhere
-    }
-    rest.remove_prefix(static_cast<std::size_t>(c.num_bytes));
-  }
-  FlushWord();
-  std::fflush(stdout);
-}
-
-void ReplyPrinter::Thinking(std::string_view text) {
-  SetDim(true);
-  Put(text);
-}
-void ReplyPrinter::Content(std::string_view text) {
-  if (is_dim_) {
-    EndLine();
-    std::fputc('\n', stdout);
-  }
-  SetDim(false);
-  Put(text);
-}
-void ReplyPrinter::Note(std::string_view text) {
-  EndLine();
-  SetDim(true);
-  Put(text);
-  EndLine();
-  SetDim(false);
-}
-void ReplyPrinter::EndLine() {
-  FlushWord();
-  if (column_ > 0) std::fputc('\n', stdout);
-  column_ = 0;
-  SetDim(false);
-  std::fflush(stdout);
 }
 
 }  // namespace thimble::cli

@@ -23,10 +23,17 @@ int ExitStatus(Code code);
 // Prints "thimble: message" to stderr, control bytes escaped; returns the exit status that goes with the error.
 int Fail(const Error& error);
 void Warn(std::string_view message);
+// "thimble: message" on stderr: for what people asked to be told.
+void Say(std::string_view message);
+// A number with so many digits after the point.
+std::string Fixed(double value, int digits);
 
 bool IsTerminal(int fd);
 // Columns of the terminal behind fd; 80 when unknown.
 int TerminalWidth(int fd);
+
+// SGR colours are wanted: a terminal, and NO_COLOR is not set.
+bool HasColours(int fd);
 
 // Writes to stdout; false when that fails (disk full, closed).
 bool Write(std::string_view text);
@@ -46,33 +53,10 @@ class ProgressBar {
  private:
   std::string label_;
   bool is_active_;
+  bool has_colours_;
   bool is_shown_ = false;
   double begin_;
   double last_ = 0;
-};
-
-// Streams a reply to the terminal: wraps at words to the terminal's width, dims reasoning; elsewhere text passes
-// through. Control bytes are escaped in either case.
-class ReplyPrinter {
- public:
-  ReplyPrinter();
-  void Thinking(std::string_view text);
-  void Content(std::string_view text);
-  void Note(std::string_view text);  // a dim line of our own
-  // Ends the line that is open.
-  void EndLine();
-
- private:
-  void Put(std::string_view text);
-  void FlushWord();
-  void SetDim(bool dim);
-
-  bool is_terminal_;
-  bool is_dim_ = false;
-  int width_;
-  int column_ = 0;
-  std::string word_;
-  int word_width_ = 0;
 };
 
 }  // namespace thimble::cli

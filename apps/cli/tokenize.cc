@@ -7,6 +7,7 @@
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
+#include "sys/machine.h"
 
 #include <cstdio>
 #include <functional>
@@ -16,18 +17,30 @@ namespace thimble::cli {
 
 namespace {
 
-Result<TextModel> OpenText(const std::string& model) {
-  THIMBLE_ASSIGN_OR_RETURN(const std::string path, ResolveModel(model));
-  return OpenTextModel(path);
+Result<TextModel> OpenText(const CommonOptions& options) {
+  THIMBLE_ASSIGN_OR_RETURN(const std::string path, ResolveModel(options.model));
+  const double begin = MonotonicSeconds();
+  auto text = OpenTextModel(path);
+  if (text.ok() && options.verbose) {
+    Say(Cat(path, ": ", text.value().tokenizer.num_tokens(), " tokens, read in ", Fixed(MonotonicSeconds() - begin, 2),
+            " s"));
+  }
+  return text;
 }
 
-// Answers every line of standard input by one line; the first line that is no JSON object ends it.
+// What a command without --jsonl works on: its argument, or all of standard input.
+Result<std::string> InputOf(const TokenizeOptions& options) {
+  if (options.has_text && options.text != "-") return options.text;
+  return ReadStandardInput();
+}
+
+// Answers every line of standard input by one line, at once; the first line that is no JSON object ends it.
 int ForJsonLines(const std::function<Result<Json>(const Json&)>& answer) {
   std::string line;
   for (int number = 1; std::getline(std::cin, line); ++number) {
     if (line.empty()) continue;
     auto json = Json::Parse(line, Cat("line ", number));
-    if (!json.ok()) return Fail(json.error());
+    if (!json.ok()) return Fail(Error{Code::kInvalid, json.error().message});
     if (!json.value().IsObject())
       return Fail(Error{Code::kInvalid, Cat("[jsonl] line ", number, " must be a JSON object")});
     auto out = answer(json.value());
@@ -54,7 +67,7 @@ std::string Hex(std::string_view bytes) {
 }  // namespace
 
 int Tokenize(const TokenizeOptions& options) {
-  auto text = OpenText(options.model);
+  auto text = OpenText(options.common);
   if (!text.ok()) return Fail(text.error());
   const Tokenizer& tokenizer = text.value().tokenizer;
   if (options.jsonl) {
@@ -65,21 +78,17 @@ int Tokenize(const TokenizeOptions& options) {
       return Json::Object({{"ids", IdsJson(tokenizer.Encode(input->text(), added))}});
     });
   }
-  std::string input = options.text;
-  if (input.empty() || input == "-") {
-    auto read = ReadStandardInput();
-    if (!read.ok()) return Fail(read.error());
-    input = std::move(read).value();
-  }
+  auto input = InputOf(options);
+  if (!input.ok()) return Fail(input.error());
   for (const std::int32_t id :
-       tokenizer.Encode(input, options.plain ? AddedTokens::kPlainText : AddedTokens::kRecognise)) {
+       tokenizer.Encode(input.value(), options.plain ? AddedTokens::kPlainText : AddedTokens::kRecognise)) {
     std::printf("%6d  %s\n", id, JsonQuote(tokenizer.TokenBytes(id)).c_str());
   }
   return kExitOk;
 }
 
 int Detokenize(const TokenizeOptions& options) {
-  auto text = OpenText(options.model);
+  auto text = OpenText(options.common);
   if (!text.ok()) return Fail(text.error());
   const Tokenizer& tokenizer = text.value().tokenizer;
   if (options.jsonl) {
@@ -97,19 +106,15 @@ int Detokenize(const TokenizeOptions& options) {
       return Json::Object({{"bytes_hex", Json::String(Hex(tokenizer.Decode(ids, Flag(json, "skip_special", false))))}});
     });
   }
-  std::string input = options.text;
-  if (input.empty() || input == "-") {
-    auto read = ReadStandardInput();
-    if (!read.ok()) return Fail(read.error());
-    input = std::move(read).value();
-  }
-  auto ids = ParseIds(input);
+  auto input = InputOf(options);
+  if (!input.ok()) return Fail(input.error());
+  auto ids = ParseIds(input.value());
   if (!ids.ok()) return Fail(ids.error());
   return Write(tokenizer.Decode(ids.value(), options.plain)) ? kExitOk : kExitCorrupt;
 }
 
 int RenderLines(const TokenizeOptions& options) {
-  auto text = OpenText(options.model);
+  auto text = OpenText(options.common);
   if (!text.ok()) return Fail(text.error());
   for (const std::string& warning : text.value().warnings) Warn(warning);
   return ForJsonLines([&](const Json& json) -> Result<Json> {

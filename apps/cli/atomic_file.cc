@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/atomic_file.h"
+
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace thimble::cli {
+
+Error SystemError(std::string_view place, std::string_view what, const std::string& path, int error_number) {
+  const bool is_full = error_number == ENOSPC || error_number == EDQUOT;
+  return Error{is_full ? Code::kExhausted : Code::kSystem,
+               Cat("[", place, "] ", what, " ", path, ": ", std::strerror(error_number))};
+}
+
+Status WriteFileAtomically(const std::string& path, std::string_view text) {
+  const std::string part = Cat(path, ".", getpid(), ".part");
+  const int fd = open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0) return SystemError("file", "cannot create", path, errno);
+  int error = 0;
+  while (!text.empty() && error == 0) {
+    const ssize_t count = write(fd, text.data(), text.size());
+    if (count >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(count));
+    } else if (errno != EINTR) {
+      error = errno;
+    }
+  }
+  if (error == 0 && fsync(fd) != 0) error = errno;
+  if (close(fd) != 0 && error == 0) error = errno;
+  if (error == 0 && std::rename(part.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0) return Done{};
+  unlink(part.c_str());
+  return SystemError("file", "cannot write", path, error);
+}
+
+}  // namespace thimble::cli
