@@ -78,7 +78,7 @@ TEST(VisionRopeTable, RowsFirstThenColumns) {
     for (std::int64_t p = 0; p < 4; ++p) {
       for (std::int64_t i = 0; i < head / 2; ++i) {
         const bool is_row = i < head / 4;
-        const double frequency = std::pow(10000, -2.0 * static_cast<double>(i % (head / 4)) / (head / 2));
+        const double frequency = std::pow(10000, -2.0 * static_cast<double>(i % (head / 4)) / (0.5 * head));
         const double angle = places[static_cast<std::size_t>(p)][is_row ? 0 : 1] * frequency;
         EXPECT_NEAR(std::as_const(cos).At(p, i), std::cos(angle), 1e-5) << head << ": " << p << ", " << i;
         EXPECT_NEAR(std::as_const(sin).At(p, i), std::sin(angle), 1e-5) << head << ": " << p << ", " << i;

@@ -60,8 +60,8 @@ class Comparison {
   Comparison(const std::string& folder, Recorded recorded)
       : folder_(folder), json_(LoadJson(folder + "/trace.json")), recorded_(std::move(recorded)) {}
 
-  [[nodiscard]] int linear_layer() const { return static_cast<int>(json_.Find("linear_layer")->AsInt().value()); }
-  [[nodiscard]] int full_layer() const { return static_cast<int>(json_.Find("full_layer")->AsInt().value()); }
+  [[nodiscard]] int linear_layer() const { return static_cast<int>(json_.Find("linear_layer")->AsInt().value_or(-1)); }
+  [[nodiscard]] int full_layer() const { return static_cast<int>(json_.Find("full_layer")->AsInt().value_or(-1)); }
   [[nodiscard]] NpyArray Wanted(const std::string& tensor) const {
     return LoadNpy(folder_ + "/" + json_.Find("tensors")->Find(tensor)->Find("file")->text());
   }

@@ -368,6 +368,11 @@ Matrix Oracle::Drafts(const Matrix& hidden, std::span<const std::int32_t> next_i
   return Norm(x, names::kMtpFinalNorm, layer, true);
 }
 
+const VisionConfig& Oracle::vision_config() const {
+  if (!config_.vision.has_value()) throw std::runtime_error("oracle: the model has no vision tower");
+  return *config_.vision;
+}
+
 const Matrix& Oracle::VisionWeight(const WeightName& stem, const char* suffix, int layer) {
   const ModelFile& file = vision_ != nullptr ? *vision_ : *text_;
   const bool gguf = file.format() == ModelFile::Format::kGguf;
@@ -379,10 +384,10 @@ const Matrix& Oracle::VisionWeight(const WeightName& stem, const char* suffix, i
 
 // Columns (channel, frame of the pair, y, x). GGUF holds the two frames' columns as two tensors.
 Matrix Oracle::PatchWeight() {
-  const Matrix first = VisionWeight(names::kPatch, "", 0);
+  const Matrix& first = VisionWeight(names::kPatch, "", 0);
   if (vision_ == nullptr) return first;
   const Matrix& second = VisionWeight(names::kPatchSecond, "", 0);
-  const std::size_t area = Size(config_.vision->patches.patch) * Size(config_.vision->patches.patch);
+  const std::size_t area = Size(vision_config().patches.patch) * Size(vision_config().patches.patch);
   Matrix out(first.rows, 2 * first.cols);
   for (std::size_t n = 0; n < first.rows; ++n) {
     for (std::size_t i = 0; i < out.cols; ++i) {
@@ -404,7 +409,7 @@ Matrix Oracle::VisionNorm(const Matrix& x, const WeightName& stem, int layer) {
     for (std::size_t i = 0; i < x.cols; ++i) mean += x.At(t, i) / width;
     double variance = 0;
     for (std::size_t i = 0; i < x.cols; ++i) variance += std::pow(x.At(t, i) - mean, 2) / width;
-    const double scale = 1.0 / std::sqrt(variance + static_cast<double>(config_.vision->norm_eps));
+    const double scale = 1.0 / std::sqrt(variance + static_cast<double>(vision_config().norm_eps));
     for (std::size_t i = 0; i < x.cols; ++i)
       out.At(t, i) = (x.At(t, i) - mean) * scale * weight.values[i] + bias.values[i];
   }
@@ -422,8 +427,8 @@ Matrix Oracle::VisionLinear(const Matrix& x, const WeightName& stem, int layer) 
 
 // Every patch attends those of its own frame; qkv rows are all queries, all keys, all values.
 Matrix Oracle::VisionAttention(const Matrix& qkv, const Matrix& angles, std::size_t per_frame) const {
-  const std::size_t width = Size(config_.vision->width);
-  const std::size_t head = Size(config_.vision->head);
+  const std::size_t width = Size(vision_config().width);
+  const std::size_t head = Size(vision_config().head);
   Matrix q = Columns(qkv, 0, width);
   Matrix k = Columns(qkv, width, width);
   const Matrix v = Columns(qkv, 2 * width, width);
@@ -483,7 +488,7 @@ Matrix LearnedPositions(const Matrix& table, int side, std::span<const std::arra
 }  // namespace
 
 Matrix Oracle::Tower(const Matrix& patches, int grid_t, int grid_h, int grid_w, const Observer& observe) {
-  const VisionConfig& c = *config_.vision;
+  const VisionConfig& c = vision_config();
   const auto report = [&](const char* name, const Matrix& values) {
     if (observe) observe(name, 0, values);
   };

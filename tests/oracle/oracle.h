@@ -70,6 +70,7 @@ class Oracle {
     bool is_draft;  // the MTP layer's weights
   };
   [[nodiscard]] bool is_gguf() const { return text_->format() == ModelFile::Format::kGguf; }
+  [[nodiscard]] const VisionConfig& vision_config() const;
   // The tensor as doubles [first dimension, all others].
   const Matrix& Weight(const WeightName& name, int layer, bool is_draft = false);
   const Matrix& VisionWeight(const WeightName& stem, const char* suffix, int layer);

@@ -72,8 +72,8 @@ TEST_P(Traces, EveryTensorEqualsTheReference) {
   const std::string name = GetParam();
   Opened model("models/" + name);
   const Json trace = LoadJson(Fixture("expected/" + name + "/trace/trace.json"));
-  const auto linear_layer = trace.Find("linear_layer")->AsInt().value();
-  const auto full_layer = trace.Find("full_layer")->AsInt().value();
+  const auto linear_layer = trace.Find("linear_layer")->AsInt().value_or(-1);
+  const auto full_layer = trace.Find("full_layer")->AsInt().value_or(-1);
   std::size_t compared = 0;
   const auto compare = [&](const std::string& tensor, const Matrix& values) {
     const Json* file = trace.Find("tensors")->Find(tensor);
@@ -151,7 +151,7 @@ TEST_P(Towers, EveryTensorEqualsTheReference) {
     const std::string image = item.Find("image")->text();
     SCOPED_TRACE(image);
     const Image decoded = Get(DecodeImageFile(Fixture("vision/images/" + image), {}));
-    const Patches patches = Get(PatchifyImage(decoded, model.config.vision->patches, limits));
+    const Patches patches = Get(PatchifyImage(decoded, PatchSizes{}, limits));
     const Matrix rows =
         FromFloats(patches.values.span(), patches.values.size() / static_cast<std::size_t>(patches.num_patches()));
     std::size_t compared = 0;
@@ -187,7 +187,7 @@ TEST(Drafts, EqualTheSpecifiedNumbers) {
                                   Expected("vl-mtp", *item.Find("files")->Find("hidden_after_final_norm")).As<float>()),
                 1e-3);
       std::vector<std::int32_t> next(ids.begin() + 1, ids.end());
-      next.push_back(static_cast<std::int32_t>(item.Find("main_next")->AsInt().value()));
+      next.push_back(static_cast<std::int32_t>(item.Find("main_next")->AsInt().value_or(-1)));
       const NpyArray wanted = Expected("vl-mtp", *item.Find("files")->Find("draft_logits"));
       const auto vocab = static_cast<std::size_t>(model.config.vocab);
       std::size_t step = 0;
@@ -255,6 +255,7 @@ TEST(Engine, TowerEqualsTheOracleOnAVideoOfNoise) {
     std::uniform_real_distribution<float> uniform(-1, 1);
     for (float& value : patches.values.span()) value = uniform(random);
     const Matrix wanted = model.oracle.Tower(FromFloats(patches.values.span(), kCols), 3, 6, 10, {});
+    if (!engine.config.vision.has_value() || !engine.weights.vision.has_value()) FAIL() << "no vision tower";
     const VisionRows rows = Get(EncodePatches(*engine.config.vision, *engine.weights.vision, patches, engine.ops, {}));
     EXPECT_LT(LargestDifference(wanted, rows.rows.span()), 1e-4);
   }
