@@ -145,8 +145,6 @@ TEST(Gates, SiluAndSigmoidEqualDoublePrecisionAndDoNotOverflow) {
 
 TEST(Gelu, BothFormsEqualDoublePrecisionAndDiffer) {
   Rows x = NormalRows(60, 136, 15, 2.0F);
-  x.At(0, 0) = 60.0F;
-  x.At(0, 1) = -60.0F;
   const Rows& values = x;
   const auto tanh_form = Wanted(x, [&](std::int64_t t, std::int64_t i) {
     const double v = values.At(t, i);
@@ -157,10 +155,26 @@ TEST(Gelu, BothFormsEqualDoublePrecisionAndDiffer) {
   });
   Check(x, tanh_form, [](const Ops& ops, MatView<float> out) { Gelu(ops, out, GeluForm::kTanh); });
   Check(x, erf_form, [](const Ops& ops, MatView<float> out) { Gelu(ops, out, GeluForm::kErf); });
-  // The forms are up to 5e-4 apart, so a tolerance of 1e-6 of 60 tells them apart.
+  // The forms are up to 5e-4 apart, so a tolerance of 1e-6 of the largest number tells them apart.
   double apart = 0;
   for (std::size_t i = 0; i < erf_form.size(); ++i) apart = std::max(apart, std::fabs(erf_form[i] - tanh_form[i]));
   EXPECT_GT(apart, 2e-4);
+}
+
+TEST(Gelu, FarFromZeroItIsTheIdentityOrZero) {
+  Rows x(1, 4);
+  x.values = {60.0F, -60.0F, 1e20F, -1e20F};
+  for (const kernels::KernelTable* table : RunnableTables()) {
+    ThreadPool pool(1);
+    for (const GeluForm form : {GeluForm::kTanh, GeluForm::kErf}) {
+      Rows out = x;
+      Gelu({*table, pool, Precision::kFast}, out.View(), form);
+      EXPECT_FLOAT_EQ(out.values[0], 60.0F) << table->name;
+      EXPECT_NEAR(out.values[1], 0.0F, 1e-6F) << table->name;
+      EXPECT_FLOAT_EQ(out.values[2], 1e20F) << table->name;
+      EXPECT_NEAR(out.values[3], 0.0F, 1e-6F) << table->name;
+    }
+  }
 }
 
 }  // namespace

@@ -179,21 +179,26 @@ TEST(MatMul, BitsDependOnARowAloneBelowAndFromTheWideForm) {
   }
 }
 
-// Activations are quantised once per form; products that follow must find the codes of their own rows.
+// Activations are quantised once per form; products that follow must find the codes of their own rows, in the form
+// that their family asks for.
 TEST(MatMul, ProductsInTurnDoNotMixTheirActivations) {
   ThreadPool pool(2);
-  const Weight w = QuantisedWeight(DType::kQ4_0);
-  const PackedMatrix packed = PackedForm(w);
-  Rows first = NormalRows(20, w.cols, 6);
-  Rows second = NormalRows(3, w.cols, 7);
+  const Weight four = QuantisedWeight(DType::kQ4_0);
+  const Weight eight = QuantisedWeight(DType::kQ8_0);
+  const PackedMatrix packed_four = PackedForm(four);
+  const PackedMatrix packed_eight = PackedForm(eight);
+  Rows first = NormalRows(20, four.cols, 6);
+  Rows second = NormalRows(3, four.cols, 7);
   for (const kernels::KernelTable* table : RunnableTables()) {
     const Ops ops{*table, pool, Precision::kFast};
-    Activations shared = std::move(Activations::Create(20, w.cols)).value();
+    Activations shared = std::move(Activations::Create(20, four.cols)).value();
     for (Rows* x : {&first, &second, &first}) {
       shared.Set(x->View());
-      Rows out(x->rows, w.rows());
-      for (int again = 0; again < 2; ++again) MatMul(ops, &shared, packed, out.View());
-      EXPECT_EQ(out.values, Times(ops, x->View(), packed).values) << table->name;
+      for (const PackedMatrix* w : {&packed_four, &packed_eight, &packed_eight, &packed_four}) {
+        Rows out(x->rows, w->rows());
+        MatMul(ops, &shared, *w, out.View());
+        EXPECT_EQ(out.values, Times(ops, x->View(), *w).values) << table->name;
+      }
     }
   }
 }

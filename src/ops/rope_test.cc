@@ -51,6 +51,14 @@ TEST(TextRopeTable, FrequenciesBeyondASectionTurnToTime) {
   EXPECT_NEAR(mixed.sin.At(0, 1), std::sin(7 * 0.1), 1e-6);
   EXPECT_NEAR(mixed.sin.At(0, 2), std::sin(9 * 0.01), 1e-6);
   EXPECT_EQ(mixed.sin.At(0, 3), 0.0);
+  // Sections [4, 3, 1] of 8: W ends after its first frequency, H goes on.
+  const Table uneven = TextTable(positions, 16, {4, 3, 1}, 10000);
+  constexpr std::string_view kUneven = "THWTHTTH";
+  for (std::int64_t j = 0; j < 8; ++j) {
+    const char axis = kUneven[static_cast<std::size_t>(j)];
+    const double angle = (axis == 'H' ? 7 : axis == 'W' ? 9 : 0) * std::pow(10000, -2.0 * static_cast<double>(j) / 16);
+    EXPECT_NEAR(uneven.sin.At(0, j), std::sin(angle), 1e-6) << j;
+  }
   const Table time = TextTable(positions, 8, {4, 0, 0}, 10000);
   for (std::int64_t j = 0; j < 4; ++j) EXPECT_EQ(time.sin.At(0, j), 0.0) << j;
 }
