@@ -16,7 +16,7 @@ namespace thimble {
 namespace {
 
 constexpr int kDefaultThinkBudget = 4096;
-// Part of the tokens still possible that reasoning may take before the answer must begin.
+// Part of the context that is left which reasoning may take before the answer must begin.
 constexpr double kThinkShare = 0.75;
 
 SamplerOptions ChooseSampling(const EngineParts& engine, const GenerateRequest& request, bool is_thinking) {
@@ -167,10 +167,11 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
   const std::int64_t room =
       std::min<std::int64_t>(request.max_tokens > 0 ? request.max_tokens : engine.context, engine.context - total);
   const bool is_chat = request.ids.empty();
-  int budget = request.think_budget.value_or(is_chat ? kDefaultThinkBudget : 0);
-  if (is_chat && (budget > 0 || !request.think_budget.has_value())) {
-    const int most = std::max(1, static_cast<int>(static_cast<double>(room) * kThinkShare));
-    budget = budget > 0 ? std::min(budget, most) : most;
+  // Without a budget of the user's own: a default, and never so much that the context has no room for an answer.
+  int budget = request.think_budget.value_or(0);
+  if (is_chat && !request.think_budget.has_value()) {
+    const auto most = static_cast<int>(static_cast<double>(engine.context - total) * kThinkShare);
+    budget = std::max(1, std::min(kDefaultThinkBudget, most));
   }
   ThinkingGuard guard(budget, request.loop_guard.value_or(is_chat));
   Writer writer(engine, request, prompt.ends_in_thinking, sink, &reply);

@@ -18,7 +18,7 @@ struct ReplyEvent {
     kToolCallBegin,  // text: the function's name
     kToolCallPiece,  // text: a piece of raw argument text, for display while streaming
     kToolCallEnd,    // call: complete, arguments typed by the tool's schema. A begin without an end was malformed: what
-                   // the model wrote follows as content
+                     // the model wrote follows as content
   } kind = Kind::kContent;
   std::string text;
   ToolCall call;

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packed families on every instruction set this processor runs, and AVX-512 over emulated registers, against sums in
+// double precision over what the panels stand for.
+#include "base/buffer.h"
+#include "base/half.h"
+#include "kernels/dequant.h"
+#include "kernels/kernels.h"
+#include "kernels/pack.h"
+#include "npy.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+namespace thimble::kernels {
+
+#ifdef THIMBLE_TEST_EMULATED_AVX512
+namespace avx512_emulated {
+extern const PackedKernels kPacked;
+}
+#endif
+
+namespace {
+
+struct Table {
+  std::string name;
+  const PackedKernels* kernels;
+};
+std::vector<Table> Tables() {
+  std::vector<Table> tables;
+  for (const KernelTable* table : AllTables()) {
+#if defined(__x86_64__)
+    if ((table->needs & kCpuAvx2) != 0 && !__builtin_cpu_supports("avx2")) continue;
+    if ((table->needs & kCpuAvx512Vnni) != 0 && !__builtin_cpu_supports("avx512vnni")) continue;
+#endif
+    tables.push_back({table->name, table->packed});
+  }
+#ifdef THIMBLE_TEST_EMULATED_AVX512
+  tables.push_back({"avx512_emulated", &avx512_emulated::kPacked});
+#endif
+  return tables;
+}
+
+// Rows of a type with random codes and sensible scales.
+std::vector<std::byte> RandomRows(DType dtype, std::int64_t rows, std::int64_t cols, unsigned seed) {
+  std::mt19937 random(seed);
+  const DTypeTraits& traits = TraitsOf(dtype);
+  const auto row_bytes = RowBytes(dtype, static_cast<std::uint64_t>(cols));
+  std::vector<std::byte> bytes(row_bytes * static_cast<std::uint64_t>(rows));
+  for (auto& byte : bytes) byte = static_cast<std::byte>(random());
+  const auto put = [&](std::size_t at, float value) {
+    const std::uint16_t half = F32ToF16(value);
+    std::memcpy(bytes.data() + at, &half, 2);
+  };
+  for (std::size_t at = 0; at < bytes.size(); at += static_cast<std::size_t>(traits.block_bytes)) {
+    const float scale = 0.01F * (1.0F + static_cast<float>(random() % 100) / 100.0F);
+    switch (dtype) {
+      case DType::kQ6_K:
+        put(at + 208, scale);
+        break;
+      case DType::kQ4_K:
+      case DType::kQ5_K:
+        put(at, scale);
+        put(at + 2, scale * 8);
+        break;
+      case DType::kQ4_1:
+      case DType::kQ5_1:
+        put(at, scale);
+        put(at + 2, -scale * 8);
+        break;
+      case DType::kQ3_K:
+        put(at + 108, scale);
+        break;
+      case DType::kQ2_K:
+        put(at + 80, scale);
+        put(at + 82, scale);
+        break;
+      default:
+        put(at, scale);
+        break;
+    }
+  }
+  return bytes;
+}
+
+struct Packed {
+  Family family;
+  std::int64_t rows, cols, panel_bytes;
+  Buffer<std::byte> panels;
+  std::vector<float> values;  // [rows, cols]
+};
+Packed PackRandom(DType dtype, std::int64_t rows, std::int64_t cols, unsigned seed) {
+  Packed p;
+  p.family = FamilyFor(dtype, cols);
+  p.rows = rows;
+  p.cols = cols;
+  p.panel_bytes = PanelBytes(p.family, cols);
+  const auto bytes = RandomRows(dtype, rows, cols, seed);
+  const auto row_bytes = static_cast<std::int64_t>(RowBytes(dtype, static_cast<std::uint64_t>(cols)));
+  const std::int64_t num_panels = (rows + kPanelRows - 1) / kPanelRows;
+  p.panels = std::move(Buffer<std::byte>::Create(static_cast<std::size_t>(p.panel_bytes * num_panels))).value();
+  p.values.resize(static_cast<std::size_t>(rows * cols));
+  for (std::int64_t panel = 0; panel < num_panels; ++panel) {
+    const std::int64_t first = panel * kPanelRows;
+    const int count = static_cast<int>(std::min<std::int64_t>(kPanelRows, rows - first));
+    PackPanel(dtype, p.family, bytes.data() + first * row_bytes, row_bytes, count, cols,
+              p.panels.data() + panel * p.panel_bytes);
+    for (int row = 0; row < count; ++row)
+      PanelRowToFloat(p.family, p.panels.data() + panel * p.panel_bytes, row, cols,
+                      p.values.data() + (first + row) * cols);
+  }
+  return p;
+}
+
+std::vector<float> Product(const PackedKernels& kernels, const Packed& w, const std::vector<float>& x, int num_rows,
+                           bool is_wide) {
+  const std::int64_t padded = (w.cols + kBlock - 1) / kBlock * kBlock;
+  const int group = is_wide ? WideGroupBlocks(kernels, w.family) : 1;
+  const int sum_columns = SumColumns(group);
+  QuantisedRows q{};
+  q.code_stride = padded;
+  q.scale_stride = (padded / kBlock + group - 1) / group;
+  q.sum_stride = (padded + sum_columns - 1) / sum_columns;
+  std::vector<std::int8_t> codes(static_cast<std::size_t>(num_rows * padded));
+  std::vector<float> scales(static_cast<std::size_t>(num_rows * q.scale_stride));
+  std::vector<std::int32_t> sums(static_cast<std::size_t>(num_rows * q.sum_stride));
+  for (int t = 0; t < num_rows; ++t) {
+    kernels.quantise_row(x.data() + t * w.cols, w.cols, group, sum_columns, codes.data() + t * padded,
+                         scales.data() + t * q.scale_stride, sums.data() + t * q.sum_stride);
+  }
+  q.codes = codes.data();
+  q.scales = scales.data();
+  q.sums = sums.data();
+  std::vector<float> out(static_cast<std::size_t>(num_rows * w.rows), -1.0F);
+  PackedArgs args{w.panels.data(),
+                  w.panel_bytes,
+                  static_cast<int>((w.rows + kPanelRows - 1) / kPanelRows),
+                  w.cols,
+                  q,
+                  num_rows,
+                  out.data(),
+                  w.rows,
+                  w.rows};
+  (is_wide ? kernels.wide : kernels.narrow)[static_cast<std::size_t>(w.family)](args);
+  return out;
+}
+
+double RelativeRms(const std::vector<float>& got, const Packed& w, const std::vector<float>& x, int num_rows) {
+  double error = 0;
+  double size = 0;
+  for (int t = 0; t < num_rows; ++t) {
+    for (std::int64_t n = 0; n < w.rows; ++n) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < w.cols; ++k) {
+        sum += static_cast<double>(x[static_cast<std::size_t>(t * w.cols + k)]) *
+               static_cast<double>(w.values[static_cast<std::size_t>(n * w.cols + k)]);
+      }
+      const double difference = static_cast<double>(got[static_cast<std::size_t>(t * w.rows + n)]) - sum;
+      error += difference * difference;
+      size += sum * sum;
+    }
+  }
+  return std::sqrt(error / size);
+}
+
+std::vector<float> Normal(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+const std::vector<DType> kTypes = {DType::kQ4_K,   DType::kQ5_K, DType::kQ6_K, DType::kQ4_0,
+                                   DType::kQ4_1,   DType::kQ5_0, DType::kQ5_1, DType::kIQ4_NL,
+                                   DType::kIQ4_XS, DType::kQ8_0, DType::kQ3_K, DType::kQ2_K};
+
+TEST(Packed, PanelsStandForTheFilesValues) {
+  for (const DType dtype : kTypes) {
+    SCOPED_TRACE(TraitsOf(dtype).name);
+    const std::int64_t cols = 512;
+    const auto bytes = RandomRows(dtype, 20, cols, 7);
+    const Packed w = PackRandom(dtype, 20, cols, 7);
+    const bool is_exact = dtype != DType::kIQ4_XS && dtype != DType::kQ3_K && dtype != DType::kQ2_K;
+    std::vector<float> row(static_cast<std::size_t>(cols));
+    for (std::int64_t r = 0; r < 20; ++r) {
+      RowToFloat(dtype)(bytes.data() + r * static_cast<std::int64_t>(RowBytes(dtype, static_cast<std::uint64_t>(cols))),
+                        cols, row.data());
+      for (std::int64_t k = 0; k < cols; ++k) {
+        const float wanted = row[static_cast<std::size_t>(k)];
+        const float got = w.values[static_cast<std::size_t>(r * cols + k)];
+        if (is_exact) {
+          // Products and sums are associated differently: one rounding.
+          ASSERT_NEAR(got, wanted, 1e-6F * std::max(1.0F, std::fabs(wanted))) << r << ", " << k;
+        } else {
+          float largest = 0;
+          for (std::int64_t j = k / 32 * 32; j < k / 32 * 32 + 32; ++j)
+            largest = std::max(largest, std::fabs(row[static_cast<std::size_t>(j)]));
+          ASSERT_NEAR(got, wanted, largest * (dtype == DType::kIQ4_XS ? 0.0005F : 0.0046F)) << r << ", " << k;
+        }
+      }
+    }
+  }
+}
+
+TEST(Packed, ProductsAreCloseToDoublePrecision) {
+  for (const Table& table : Tables()) {
+    for (const DType dtype : kTypes) {
+      for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{16, 1024}, {40, 256}, {17, 512}, {1, 256}}) {
+        SCOPED_TRACE(table.name + " " + std::string(TraitsOf(dtype).name) + " " + std::to_string(rows) + " x " +
+                     std::to_string(cols));
+        const Packed w = PackRandom(dtype, rows, cols, 11);
+        const auto x = Normal(static_cast<std::size_t>(21 * cols), 3);
+        EXPECT_LT(RelativeRms(Product(*table.kernels, w, x, 21, false), w, x, 21), 0.02);
+        EXPECT_LT(RelativeRms(Product(*table.kernels, w, x, 21, true), w, x, 21), 0.02);
+      }
+      // Rows that are no multiple of a super-block.
+      if (TraitsOf(dtype).block_length != 32) continue;
+      for (const int cols : {32, 64, 96, 576}) {
+        SCOPED_TRACE(table.name + " " + std::string(TraitsOf(dtype).name) + " cols " + std::to_string(cols));
+        const Packed w = PackRandom(dtype, 33, cols, 12);
+        const auto x = Normal(static_cast<std::size_t>(18 * cols), 4);
+        EXPECT_LT(RelativeRms(Product(*table.kernels, w, x, 18, false), w, x, 18), 0.02);
+        EXPECT_LT(RelativeRms(Product(*table.kernels, w, x, 18, true), w, x, 18), 0.02);
+      }
+    }
+  }
+}
+
+TEST(Packed, ARowsBitsDoNotDependOnItsNeighbours) {
+  for (const Table& table : Tables()) {
+    for (const DType dtype : {DType::kQ4_K, DType::kQ6_K, DType::kQ4_1, DType::kQ8_0}) {
+      SCOPED_TRACE(table.name + " " + std::string(TraitsOf(dtype).name));
+      const Packed w = PackRandom(dtype, 40, 512, 13);
+      const auto x = Normal(30 * 512, 5);
+      for (const bool is_wide : {false, true}) {
+        const auto all = Product(*table.kernels, w, x, 30, is_wide);
+        for (const int count : {1, 2, 3, 5, 9, 13}) {
+          const auto some = Product(*table.kernels, w, x, count, is_wide);
+          EXPECT_EQ(std::memcmp(some.data(), all.data(), some.size() * sizeof(float)), 0)
+              << count << (is_wide ? " wide" : " narrow");
+        }
+      }
+    }
+  }
+}
+
+TEST(Packed, AdversarialActivationsStayFiniteAndRight) {
+  for (const Table& table : Tables()) {
+    const Packed w = PackRandom(DType::kQ4_K, 16, 256, 14);
+    for (const float size : {0.0F, 1e-42F, 1e-30F, 1e30F}) {
+      SCOPED_TRACE(table.name + " " + std::to_string(size));
+      auto x = Normal(256, 6);
+      for (float& value : x) value *= size;
+      const auto out = Product(*table.kernels, w, x, 1, false);
+      for (const float value : out) EXPECT_TRUE(std::isfinite(value));
+      if (size >= 1e-30F) {
+        EXPECT_LT(RelativeRms(out, w, x, 1), 0.03);
+      }
+    }
+    std::vector<float> x(256, 1.0F);
+    x[3] = NAN;
+    for (const float value : Product(*table.kernels, w, x, 1, false)) EXPECT_FALSE(std::isnan(value));
+  }
+}
+
+}  // namespace
+}  // namespace thimble::kernels
