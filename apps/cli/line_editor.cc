@@ -10,290 +10,258 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-<<<<<<< HEAD
 #include <algorithm>
-    == == ==
-    =
->>>>>>> 4a9817c (Test the command as people and scripts use it, and every kernel on every instruction set; thinking is not cut short by --max-tokens)
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
-        namespace thimble::cli {
+namespace thimble::cli {
 
-  namespace {
+namespace {
 
-  // A newline inside a pasted message while it is edited: a sign that is visible in one line.
-  constexpr std::string_view kNewlineSign = "\u23CE";
-  constexpr std::size_t kMostPasted = std::size_t{1} << 20;  // characters
+// A newline inside a pasted message while it is edited: a sign that is visible in one line.
+constexpr std::string_view kNewlineSign = "\u23CE";
+constexpr std::size_t kMostPasted = std::size_t{1} << 20;  // characters
 
-  std::string HistoryPath() {
-    const char* state = std::getenv("XDG_STATE_HOME");
-    const char* home = std::getenv("HOME");
-    const bool has_state = state != nullptr && *state != '\0';
-    if (!has_state && home == nullptr) return "";
-    const std::string folder =
-        has_state ? std::string(state) + "/thimble" : std::string(home) + "/.local/state/thimble";
-    std::error_code error;
-    if (std::filesystem::create_directories(folder, error)) chmod(folder.c_str(), 0700);
-    return error ? "" : folder + "/history";
+std::string HistoryPath() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  const char* home = std::getenv("HOME");
+  const bool has_state = state != nullptr && *state != '\0';
+  if (!has_state && home == nullptr) return "";
+  const std::string folder = has_state ? std::string(state) + "/thimble" : std::string(home) + "/.local/state/thimble";
+  std::error_code error;
+  if (std::filesystem::create_directories(folder, error)) chmod(folder.c_str(), 0700);
+  return error ? "" : folder + "/history";
+}
+
+std::string ReplaceAll(std::string_view text, std::string_view from, std::string_view to) {
+  std::string out;
+  while (true) {
+    const std::size_t at = text.find(from);
+    out.append(text.substr(0, at));
+    if (at == std::string_view::npos) return out;
+    out.append(to);
+    text.remove_prefix(at + from.size());
   }
+}
 
-  std::string ReplaceAll(std::string_view text, std::string_view from, std::string_view to) {
-    std::string out;
-    while (true) {
-      const std::size_t at = text.find(from);
-      out.append(text.substr(0, at));
-      if (at == std::string_view::npos) return out;
-      out.append(to);
-      text.remove_prefix(at + from.size());
-    }
+// libedit reads characters by the locale; where that knows ASCII only, people write UTF-8 all the same.
+void ChooseLocale() {
+  std::setlocale(LC_CTYPE, "");
+  if (std::string_view(nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+volatile std::sig_atomic_t got_interrupt = 0;
+void OnInterrupt(int) { got_interrupt = 1; }
+
+// SIGINT sets got_interrupt and breaks off reading, as long as this lives: no Ctrl-C between two lines ends a chat.
+class InterruptFlag {
+ public:
+  InterruptFlag() {
+    struct sigaction action{};
+    action.sa_handler = OnInterrupt;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, &previous_);
   }
+  ~InterruptFlag() { sigaction(SIGINT, &previous_, nullptr); }
+  InterruptFlag(const InterruptFlag&) = delete;
+  InterruptFlag& operator=(const InterruptFlag&) = delete;
 
-<<<<<<< HEAD
-  // libedit reads characters by the locale; where that knows ASCII only, people write UTF-8 all the same.
-  void ChooseLocale() {
-    std::setlocale(LC_CTYPE, "");
-    if (std::string_view(nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
+ private:
+  struct sigaction previous_{};
+};
+
+// Terminals mark what is pasted as long as this lives.
+class BracketedPaste {
+ public:
+  BracketedPaste() { Put("\033[?2004h"); }
+  ~BracketedPaste() { Put("\033[?2004l"); }
+  BracketedPaste(const BracketedPaste&) = delete;
+  BracketedPaste& operator=(const BracketedPaste&) = delete;
+
+ private:
+  static void Put(const char* text) {
+    std::fputs(text, stdout);
+    std::fflush(stdout);
   }
+};
 
-  volatile std::sig_atomic_t got_interrupt = 0;
-  void OnInterrupt(int) { got_interrupt = 1; }
+}  // namespace
 
-  // SIGINT sets got_interrupt and breaks off reading, as long as this lives: no Ctrl-C between two lines ends a chat.
-  class InterruptFlag {
-   public:
-    InterruptFlag() {
-      struct sigaction action{};
-      action.sa_handler = OnInterrupt;
-      sigemptyset(&action.sa_mask);
-      sigaction(SIGINT, &action, &previous_);
+struct LineEditor::Editor {
+  EditLine* line = nullptr;
+  History* history = nullptr;
+  std::string prompt;
+  std::string path;
+  std::span<const std::string_view> commands;
+  InterruptFlag flag;
+
+  static Editor* Of(EditLine* el) {
+    Editor* self = nullptr;
+    el_get(el, EL_CLIENTDATA, &self);
+    return self;
+  }
+  static char* Prompt(EditLine* el) { return Of(el)->prompt.data(); }
+
+  // Everything up to the end of a bracketed paste becomes text of this line.
+  static unsigned char Paste(EditLine* el, int) {
+    constexpr std::wstring_view kEnd = L"\033[201~";
+    const wchar_t newline = L'\u23CE';
+    std::wstring text;
+    wchar_t c = 0;
+    while (!std::wstring_view(text).ends_with(kEnd) && text.size() < kMostPasted && el_wgetc(el, &c) == 1) {
+      text.push_back(c);
     }
-    ~InterruptFlag() { sigaction(SIGINT, &previous_, nullptr); }
-    InterruptFlag(const InterruptFlag&) = delete;
-    InterruptFlag& operator=(const InterruptFlag&) = delete;
-
-   private:
-    struct sigaction previous_{};
-  };
-
-  // Terminals mark what is pasted as long as this lives.
-  class BracketedPaste {
-   public:
-    BracketedPaste() { Put("\033[?2004h"); }
-    ~BracketedPaste() { Put("\033[?2004l"); }
-    BracketedPaste(const BracketedPaste&) = delete;
-    BracketedPaste& operator=(const BracketedPaste&) = delete;
-
-   private:
-    static void Put(const char* text) {
-      std::fputs(text, stdout);
-      std::fflush(stdout);
-    }
-  };
-
-=======
->>>>>>> 4a9817c (Test the command as people and scripts use it, and every kernel on every instruction set; thinking is not cut short by --max-tokens)
-  }  // namespace
-
-  struct LineEditor::Editor {
-    EditLine* line = nullptr;
-    History* history = nullptr;
-    std::string prompt;
-    std::string path;
-    std::span<const std::string_view> commands;
-    InterruptFlag flag;
-
-    static Editor* Of(EditLine* el) {
-      Editor* self = nullptr;
-      el_get(el, EL_CLIENTDATA, &self);
-      return self;
-    }
-    static char* Prompt(EditLine* el) { return Of(el)->prompt.data(); }
-
-    // Everything up to the end of a bracketed paste becomes text of this line.
-    static unsigned char Paste(EditLine* el, int) {
-      constexpr std::wstring_view kEnd = L"\033[201~";
-      const wchar_t newline = L'\u23CE';
-      std::wstring text;
-      wchar_t c = 0;
-      while (!std::wstring_view(text).ends_with(kEnd) && text.size() < kMostPasted && el_wgetc(el, &c) == 1) {
-        text.push_back(c);
+    if (std::wstring_view(text).ends_with(kEnd)) text.resize(text.size() - kEnd.size());
+    while (!text.empty() && (text.back() == L'\n' || text.back() == L'\r')) text.pop_back();
+    std::wstring shown;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == L'\r' && i + 1 < text.size() && text[i + 1] == L'\n') continue;
+      if (text[i] == L'\r' || text[i] == L'\n') {
+        shown.push_back(newline);
+      } else if (text[i] == L'\t') {
+        shown.append(4, L' ');
+      } else if (text[i] >= L' ' && text[i] != 0x7F) {
+        shown.push_back(text[i]);
       }
-      if (std::wstring_view(text).ends_with(kEnd)) text.resize(text.size() - kEnd.size());
-      while (!text.empty() && (text.back() == L'\n' || text.back() == L'\r')) text.pop_back();
-      std::wstring shown;
-      for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == L'\r' && i + 1 < text.size() && text[i + 1] == L'\n') continue;
-        if (text[i] == L'\r' || text[i] == L'\n') {
-          shown.push_back(newline);
-        } else if (text[i] == L'\t') {
-          shown.append(4, L' ');
-        } else if (text[i] >= L' ' && text[i] != 0x7F) {
-          shown.push_back(text[i]);
-        }
-      }
-      el_winsertstr(el, shown.c_str());
+    }
+    el_winsertstr(el, shown.c_str());
+    return CC_REFRESH;
+  }
+
+  static unsigned char Tab(EditLine* el, int) {
+    const LineInfo* info = el_line(el);
+    const std::string_view before(info->buffer, static_cast<std::size_t>(info->cursor - info->buffer));
+    const Completion completion = Complete(before, Of(el)->commands);
+    if (!completion.insert.empty()) {
+      el_insertstr(el, completion.insert.c_str());
       return CC_REFRESH;
     }
-
-    static unsigned char Tab(EditLine* el, int) {
-      const LineInfo* info = el_line(el);
-      const std::string_view before(info->buffer, static_cast<std::size_t>(info->cursor - info->buffer));
-      const Completion completion = Complete(before, Of(el)->commands);
-      if (!completion.insert.empty()) {
-        el_insertstr(el, completion.insert.c_str());
-        return CC_REFRESH;
-      }
-      if (completion.choices.empty()) return CC_REFRESH_BEEP;
-      constexpr std::size_t kMostShown = 40;
-      std::string list = "\n";
-      for (std::size_t i = 0; i < std::min(kMostShown, completion.choices.size()); ++i) {
-        list += EscapeControls(completion.choices[i]) + "  ";
-      }
-      if (completion.choices.size() > kMostShown) list += Cat("... ", completion.choices.size(), " in all");
-      std::printf("%s\n", list.c_str());
-      return CC_REDISPLAY;
+    if (completion.choices.empty()) return CC_REFRESH_BEEP;
+    constexpr std::size_t kMostShown = 40;
+    std::string list = "\n";
+    for (std::size_t i = 0; i < std::min(kMostShown, completion.choices.size()); ++i) {
+      list += EscapeControls(completion.choices[i]) + "  ";
     }
+    if (completion.choices.size() > kMostShown) list += Cat("... ", completion.choices.size(), " in all");
+    std::printf("%s\n", list.c_str());
+    return CC_REDISPLAY;
+  }
 
-    void Remember(const std::string& text) {
-      HistEvent event;
-      ::history(history, &event, H_ENTER, text.c_str());
-      if (path.empty()) return;
-      const mode_t old = umask(077);  // what one asks is nobody else's business
-      ::history(history, &event, H_SAVE, path.c_str());
-      umask(old);
-    }
-  };
-
-  LineEditor::LineEditor(std::span<const std::string_view> commands) {
-    if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0) return;
-    ChooseLocale();
-    editor_ = std::make_unique<Editor>();
-    Editor& e = *editor_;
-    e.commands = commands;
-    e.line = el_init("thimble", stdin, stdout, stderr);
-    e.history = history_init();
-    if (e.line == nullptr || e.history == nullptr) {
-      editor_.reset();
-      return;
-    }
-    constexpr int kMostRemembered = 1000;
+  void Remember(const std::string& text) {
     HistEvent event;
-    history(e.history, &event, H_SETSIZE, kMostRemembered);
-    history(e.history, &event, H_SETUNIQUE, 1);
-    e.path = HistoryPath();
-    if (!e.path.empty()) history(e.history, &event, H_LOAD, e.path.c_str());
-    el_set(e.line, EL_CLIENTDATA, editor_.get());
-    el_set(e.line, EL_PROMPT_ESC, &Editor::Prompt, '\1');
-    el_set(e.line, EL_EDITOR, "emacs");
-    el_set(e.line, EL_HIST, history, e.history);
-    el_set(e.line, EL_ADDFN, "thimble-paste", "insert pasted text", &Editor::Paste);
-    el_set(e.line, EL_ADDFN, "thimble-tab", "complete a command or a path", &Editor::Tab);
-    el_set(e.line, EL_BIND, "\033[200~", "thimble-paste", nullptr);
-    el_set(e.line, EL_BIND, "^I", "thimble-tab", nullptr);
-    el_set(e.line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
-<<<<<<< HEAD
-    el_set(e.line, EL_BIND, "^W", "ed-delete-prev-word", nullptr);
-    // Home, End, Delete and words left and right, as terminals of today send them.
-    el_set(e.line, EL_BIND, "\033[H", "ed-move-to-beg", nullptr);
-    el_set(e.line, EL_BIND, "\033[F", "ed-move-to-end", nullptr);
-    el_set(e.line, EL_BIND, "\033[3~", "ed-delete-next-char", nullptr);
-    el_set(e.line, EL_BIND, "\033[1;5D", "ed-prev-word", nullptr);
-    el_set(e.line, EL_BIND, "\033[1;5C", "em-next-word", nullptr);
-=======
-    // While a line is edited Ctrl-C is a key that empties it, not a signal.
-    el_set(e.line, EL_SETTY, "-d", "-isig", nullptr);
-    el_set(e.line, EL_BIND, "^C", "em-kill-line", nullptr);
-    std::fputs("\033[?2004h", stdout);  // terminals then mark what is pasted
-    std::fflush(stdout);
->>>>>>> 4a9817c (Test the command as people and scripts use it, and every kernel on every instruction set; thinking is not cut short by --max-tokens)
+    ::history(history, &event, H_ENTER, text.c_str());
+    if (path.empty()) return;
+    const mode_t old = umask(077);  // what one asks is nobody else's business
+    ::history(history, &event, H_SAVE, path.c_str());
+    umask(old);
   }
+};
 
-  LineEditor::~LineEditor() {
-    if (editor_ == nullptr) return;
-    history_end(editor_->history);
-    el_end(editor_->line);
+LineEditor::LineEditor(std::span<const std::string_view> commands) {
+  if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0) return;
+  ChooseLocale();
+  editor_ = std::make_unique<Editor>();
+  Editor& e = *editor_;
+  e.commands = commands;
+  e.line = el_init("thimble", stdin, stdout, stderr);
+  e.history = history_init();
+  if (e.line == nullptr || e.history == nullptr) {
+    editor_.reset();
+    return;
   }
+  constexpr int kMostRemembered = 1000;
+  HistEvent event;
+  history(e.history, &event, H_SETSIZE, kMostRemembered);
+  history(e.history, &event, H_SETUNIQUE, 1);
+  e.path = HistoryPath();
+  if (!e.path.empty()) history(e.history, &event, H_LOAD, e.path.c_str());
+  el_set(e.line, EL_CLIENTDATA, editor_.get());
+  el_set(e.line, EL_PROMPT_ESC, &Editor::Prompt, '\1');
+  el_set(e.line, EL_EDITOR, "emacs");
+  el_set(e.line, EL_HIST, history, e.history);
+  el_set(e.line, EL_ADDFN, "thimble-paste", "insert pasted text", &Editor::Paste);
+  el_set(e.line, EL_ADDFN, "thimble-tab", "complete a command or a path", &Editor::Tab);
+  el_set(e.line, EL_BIND, "\033[200~", "thimble-paste", nullptr);
+  el_set(e.line, EL_BIND, "^I", "thimble-tab", nullptr);
+  el_set(e.line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+  el_set(e.line, EL_BIND, "^W", "ed-delete-prev-word", nullptr);
+  // Home, End, Delete and words left and right, as terminals of today send them.
+  el_set(e.line, EL_BIND, "\033[H", "ed-move-to-beg", nullptr);
+  el_set(e.line, EL_BIND, "\033[F", "ed-move-to-end", nullptr);
+  el_set(e.line, EL_BIND, "\033[3~", "ed-delete-next-char", nullptr);
+  el_set(e.line, EL_BIND, "\033[1;5D", "ed-prev-word", nullptr);
+  el_set(e.line, EL_BIND, "\033[1;5C", "em-next-word", nullptr);
+}
 
-  // One line without its newline; input ends at Ctrl-D or a second Ctrl-C in a row. `is_dropped` tells of one Ctrl-C.
-  std::optional<std::string> LineEditor::ReadLine(const std::string& prompt, bool is_first, bool* is_dropped) {
-    Editor& e = *editor_;
-    e.prompt = HasColours(STDOUT_FILENO) ? Cat("\1\033[1m\1", prompt, "\1\033[0m\1") : prompt;
-    el_resize(e.line);  // the window may have changed meanwhile
-    int count = 0;
-    got_interrupt = 0;
-    const char* text = nullptr;
-    {
-      const BracketedPaste paste;
-      text = el_gets(e.line, &count);
-    }
-    const bool has_line = text != nullptr && count > 0;
-    if (!has_line && got_interrupt != 0) {
-      const LineInfo* info = el_line(e.line);
-      const bool was_empty = is_first && info->lastchar == info->buffer;
-      el_reset(e.line);
-      std::fputs("\n", stdout);
-      if (was_empty && was_interrupted_) return std::nullopt;
-      was_interrupted_ = was_empty;
-      if (was_empty) std::fputs("(once more, Ctrl-D or /quit to leave)\n", stdout);
-      *is_dropped = true;
-      return "";
-    }
-    was_interrupted_ = false;
-    if (!has_line) {
-      std::fputs("\n", stdout);
-      return std::nullopt;
-    }
-    std::string line(text, static_cast<std::size_t>(count));
-    while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
-    if (line.find_first_not_of(' ') != std::string::npos) e.Remember(line);
-    return ReplaceAll(line, kNewlineSign, "\n");
+LineEditor::~LineEditor() {
+  if (editor_ == nullptr) return;
+  history_end(editor_->history);
+  el_end(editor_->line);
+}
+
+// One line without its newline; input ends at Ctrl-D or a second Ctrl-C in a row. `is_dropped` tells of one Ctrl-C.
+std::optional<std::string> LineEditor::ReadLine(const std::string& prompt, bool is_first, bool* is_dropped) {
+  Editor& e = *editor_;
+  e.prompt = HasColours(STDOUT_FILENO) ? Cat("\1\033[1m\1", prompt, "\1\033[0m\1") : prompt;
+  el_resize(e.line);  // the window may have changed meanwhile
+  int count = 0;
+  got_interrupt = 0;
+  const char* text = nullptr;
+  {
+    const BracketedPaste paste;
+    text = el_gets(e.line, &count);
   }
+  const bool has_line = text != nullptr && count > 0;
+  if (!has_line && got_interrupt != 0) {
+    const LineInfo* info = el_line(e.line);
+    const bool was_empty = is_first && info->lastchar == info->buffer;
+    el_reset(e.line);
+    std::fputs("\n", stdout);
+    if (was_empty && was_interrupted_) return std::nullopt;
+    was_interrupted_ = was_empty;
+    if (was_empty) std::fputs("(once more, Ctrl-D or /quit to leave)\n", stdout);
+    *is_dropped = true;
+    return "";
+  }
+  was_interrupted_ = false;
+  if (!has_line) {
+    std::fputs("\n", stdout);
+    return std::nullopt;
+  }
+  std::string line(text, static_cast<std::size_t>(count));
+  while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
+  if (line.find_first_not_of(' ') != std::string::npos) e.Remember(line);
+  return ReplaceAll(line, kNewlineSign, "\n");
+}
 
-  std::optional<std::string> LineEditor::Read(const std::string& prompt) {
-    std::string message;
-    bool is_first = true;
-    while (true) {
-      std::optional<std::string> line;
-      if (editor_ == nullptr) {
-        std::string plain;
-        if (std::getline(std::cin, plain)) line = std::move(plain);
-        if (!line.has_value()) return message.empty() ? std::nullopt : std::optional(message);
-      } else {
-<<<<<<< HEAD
-        bool is_dropped = false;
-        line = ReadLine(is_first ? prompt : ". ", is_first, &is_dropped);
-        if (!line.has_value()) return std::nullopt;
-        if (is_dropped) {
-          message.clear();
-          is_first = true;
-          continue;
-        }
-=======
-        editor_->prompt = shown;
-        int count = 0;
-        const char* text = el_gets(editor_->line, &count);
-        if (text == nullptr || count <= 0) {
-          std::fputs("\n", stdout);
-          return std::nullopt;
-        }
-        line.assign(text, static_cast<std::size_t>(count));
-        while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
-        if (!line.empty()) {
-          HistEvent event;
-          history(editor_->history, &event, H_ENTER, line.c_str());
-        }
-        line = ReplaceAll(line, kNewlineSign, "\n");
->>>>>>> 4a9817c (Test the command as people and scripts use it, and every kernel on every instruction set; thinking is not cut short by --max-tokens)
+std::optional<std::string> LineEditor::Read(const std::string& prompt) {
+  std::string message;
+  bool is_first = true;
+  while (true) {
+    std::optional<std::string> line;
+    if (editor_ == nullptr) {
+      std::string plain;
+      if (std::getline(std::cin, plain)) line = std::move(plain);
+      if (!line.has_value()) return message.empty() ? std::nullopt : std::optional(message);
+    } else {
+      bool is_dropped = false;
+      line = ReadLine(is_first ? prompt : ". ", is_first, &is_dropped);
+      if (!line.has_value()) return std::nullopt;
+      if (is_dropped) {
+        message.clear();
+        is_first = true;
+        continue;
       }
-      if (!line->ends_with('\\')) return message + *line;
-      line->pop_back();
-      message += *line + '\n';
-      is_first = false;
     }
+    if (!line->ends_with('\\')) return message + *line;
+    line->pop_back();
+    message += *line + '\n';
+    is_first = false;
   }
+}
 
 }  // namespace thimble::cli
