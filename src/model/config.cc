@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "model/config_limits.h"
+#include "model/names.h"
 
 #include <algorithm>
 #include <cmath>
@@ -58,7 +59,7 @@ Status GgufRope(const Metadata& meta, ModelConfig* config) {
   return Done{};
 }
 
-Status GgufText(const ModelFile& file, ModelConfig* config) {
+Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::string>* warnings) {
   const Metadata& meta = file.metadata();
   const std::string arch = meta.String("general.architecture").value_or("");
   if (arch != "qwen35") {
@@ -114,12 +115,19 @@ Status GgufText(const ModelFile& file, ModelConfig* config) {
     return Error{Code::kCorrupt, Cat("[config] qwen35.ssm.inner_size ", inner, " is no multiple of ",
                                      config->delta.num_value_heads, " value heads")};
   }
-  config->delta.order = HeadOrder::kTiled;
+  // One converter says whether it has tiled the value heads (spec 9.6); the others always have, except in files too old
+  // to tell apart.
+  const bool is_tiled = meta.Bool("qwen35.ssm.v_head_reordered").value_or(true);
+  config->delta.order = is_tiled ? HeadOrder::kTiled : HeadOrder::kGrouped;
   THIMBLE_RETURN_IF_ERROR(take("context_length", {1, 1 << 24}, 262144, &config->context_length));
   THIMBLE_ASSIGN_OR_RETURN(config->layers, GgufLayers(meta, blocks - mtp_layers));
   config->is_tied = file.Find("output.weight") == nullptr;
-  config->has_mtp = mtp_layers > 0 && file.Find(Cat("blk.", blocks - mtp_layers, ".nextn.eh_proj.weight")) != nullptr &&
-                    file.Find(Cat("blk.", blocks - mtp_layers, ".attn_q.weight")) != nullptr;
+  config->has_mtp = mtp_layers > 0 && HoldsMtp(file, blocks - mtp_layers);
+  if (mtp_layers > 0 && !config->has_mtp) Warn(warnings, kMissingMtp);
+  if (file.Find("v.patch_embed.weight") != nullptr) {
+    Warn(warnings,
+         "the file holds a vision tower in another program's form, which is not read; give one with --mmproj");
+  }
   const TensorEntry* embedding = file.Find("token_embd.weight");
   const auto* tokens = meta.Strings("tokenizer.ggml.tokens");
   if (embedding != nullptr && embedding->shape.size() == 2) {
@@ -162,18 +170,12 @@ Status GgufVision(const ModelFile& file, VisionConfig* vision) {
 
 }  // namespace
 
-Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config);  // config_hf.cc
-
 Result<ModelConfig> ReadModelConfig(const ModelFile& text, const ModelFile* vision,
                                     std::vector<std::string>* warnings) {
   ModelConfig config;
-  THIMBLE_RETURN_IF_ERROR(text.format() == ModelFile::Format::kGguf ? GgufText(text, &config)
-                                                                    : HuggingFaceConfig(text, &config));
+  THIMBLE_RETURN_IF_ERROR(text.format() == ModelFile::Format::kGguf ? GgufText(text, &config, warnings)
+                                                                    : HuggingFaceConfig(text, &config, warnings));
   THIMBLE_RETURN_IF_ERROR(CheckSizes(config));
-  if (text.format() == ModelFile::Format::kGguf && !config.has_mtp &&
-      text.metadata().Int("qwen35.nextn_predict_layers").value_or(0) > 0) {
-    warnings->push_back("the file announces an MTP layer that it does not hold: running without drafts");
-  }
   if (vision != nullptr) {
     VisionConfig tower;
     if (auto status = GgufVision(*vision, &tower); !status.ok()) return WithPlace(status.error(), vision->path());

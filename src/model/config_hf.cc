@@ -9,8 +9,6 @@
 
 namespace thimble {
 
-Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config);
-
 namespace {
 
 std::optional<std::int64_t> IntAt(const Json& json, std::string_view key) {
@@ -94,9 +92,19 @@ Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config) 
   return Done{};
 }
 
+// The outer flag rules where there are two, as in the reference. An untied model without a head of its own is left to
+// the loader, which names the tensor.
+bool IsTied(const ModelFile& file, const Json& root, const Json& text) {
+  for (const Json* json : {&root, &text}) {
+    const Json* flag = json->Find("tie_word_embeddings");
+    if (flag != nullptr && flag->AsBool().has_value()) return *flag->AsBool();
+  }
+  return FindHfText(file, names::kOutput.hf) == nullptr;
+}
+
 }  // namespace
 
-Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config) {
+Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector<std::string>* warnings) {
   THIMBLE_ASSIGN_OR_RETURN(const std::string source, file.SideFile("config.json"));
   THIMBLE_ASSIGN_OR_RETURN(const Json root, Json::Parse(source, "config.json"));
   const Json* nested = root.Find("text_config");
@@ -126,8 +134,12 @@ Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config) {
   config->norm_eps = static_cast<float>(DoubleAt(text, "rms_norm_eps", 1e-6));
   THIMBLE_RETURN_IF_ERROR(ReadRope(text, config));
   THIMBLE_RETURN_IF_ERROR(ReadLayers(text, config));
-  config->is_tied = FindHfText(file, "lm_head.weight") == nullptr;
-  config->has_mtp = FindHfText(file, "mtp.fc.weight") != nullptr;
+  config->is_tied = IsTied(file, root, text);
+  config->has_mtp = HoldsMtp(file, config->num_layers());
+  // Fine-tunes lose the head and keep the announcement.
+  const bool has_part = FindHfText(file, names::kMtpFc.hf) != nullptr;
+  if (!config->has_mtp && (has_part || IntAt(text, "mtp_num_hidden_layers").value_or(0) > 0))
+    Warn(warnings, kMissingMtp);
   return ReadVision(file, root, config);
 }
 

@@ -3,6 +3,9 @@
 
 #include "base/text.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace thimble {
 
 Status Take(std::string_view key, std::optional<std::int64_t> value, Range range, std::optional<std::int64_t> fallback,
@@ -17,6 +20,11 @@ Status Take(std::string_view key, std::optional<std::int64_t> value, Range range
   }
   *out = static_cast<int>(*value);
   return Done{};
+}
+
+void Warn(std::vector<std::string>* warnings, std::string text) {
+  if (warnings == nullptr || std::find(warnings->begin(), warnings->end(), text) != warnings->end()) return;
+  warnings->push_back(std::move(text));
 }
 
 Status TakeSide(std::int64_t rows, VisionConfig* vision) {
@@ -65,6 +73,7 @@ Status CheckVisionSizes(const VisionConfig& vision) {
     return fault("width ", vision.width, " is no multiple of ", vision.num_heads, " heads");
   const int head = vision.width / vision.num_heads;
   if (head % 4 != 0 || head > kMaxHead) return fault("a head of ", head, " numbers; a multiple of 4 is needed");
+  if (!(vision.norm_eps >= 0.0F) || !(vision.norm_eps < 1.0F)) return fault("norm epsilon ", vision.norm_eps);
   if (vision.patches.patch != 16 || vision.patches.merge != 2 || vision.patches.temporal != 2) {
     return Error{Code::kUnsupported,
                  Cat("[config] vision: patch ", vision.patches.patch, ", merge ", vision.patches.merge, ", temporal ",

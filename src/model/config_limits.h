@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace thimble {
 
@@ -17,6 +19,9 @@ inline constexpr int kMaxHeads = 1024;
 inline constexpr int kMaxHead = 1024;
 inline constexpr int kMaxVocab = 1 << 22;
 
+inline constexpr const char* kMissingMtp =
+    "the file announces an MTP layer that it does not hold completely: running without drafts";
+
 struct Range {
   std::int64_t least;
   std::int64_t most;
@@ -24,6 +29,8 @@ struct Range {
 // Puts a value that must lie in `range` into out; a missing one becomes `fallback`, or an error that names the key.
 Status Take(std::string_view key, std::optional<std::int64_t> value, Range range, std::optional<std::int64_t> fallback,
             int* out);
+// Adds a warning, once; `warnings` may be nullptr.
+void Warn(std::vector<std::string>* warnings, std::string text);
 // The side of the square grid that `rows` learned positions form.
 Status TakeSide(std::int64_t rows, VisionConfig* vision);
 // Sections of interleaved mRoPE where a file names none: as even as they get, the first axes one more.
@@ -31,5 +38,8 @@ std::array<int, 3> DefaultSections(int rotary);
 // Sizes that must fit each other.
 Status CheckSizes(const ModelConfig& config);
 Status CheckVisionSizes(const VisionConfig& vision);
+
+// config_hf.cc: the config of a Hugging Face folder, sizes not yet checked against each other.
+Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector<std::string>* warnings);
 
 }  // namespace thimble

@@ -26,16 +26,30 @@ namespace {
 constexpr std::int64_t kGroup = 64;
 }  // namespace
 
+Status CheckTokens(std::span<const std::int32_t> tokens, int vocab) {
+  for (const std::int32_t token : tokens) {
+    if (token < 0 || token >= vocab)
+      return Error{Code::kInvalid, Cat("[decoder] token ids are from 0 to ", vocab - 1, ", found ", token)};
+  }
+  return Done{};
+}
+
 Status Decoder::Forward(const Batch& batch, DecoderState* state, Scratch* scratch, const Ops& ops,
                         const Trace* trace) const {
   const std::int64_t T = batch.num_rows();
   THIMBLE_CHECK(T >= 1 && T <= kMaxRows && state->num_pending_ == 0);
   THIMBLE_CHECK(batch.logits != LogitRows::kAll || T <= kMaxLogitRows);
+  THIMBLE_CHECK(batch.positions.size() == batch.tokens.size());
+  THIMBLE_CHECK(batch.image_row.empty() || batch.image_row.size() == batch.tokens.size());
+  THIMBLE_RETURN_IF_ERROR(CheckTokens(batch.tokens, config_->vocab));
   if (state->length_ + T > state->max_tokens_) {
     return Error{Code::kExhausted, Cat("[context] ", state->length_ + T, " tokens do not fit the context of ",
                                        state->max_tokens_, "; a larger --context helps")};
   }
   THIMBLE_RETURN_IF_ERROR(state->Grow(state->length_ + T));
+  // Asked for first: a refusal after the layers ran would leave rows pending.
+  const std::int64_t wanted = batch.logits == LogitRows::kAll ? T : batch.logits == LogitRows::kLast ? 1 : 0;
+  if (wanted > 0) THIMBLE_RETURN_IF_ERROR(scratch->NeedLogits(wanted, config_->vocab));
   scratch->hidden_view = scratch->Rows(&scratch->hidden_rows, T, config_->width);
 
   for (std::int64_t row = 0; row < T;) {
@@ -48,8 +62,7 @@ Status Decoder::Forward(const Batch& batch, DecoderState* state, Scratch* scratc
     row += count;
   }
   state->num_pending_ = static_cast<int>(T);
-  if (batch.logits == LogitRows::kNone) return Done{};
-  const std::int64_t wanted = batch.logits == LogitRows::kAll ? T : 1;
+  if (wanted == 0) return Done{};
   return Head(scratch->hidden_view.Rows(T - wanted, wanted), scratch, ops);
 }
 
@@ -68,6 +81,7 @@ void Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderStat
   for (std::size_t t = 0; t < count && !batch.image_row.empty(); ++t) {
     const std::int32_t row = batch.image_row[first + t];
     if (row < 0) continue;
+    THIMBLE_CHECK(row < batch.image_rows.rows && batch.image_rows.cols == c.width);
     std::memcpy(x.Row(static_cast<std::int64_t>(t)), batch.image_rows.Row(row),
                 static_cast<std::size_t>(c.width) * sizeof(float));
   }

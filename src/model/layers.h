@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/mat_view.h"
+#include "base/result.h"
 #include "model/config.h"
 #include "model/decoder.h"
 #include "model/scratch.h"
@@ -11,6 +12,7 @@
 #include "ops/ops.h"
 
 #include <cstdint>
+#include <span>
 
 namespace thimble {
 
@@ -18,6 +20,9 @@ namespace thimble {
 inline void Report(const Trace* trace, std::string_view name, int layer, MatView<const float> rows) {
   if (trace != nullptr && *trace) (*trace)(name, layer, rows);
 }
+
+// kInvalid for a token that the embedding has no row for: reading there would leave the matrix.
+Status CheckTokens(std::span<const std::int32_t> tokens, int vocab);
 
 struct PassContext {
   const ModelConfig& config;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "kernels/dequant.h"
 #include "kernels/pack.h"
+#include "model/config_limits.h"
 #include "model/decoder.h"
 #include "model/names.h"
 #include "model/scratch.h"
@@ -17,9 +18,10 @@ namespace thimble {
 
 namespace {
 
-enum class NormShift { kNone, kPlusOne };  // Hugging Face stores w of the factor 1 + w
+// In place of a layer's number: the layer of the MTP head.
+constexpr int kMtpLayer = -1;
 
-// Finds, checks and takes over the tensors of one model.
+// Finds, checks and takes over the tensors of one model; or only counts what that would take.
 class Loader {
  public:
   Loader(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, const LoadOptions& options)
@@ -28,6 +30,11 @@ class Loader {
   }
 
   Result<Weights> Run();
+  // Adds the bytes of every tensor that Run would take over, up to the first that is missing.
+  void Count(MemoryNeeds* needs) {
+    counted_ = needs;
+    (void)Run();
+  }
 
  private:
   struct Found {
@@ -36,16 +43,13 @@ class Loader {
   };
 
   [[nodiscard]] bool is_gguf() const { return text_.format() == ModelFile::Format::kGguf; }
-  void Warn(std::string text) const {
-    if (options_.warnings != nullptr) options_.warnings->push_back(std::move(text));
-  }
-
   static std::string ShapeOf(const std::vector<std::int64_t>& shape) {
     TensorEntry entry;
     entry.shape = shape;
     return entry.ShapeText();
   }
   [[nodiscard]] std::string FullName(const WeightName& name, int layer, bool is_vision) const {
+    if (layer == kMtpLayer) return NameOfMtp(text_.format(), name, config_.num_layers());
     const bool gguf = is_vision ? vision_ != nullptr : is_gguf();
     return NameOfLayer(gguf ? name.gguf : name.hf, layer);
   }
@@ -98,14 +102,21 @@ class Loader {
   Status Matrix(const WeightName& name, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* out,
                 bool is_vision = false) {
     THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, {rows, cols}, is_vision));
-    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
     const DType dtype = found.tensor->dtype;
+    const bool is_mapped =
+        options_.precision == Precision::kExact || kernels::FamilyFor(dtype, cols) == kernels::Family::kFileRows;
+    if (counted_ != nullptr) {
+      (is_mapped ? counted_->mapped_bytes : counted_->weights_bytes) +=
+          is_mapped ? found.tensor->size_bytes : PackedMatrix::PackedBytes(dtype, rows, cols);
+      return Done{};
+    }
+    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
     if (cols % TraitsOf(dtype).block_length != 0) {
       return Error{Code::kCorrupt,
                    Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name, "' has rows of ", cols,
                        ", no multiple of ", TraitsOf(dtype).name, "'s block of ", TraitsOf(dtype).block_length)};
     }
-    if (options_.precision == Precision::kExact || kernels::FamilyFor(dtype, cols) == kernels::Family::kFileRows) {
+    if (is_mapped) {
       *out = PackedMatrix::FromFileRows(dtype, rows, cols, bytes);
       done_ += found.tensor->size_bytes;
       return Done{};
@@ -118,8 +129,12 @@ class Loader {
   Status Vector(const WeightName& name, int layer, const std::vector<std::int64_t>& shape, Buffer<float>* out,
                 bool is_vision = false) {
     THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, shape, is_vision));
-    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
     const std::int64_t count = found.tensor->num_elements();
+    if (counted_ != nullptr) {
+      counted_->weights_bytes += static_cast<std::uint64_t>(count) * sizeof(float);
+      return Done{};
+    }
+    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
     if (count % TraitsOf(found.tensor->dtype).block_length != 0) {
       return Error{Code::kCorrupt, Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name,
                                        "' cannot be of type ", TraitsOf(found.tensor->dtype).name)};
@@ -131,7 +146,8 @@ class Loader {
 
   Status Norm(const WeightName& name, int layer, std::int64_t size, Buffer<float>* out) {
     THIMBLE_RETURN_IF_ERROR(Vector(name, layer, {size}, out));
-    if (!is_gguf()) Shift(out, 1.0F);
+    // Hugging Face stores w of the factor 1 + w.
+    if (!is_gguf() && !is_mlx_) Shift(out, 1.0F);
     return Done{};
   }
   static void Shift(Buffer<float>* values, float by) {
@@ -143,6 +159,8 @@ class Loader {
     return values.empty() ? 0.0F : static_cast<float>(sum / static_cast<double>(values.size()));
   }
 
+  [[nodiscard]] bool LooksLikeMlx() const;
+  void CheckNorms(const Weights& weights) const;
   Status Attention(int layer, AttentionWeights* out);
   Status Delta(int layer, DeltaWeights* out);
   Status Layer(int layer, LayerKind kind, LayerWeights* out);
@@ -158,9 +176,29 @@ class Loader {
   const ModelFile* vision_;
   const ModelConfig& config_;
   const LoadOptions& options_;
+  MemoryNeeds* counted_ = nullptr;  // not nullptr: nothing is read, only added up
+  bool is_mlx_ = false;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
 };
+
+// MLX checkpoints hold the norms' full factors, and the convolution's middle dimension last (spec 9.6); its numbers lie
+// in the same order either way.
+bool Loader::LooksLikeMlx() const {
+  if (is_gguf() || config_.conv_taps < 2) return false;
+  for (int layer = 0; layer < config_.num_layers(); ++layer) {
+    if (config_.layers[static_cast<std::size_t>(layer)] != LayerKind::kDelta) continue;
+    const TensorEntry* conv = FindHfText(text_, FullName(names::kDeltaConv, layer, false));
+    return conv != nullptr && conv->shape.size() == 3 && conv->shape[1] == config_.conv_taps && conv->shape[2] == 1;
+  }
+  return false;
+}
+
+void Loader::CheckNorms(const Weights& weights) const {
+  if (std::fabs(MeanOf(weights.layers.front().mixer_norm) - 2.0F) > 0.25F) return;
+  Warn(options_.warnings,
+       "the norm weights' mean is near 2: this file was probably converted twice (from MLX) and will answer nonsense");
+}
 
 Status Loader::Attention(int layer, AttentionWeights* out) {
   const std::int64_t D = config_.width;
@@ -209,38 +247,15 @@ Status Loader::Layer(int layer, LayerKind kind, LayerWeights* out) {
 
 Status Loader::Mtp(MtpWeights* out) {
   const std::int64_t D = config_.width;
-  const int layer = config_.num_layers();
-  THIMBLE_RETURN_IF_ERROR(Matrix(names::kMtpFc, layer, D, 2 * D, &out->fc));
-  THIMBLE_RETURN_IF_ERROR(Norm(names::kMtpEmbeddingNorm, layer, D, &out->embedding_norm));
-  THIMBLE_RETURN_IF_ERROR(Norm(names::kMtpHiddenNorm, layer, D, &out->hidden_norm));
-  THIMBLE_RETURN_IF_ERROR(Norm(names::kMtpFinalNorm, layer, D, &out->final_norm));
-  if (is_gguf()) {
-    THIMBLE_RETURN_IF_ERROR(Layer(layer, LayerKind::kAttention, &out->layer));
-  } else {
-    // The layer's tensors stand under mtp.layers.0; names below are those of layer 0 with that prefix.
-    const auto under = [](const WeightName& name, std::string* full) {
-      *full = Cat("mtp.", NameOfLayer(name.hf, 0));
-      return WeightName{"", *full};
-    };
-    std::string full;
-    LayerWeights& l = out->layer;
-    AttentionWeights& a = l.attention.emplace();
-    const std::int64_t C = config_.head;
-    THIMBLE_RETURN_IF_ERROR(Norm(under(names::kMixerNorm, &full), 0, D, &l.mixer_norm));
-    THIMBLE_RETURN_IF_ERROR(Norm(under(names::kMlpNorm, &full), 0, D, &l.mlp_norm));
-    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kQ, &full), 0, config_.num_heads * 2 * C, D, &a.q));
-    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kK, &full), 0, config_.num_kv_heads * C, D, &a.k));
-    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kV, &full), 0, config_.num_kv_heads * C, D, &a.v));
-    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kAttentionOut, &full), 0, D, config_.num_heads * C, &a.out));
-    THIMBLE_RETURN_IF_ERROR(Norm(under(names::kQNorm, &full), 0, C, &a.q_norm));
-    THIMBLE_RETURN_IF_ERROR(Norm(under(names::kKNorm, &full), 0, C, &a.k_norm));
-    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kMlpGate, &full), 0, config_.mlp, D, &l.mlp.gate));
-    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kMlpUp, &full), 0, config_.mlp, D, &l.mlp.up));
-    THIMBLE_RETURN_IF_ERROR(Matrix(under(names::kMlpDown, &full), 0, D, config_.mlp, &l.mlp.down));
-  }
+  THIMBLE_RETURN_IF_ERROR(Matrix(names::kMtpFc, kMtpLayer, D, 2 * D, &out->fc));
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kMtpEmbeddingNorm, kMtpLayer, D, &out->embedding_norm));
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kMtpHiddenNorm, kMtpLayer, D, &out->hidden_norm));
+  THIMBLE_RETURN_IF_ERROR(Norm(names::kMtpFinalNorm, kMtpLayer, D, &out->final_norm));
+  THIMBLE_RETURN_IF_ERROR(Layer(kMtpLayer, LayerKind::kAttention, &out->layer));
+  if (counted_ != nullptr) return Done{};
   // Hand-made files exist whose MTP norms were not shifted by one (spec 4.4).
   if (is_gguf() && std::fabs(MeanOf(out->embedding_norm)) < 0.5F) {
-    Warn("the MTP layer's norms look unshifted (mean near 0 instead of 1): one is added to them");
+    Warn(options_.warnings, "the MTP layer's norms look unshifted (mean near 0 instead of 1): one is added to them");
     for (Buffer<float>* norm : {&out->embedding_norm, &out->hidden_norm, &out->final_norm, &out->layer.mixer_norm,
                                 &out->layer.mlp_norm, &out->layer.attention->q_norm, &out->layer.attention->k_norm}) {
       Shift(norm, 1.0F);
@@ -286,7 +301,9 @@ Status Loader::VisionPatch(VisionWeights* out) {
   const VisionConfig& v = *config_.vision;
   const std::int64_t area = static_cast<std::int64_t>(v.patches.patch) * v.patches.patch;
   const std::int64_t cols = 3 * 2 * area;
+  if (counted_ != nullptr) counted_->weights_bytes += static_cast<std::uint64_t>(v.width * cols) * sizeof(float);
   THIMBLE_RETURN_IF_ERROR(Vector(names::kPatchBias, 0, {v.width}, &out->patch_bias, true));
+  if (counted_ != nullptr) return Done{};
   THIMBLE_ASSIGN_OR_RETURN(auto bytes,
                            Buffer<std::byte>::Create(static_cast<std::size_t>(v.width * cols) * sizeof(float)));
   auto* rows = reinterpret_cast<float*>(bytes.data());
@@ -329,6 +346,7 @@ Status Loader::Vision(VisionWeights* out) {
 Result<Weights> Loader::Run() {
   Weights weights;
   const std::int64_t D = config_.width;
+  is_mlx_ = LooksLikeMlx();
   // The largest first: packing needs its source's pages beside the copy, so the peak comes while little else is there.
   THIMBLE_RETURN_IF_ERROR(Matrix(names::kEmbedding, 0, config_.vocab, D, &weights.embedding));
   if (!config_.is_tied) THIMBLE_RETURN_IF_ERROR(Matrix(names::kOutput, 0, config_.vocab, D, &weights.output));
@@ -338,10 +356,7 @@ Result<Weights> Loader::Run() {
     const auto index = static_cast<std::size_t>(layer);
     THIMBLE_RETURN_IF_ERROR(Layer(layer, config_.layers[index], &weights.layers[index]));
   }
-  if (is_gguf() && !weights.layers.empty() && std::fabs(MeanOf(weights.layers[0].mixer_norm) - 2.0F) < 0.25F) {
-    Warn(
-        "the norm weights' mean is near 2: this file was probably converted twice (from MLX) and will answer nonsense");
-  }
+  CheckNorms(weights);
   if (config_.has_mtp) THIMBLE_RETURN_IF_ERROR(Mtp(&weights.mtp.emplace()));
   if (config_.vision.has_value()) THIMBLE_RETURN_IF_ERROR(Vision(&weights.vision.emplace()));
   if (options_.progress && !options_.progress(total_, total_)) return Error{Code::kCancelled, "[load] cancelled"};
@@ -358,21 +373,9 @@ Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, cons
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
                            Precision precision, int context, std::int64_t max_patches, int num_threads) {
   MemoryNeeds needs;
-  for (const ModelFile* file : {&text, vision}) {
-    if (file == nullptr) continue;
-    for (const TensorEntry& tensor : file->tensors()) {
-      // Matrices are packed or stay mapped; vectors become floats.
-      const bool is_matrix = tensor.shape.size() == 2 && tensor.shape[0] > 1 && tensor.shape[1] >= 32;
-      if (!is_matrix) {
-        needs.weights_bytes += static_cast<std::uint64_t>(tensor.num_elements()) * sizeof(float);
-      } else if (precision == Precision::kExact ||
-                 kernels::FamilyFor(tensor.dtype, tensor.shape[1]) == kernels::Family::kFileRows) {
-        needs.mapped_bytes += tensor.size_bytes;
-      } else {
-        needs.weights_bytes += PackedMatrix::PackedBytes(tensor.dtype, tensor.shape[0], tensor.shape[1]);
-      }
-    }
-  }
+  LoadOptions options;
+  options.precision = precision;
+  Loader(text, vision, config, options).Count(&needs);
   needs.kv_bytes = DecoderState::KvBytes(config, context, precision == Precision::kExact ? KvType::kF32 : KvType::kF16);
   // The state and one checkpoint of half its size.
   needs.state_bytes = DecoderState::RecurrentBytes(config) * 3 / 2;

@@ -24,6 +24,7 @@ Status MtpHead::Forward(MatView<const float> hidden, std::span<const std::int32_
   Scratch& s = *scratch;
   const auto T = static_cast<std::int64_t>(tokens.size());
   THIMBLE_CHECK(T >= 1 && T <= Decoder::kMaxRows && hidden.rows == T && state->num_pending_ == 0);
+  THIMBLE_RETURN_IF_ERROR(CheckTokens(tokens, c.vocab));
   if (state->length_ + T > state->max_tokens_) {
     return Error{Code::kExhausted,
                  Cat("[context] ", state->length_ + T, " draft rows do not fit the context of ", state->max_tokens_)};

@@ -28,7 +28,7 @@ class MtpHead {
   // Row t pairs hidden[t] (after the final norm) with the token after it, tokens[t], at the position of the hidden row.
   // Appends T <= Decoder::kMaxRows rows to the cache and commits them. Draft logits of the last row: scratch->logits();
   // the rows' own hidden rows (after mtp.norm), the last of which is fed back for the next draft: scratch->hidden().
-  // `hidden` must not lie in `scratch`. kExhausted when the context is full.
+  // `hidden` must not lie in `scratch`. kInvalid for a token id that is none, kExhausted when the context is full.
   Status Forward(MatView<const float> hidden, std::span<const std::int32_t> tokens, std::span<const Position> positions,
                  DecoderState* state, Scratch* scratch, const Ops& ops) const;
   // Forgets rows from `length` on: drafts that were refused.

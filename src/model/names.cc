@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <algorithm>
 #include <array>
 
 namespace thimble {
@@ -35,6 +36,35 @@ const TensorEntry* FindHfText(const ModelFile& file, std::string_view name) {
 const TensorEntry* FindHfVision(const ModelFile& file, std::string_view name) {
   static constexpr std::array<std::string_view, 3> kPrefixes = {"model.visual.", "visual.", "model.model.visual."};
   return FindUnder(file, kPrefixes, name);
+}
+
+std::string NameOfMtp(ModelFile::Format format, const WeightName& name, int num_layers) {
+  if (format == ModelFile::Format::kGguf) return NameOfLayer(name.gguf, num_layers);
+  // What the head has beyond a layer's weights is named in full.
+  if (name.hf.starts_with("mtp.")) return std::string(name.hf);
+  return Cat("mtp.", NameOfLayer(name.hf, 0));
+}
+
+bool HoldsMtp(const ModelFile& file, int num_layers) {
+  static constexpr std::array kNames = {names::kMtpFc,
+                                        names::kMtpEmbeddingNorm,
+                                        names::kMtpHiddenNorm,
+                                        names::kMtpFinalNorm,
+                                        names::kMixerNorm,
+                                        names::kMlpNorm,
+                                        names::kQ,
+                                        names::kK,
+                                        names::kV,
+                                        names::kAttentionOut,
+                                        names::kQNorm,
+                                        names::kKNorm,
+                                        names::kMlpGate,
+                                        names::kMlpUp,
+                                        names::kMlpDown};
+  return std::all_of(kNames.begin(), kNames.end(), [&](const WeightName& name) {
+    const std::string full = NameOfMtp(file.format(), name, num_layers);
+    return (file.format() == ModelFile::Format::kGguf ? file.Find(full) : FindHfText(file, full)) != nullptr;
+  });
 }
 
 }  // namespace thimble

@@ -72,7 +72,8 @@ std::uint64_t Scratch::BytesNeeded(const ModelConfig& config, int max_rows, int 
     (void)buffer;
     floats += static_cast<std::uint64_t>(cols) * static_cast<std::uint64_t>(max_rows);
   }
-  // Per worker: a tile of attention and one of the delta rule, about 300 KiB together at released sizes.
+  floats += 2 * static_cast<std::uint64_t>(max_rows) * static_cast<std::uint64_t>(config.delta.num_value_heads);
+  // Per worker: a tile of attention and one of the delta rule, 400 KiB together at released sizes.
   const std::uint64_t per_worker = std::uint64_t{512} << 10;
   return floats * sizeof(float) + Activations::BytesNeeded(max_rows, columns.activations) +
          per_worker * static_cast<std::uint64_t>(num_threads);

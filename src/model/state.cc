@@ -28,6 +28,9 @@ std::size_t PageBytes(const ModelConfig& config, KvType type) {
 }  // namespace
 
 Result<DecoderState> DecoderState::Create(const ModelConfig& config, int max_tokens, KvType kv_type) {
+  // On 32-bit machines the sum may not fit a size; a refusal, not a wrap.
+  if (RecurrentBytes(config) > SIZE_MAX / 2 || PageBytes(config, kv_type) > SIZE_MAX / 2 / (config.layers.size() + 1))
+    return OutOfMemory(SIZE_MAX);
   DecoderState state;
   state.max_tokens_ = max_tokens;
   state.kv_type_ = kv_type;
