@@ -128,6 +128,7 @@ inline void MaskStore(float* p, unsigned mask, const M512& value) {
 #define _mm512_mullo_epi16(a, b) ::emulated::Each<std::uint16_t>(a, b, [](unsigned x, unsigned y) { return x * y; })
 #define _mm512_slli_epi16(a, n) ::emulated::Each<std::uint16_t>(a, a, [](int x, int) { return x << (n); })
 #define _mm512_srli_epi16(a, n) ::emulated::Each<std::uint16_t>(a, a, [](int x, int) { return x >> (n); })
+#undef _mm512_ternarylogic_epi32  // clang has it as a macro
 #define _mm512_ternarylogic_epi32(a, b, c, t) ::emulated::TernaryLogic(a, b, c, t)
 #define _mm512_shuffle_epi8(t, i) ::emulated::Shuffle(t, i)
 #define _mm512_broadcast_i32x4(x) ::emulated::Broadcast128(x)

@@ -13,6 +13,11 @@ struct FloatKernels {
   // out[t * out_stride + n] = sum over k of x[t * x_stride + k] * w[n * w_stride + k], t < num_t, n < num_n.
   void (*gemm)(const float* x, std::int64_t x_stride, std::int64_t num_t, const float* w, std::int64_t w_stride,
                std::int64_t num_n, std::int64_t k, float* out, std::int64_t out_stride);
+  // The same with weights of 16 bits; the bits of the results are those of gemm over the widened weights.
+  void (*gemm_f16)(const float* x, std::int64_t x_stride, std::int64_t num_t, const std::uint16_t* w,
+                   std::int64_t w_stride, std::int64_t num_n, std::int64_t k, float* out, std::int64_t out_stride);
+  void (*gemm_bf16)(const float* x, std::int64_t x_stride, std::int64_t num_t, const std::uint16_t* w,
+                    std::int64_t w_stride, std::int64_t num_n, std::int64_t k, float* out, std::int64_t out_stride);
   // out[t * out_stride + n] += sum over j of a[t * a_stride + j] * b[j * b_stride + n], t < num_t, n < num_n, j in
   // order.
   void (*gemm_add)(const float* a, std::int64_t a_stride, std::int64_t num_t, const float* b, std::int64_t b_stride,
@@ -22,6 +27,7 @@ struct FloatKernels {
   void (*f32_to_f16)(const float* in, std::int64_t count, std::uint16_t* out);  // to nearest even
   float (*sum_of_squares)(const float* x, std::int64_t count);
   float (*sum)(const float* x, std::int64_t count);
+  float (*sum_of_squared_differences)(const float* x, float mean, std::int64_t count);
   float (*max)(const float* x, std::int64_t count);  // of at least one number
   // out = x * scale * weight; weight may be nullptr (ones).
   void (*scale)(const float* x, float factor, const float* weight, std::int64_t count, float* out);

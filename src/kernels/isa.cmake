@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# thimble_isa(NAME flags...): the float and packed kernels of one instruction set. Its flags belong to those files alone,
+# thimble_isa(NAME "KINDS" flags...): the float and packed kernels of one instruction set. Its flags belong to those files alone,
 # never to the program; they are always optimised, also in debug builds (templates that are not inlined would become weak
 # symbols compiled for the instruction set, which the linker may pick for everybody), and built without LTO.
 # tools/check_kernel_symbols.sh looks at the result.
-function(thimble_isa name)
-  foreach(kind float packed)
+function(thimble_isa name kinds)
+  foreach(kind IN LISTS kinds)
     set(file ${CMAKE_CURRENT_SOURCE_DIR}/kernels/isa/${kind}_${name}.cc)
     target_sources(thimble_kernels PRIVATE ${file})
     set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "-O3;-fno-lto;-fno-sanitize=all;${thimble_isa_warnings};${ARGN}")
@@ -17,9 +17,13 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(thimble_isa_warnings -Wno-maybe-uninitialized -Wno-uninitialized -Wno-ignored-attributes -Wno-psabi)
 endif()
 
-thimble_isa(scalar)
+thimble_isa(scalar "float;packed")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")
-  thimble_isa(avx2 -mavx2 -mfma -mf16c)
-  thimble_isa(avx512vnni -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c -mprefer-vector-width=512)
+  thimble_isa(avx2 "float;packed" -mavx2 -mfma -mf16c)
+  thimble_isa(avx512vnni "float;packed" -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c -mprefer-vector-width=512)
   target_compile_definitions(thimble_kernels PRIVATE THIMBLE_KERNELS_X86=1)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  # NEON is part of the architecture: no flags. Packed products are the portable ones.
+  thimble_isa(neon float)
+  target_compile_definitions(thimble_kernels PRIVATE THIMBLE_KERNELS_NEON=1)
 endif()

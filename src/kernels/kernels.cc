@@ -22,6 +22,11 @@ extern const FloatKernels kFloat;
 extern const PackedKernels kPacked;
 }  // namespace avx512vnni
 #endif
+#ifdef THIMBLE_KERNELS_NEON
+namespace neon {
+extern const FloatKernels kFloat;
+}  // namespace neon
+#endif
 
 namespace {
 
@@ -31,6 +36,9 @@ constexpr KernelTable kAvx2 = {"avx2", kCpuAvx2, &avx2::kFloat, &avx2::kPacked};
 constexpr KernelTable kAvx512Vnni = {"avx512vnni", kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni, &avx512vnni::kFloat,
                                      &avx512vnni::kPacked};
 constexpr std::array<const KernelTable*, 3> kTables = {&kAvx512Vnni, &kAvx2, &kScalar};
+#elif defined(THIMBLE_KERNELS_NEON)
+constexpr KernelTable kNeon = {"neon", kCpuNeon, &neon::kFloat, &scalar::kPacked};
+constexpr std::array<const KernelTable*, 2> kTables = {&kNeon, &kScalar};
 #else
 constexpr std::array<const KernelTable*, 1> kTables = {&kScalar};
 #endif

@@ -182,9 +182,15 @@ void FullAttention(const Ops& ops, MatView<const float> q, MatView<const float> 
     tile.Begin(rows, head);
     for (std::int64_t key = 0; key < k.rows; key += kKeyBlock) {
       const std::int64_t count = std::min(kKeyBlock, k.rows - key);
-      f32.gemm(tile.queries, head, rows, k.Row(key) + column, k.stride, count, head, tile.scores, kKeyBlock);
+      // Gathered: rows of a picture's keys lie kilobytes apart, often at multiples that share few sets of the caches.
+      for (std::int64_t i = 0; i < count; ++i) {
+        const auto bytes = static_cast<std::size_t>(head) * sizeof(float);
+        std::memcpy(tile.keys + i * head, k.Row(key + i) + column, bytes);
+        std::memcpy(tile.values + i * head, v.Row(key + i) + column, bytes);
+      }
+      f32.gemm(tile.queries, head, rows, tile.keys, head, count, head, tile.scores, kKeyBlock);
       for (std::int64_t row = 0; row < rows; ++row) tile.Absorb(f32, row, count, head);
-      f32.gemm_add(tile.scores, kKeyBlock, rows, v.Row(key) + column, v.stride, count, head, tile.outputs, head);
+      f32.gemm_add(tile.scores, kKeyBlock, rows, tile.values, head, count, head, tile.outputs, head);
     }
     for (std::int64_t row = 0; row < rows; ++row) {
       f32.scale(tile.outputs + row * head, 1.0F / tile.sums[row], nullptr, head, out.Row(first + row) + column);

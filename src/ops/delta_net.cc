@@ -119,11 +119,15 @@ struct Rule {
     f32.gemm(tile.q, dk, rows, tile.k, dk, rows, dk, tile.qk, kChunk);
     for (std::int64_t i = 0; i < rows; ++i) {
       const float b = Beta(first + i, head);
-      for (std::int64_t j = 0; j < rows; ++j) {
-        const float d = j <= i ? std::exp(static_cast<float>(sums[i] - sums[j])) : 0.0F;
-        tile.qk[i * kChunk + j] = j <= i ? tile.qk[i * kChunk + j] * d : 0.0F;
-        tile.kk[i * kChunk + j] = j < i ? -b * tile.kk[i * kChunk + j] * d : 0.0F;
+      float d[kChunk];
+      for (std::int64_t j = 0; j <= i; ++j) d[j] = static_cast<float>(sums[i] - sums[j]);
+      f32.exp_shifted(d, 0.0F, i + 1);
+      for (std::int64_t j = 0; j <= i; ++j) {
+        tile.qk[i * kChunk + j] *= d[j];
+        tile.kk[i * kChunk + j] *= -b * d[j];
       }
+      std::fill(tile.qk + i * kChunk + i + 1, tile.qk + i * kChunk + rows, 0.0F);
+      std::fill(tile.kk + i * kChunk + i, tile.kk + i * kChunk + rows, 0.0F);
     }
     for (std::int64_t block = 0; block < rows; block += kSolveBlock) {
       const std::int64_t count = std::min(kSolveBlock, rows - block);

@@ -34,12 +34,8 @@ void LayerNorm(const Ops& ops, MatView<const float> x, std::span<const float> we
     const auto count = static_cast<float>(x.cols);
     const float mean = ops.kernels.f32->sum(row, x.cols) / count;
     // Squares of differences, not difference of squares: the latter loses digits when the mean is large.
-    double squares = 0;
-    for (std::int64_t i = 0; i < x.cols; ++i) {
-      const float difference = row[i] - mean;
-      squares += static_cast<double>(difference * difference);
-    }
-    const float factor = 1.0F / std::sqrt(static_cast<float>(squares) / count + eps);
+    const float squares = ops.kernels.f32->sum_of_squared_differences(row, mean, x.cols);
+    const float factor = 1.0F / std::sqrt(squares / count + eps);
     ops.kernels.f32->normalise(row, mean, factor, weight.data(), bias.data(), x.cols, out.Row(t));
   });
 }

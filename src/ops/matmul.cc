@@ -43,16 +43,30 @@ const float* WidenRows(const Ops& ops, const PackedMatrix& w, std::int64_t first
   return out;
 }
 
+// Up to this many rows of activations, weights of 16 bits are widened in registers; from then on reading each of them
+// several times costs more than widening a tile once. The bits are the same.
+constexpr std::int64_t kWidenInRegisters = 4;
+
 // Products with weights as the file stores them, in float32.
 void MatMulFileRows(const Ops& ops, MatView<const float> x, const PackedMatrix& w, MatView<float> out) {
+  const kernels::FloatKernels& f32 = *ops.kernels.f32;
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(w.bytes()) % alignof(std::uint16_t) == 0;
+  const auto in_registers = w.dtype() == DType::kF16    ? f32.gemm_f16
+                            : w.dtype() == DType::kBF16 ? f32.gemm_bf16
+                                                        : nullptr;
   // A task widens rows that stay in L2 while all activation rows pass by.
   const std::int64_t tile = std::clamp<std::int64_t>(49152 / w.cols() / 12 * 12, 12, 384);
   const auto num_tasks = static_cast<int>((w.rows() + tile - 1) / tile);
   ops.pool.Run(num_tasks, [&](int task, int) {
     const std::int64_t first = task * tile;
     const std::int64_t count = std::min(tile, w.rows() - first);
+    if (in_registers != nullptr && is_aligned && x.rows <= kWidenInRegisters) {
+      const auto* halves = reinterpret_cast<const std::uint16_t*>(w.bytes()) + first * w.cols();
+      in_registers(x.data, x.stride, x.rows, halves, w.cols(), count, w.cols(), out.data + first, out.stride);
+      return;
+    }
     const float* rows = WidenRows(ops, w, first, count);
-    ops.kernels.f32->gemm(x.data, x.stride, x.rows, rows, w.cols(), count, w.cols(), out.data + first, out.stride);
+    f32.gemm(x.data, x.stride, x.rows, rows, w.cols(), count, w.cols(), out.data + first, out.stride);
   });
 }
 

@@ -7,35 +7,33 @@ inline F32 Load(const float* p) {
   return value;
 }
 inline void Store(float* p, F32 value) { __builtin_memcpy(p, &value, sizeof value); }
-// The first `count` lanes (0 < count < kF32Lanes), zeros behind.
-inline F32 LoadPart(const float* p, std::int64_t count) {
-  F32 value{};
-  for (std::int64_t i = 0; i < count; ++i) value[i] = p[i];
-  return value;
-}
-inline void StorePart(float* p, F32 value, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) p[i] = value[i];
-}
-inline F32 Set(float value) { return F32{} + value; }
-// Lanes are added in halves: 0+4, 1+5 ...; the order is fixed.
-inline float SumOf(F32 v) {
-  float lanes[kF32Lanes];
-  __builtin_memcpy(lanes, &v, sizeof v);
-  for (int width = kF32Lanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+// Adds the lanes of kCount vectors: afterwards lane i of the first ones is the sum of what v[i] was. The order is
+// fixed: lanes are added in halves, 0 + 4, 1 + 5 ... of eight.
+template <int kGroup, int kCount>
+inline void FoldAll(F32* v) {
+  if constexpr (kGroup > 1) {
+    constexpr int kHalf = (kCount + 1) / 2;
+    for (int i = 0; i < kHalf; ++i) v[i] = Fold<kGroup>(v[2 * i], v[2 * i + 1 < kCount ? 2 * i + 1 : 2 * i]);
+    FoldAll<kGroup / 2, kHalf>(v);
+  } else {
+    for (int i = 0; i < kCount; ++i) v[i] = Ordered(v[i]);
   }
-  return lanes[0];
+}
+inline float SumOf(F32 v) {
+  FoldAll<kF32Lanes, 1>(&v);
+  return v[0];
 }
 inline F32 Select(I32 mask, F32 a, F32 b) {
   return reinterpret_cast<F32>((mask & reinterpret_cast<I32>(a)) | (~mask & reinterpret_cast<I32>(b)));
 }
-inline F32 Larger(F32 a, F32 b) { return Select(a > b, a, b); }
-inline F32 Smaller(F32 a, F32 b) { return Select(a < b, a, b); }
+// The second one where either is not a number.
+inline F32 Larger(F32 a, F32 b) { return a > b ? a : b; }
+inline F32 Smaller(F32 a, F32 b) { return a < b ? a : b; }
 
 // e^x to about one unit in the last place: x = n ln 2 + r, |r| <= ln 2 / 2; e^r by its Taylor polynomial of degree 7.
 // Below -87.3 the result is 0 or the smallest normal number's neighbourhood, above 88.3 it is held there.
 inline F32 Exp(F32 x) {
-  const F32 clamped = Smaller(Larger(x, Set(-87.3F)), Set(88.3F));
+  const F32 clamped = Smaller(Set(88.3F), Larger(Set(-87.3F), x));
   const F32 shifted = Fma(clamped, Set(1.44269504F), Set(12582912.0F));  // 1.5 * 2^23: rounds to an integer
   const F32 n = shifted - Set(12582912.0F);
   const F32 r =
@@ -61,105 +59,6 @@ inline void Map(const float* x, const float* y, std::int64_t count, float* out, 
   if (i < count) StorePart(out + i, f(LoadPart(x + i, count - i), LoadPart(y + i, count - i)), count - i);
 }
 
-template <int kT, int kN>
-inline void GemmTile(const float* x, std::int64_t x_stride, const float* w, std::int64_t w_stride, std::int64_t k,
-                     float* out, std::int64_t out_stride) {
-  F32 acc[kT][kN] = {};
-  std::int64_t i = 0;
-  for (; i + kF32Lanes <= k; i += kF32Lanes) {
-    F32 columns[kN];
-    for (int n = 0; n < kN; ++n) columns[n] = Load(w + n * w_stride + i);
-    for (int t = 0; t < kT; ++t) {
-      const F32 row = Load(x + t * x_stride + i);
-      for (int n = 0; n < kN; ++n) acc[t][n] = Fma(row, columns[n], acc[t][n]);
-    }
-  }
-  if (i < k) {
-    for (int t = 0; t < kT; ++t) {
-      const F32 row = LoadPart(x + t * x_stride + i, k - i);
-      for (int n = 0; n < kN; ++n) acc[t][n] = Fma(row, LoadPart(w + n * w_stride + i, k - i), acc[t][n]);
-    }
-  }
-  for (int t = 0; t < kT; ++t) {
-    for (int n = 0; n < kN; ++n) out[t * out_stride + n] = SumOf(acc[t][n]);
-  }
-}
-
-template <int kT>
-inline void GemmRows(const float* x, std::int64_t x_stride, const float* w, std::int64_t w_stride, std::int64_t num_n,
-                     std::int64_t k, float* out, std::int64_t out_stride) {
-  std::int64_t n = 0;
-  for (; n + kGemmN <= num_n; n += kGemmN)
-    GemmTile<kT, kGemmN>(x, x_stride, w + n * w_stride, w_stride, k, out + n, out_stride);
-  for (; n < num_n; ++n) GemmTile<kT, 1>(x, x_stride, w + n * w_stride, w_stride, k, out + n, out_stride);
-}
-
-void Gemm(const float* x, std::int64_t x_stride, std::int64_t num_t, const float* w, std::int64_t w_stride,
-          std::int64_t num_n, std::int64_t k, float* out, std::int64_t out_stride) {
-  // Columns in groups whose weights stay in L1 while all rows pass by.
-  const std::int64_t group = k > 0 ? (4096 / k > kGemmN ? 4096 / k / kGemmN * kGemmN : kGemmN) : num_n;
-  for (std::int64_t first = 0; first < num_n; first += group) {
-    const std::int64_t columns = num_n - first < group ? num_n - first : group;
-    const float* own = w + first * w_stride;
-    std::int64_t t = 0;
-    for (; t + kGemmT <= num_t; t += kGemmT) {
-      GemmRows<kGemmT>(x + t * x_stride, x_stride, own, w_stride, columns, k, out + t * out_stride + first, out_stride);
-    }
-    for (; t < num_t; ++t) {
-      GemmRows<1>(x + t * x_stride, x_stride, own, w_stride, columns, k, out + t * out_stride + first, out_stride);
-    }
-  }
-}
-
-template <int kT, int kVectors>
-inline void GemmAddTile(const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride,
-                        std::int64_t num_j, float* out, std::int64_t out_stride) {
-  F32 acc[kT][kVectors];
-  for (int t = 0; t < kT; ++t) {
-    for (int v = 0; v < kVectors; ++v) acc[t][v] = Load(out + t * out_stride + v * kF32Lanes);
-  }
-  for (std::int64_t j = 0; j < num_j; ++j) {
-    F32 row[kVectors];
-    for (int v = 0; v < kVectors; ++v) row[v] = Load(b + j * b_stride + v * kF32Lanes);
-    for (int t = 0; t < kT; ++t) {
-      const F32 factor = Set(a[t * a_stride + j]);
-      for (int v = 0; v < kVectors; ++v) acc[t][v] = Fma(factor, row[v], acc[t][v]);
-    }
-  }
-  for (int t = 0; t < kT; ++t) {
-    for (int v = 0; v < kVectors; ++v) Store(out + t * out_stride + v * kF32Lanes, acc[t][v]);
-  }
-}
-
-template <int kT>
-inline void GemmAddRows(const float* a, std::int64_t a_stride, const float* b, std::int64_t b_stride,
-                        std::int64_t num_j, std::int64_t num_n, float* out, std::int64_t out_stride) {
-  std::int64_t n = 0;
-  for (; n + 2 * kF32Lanes <= num_n; n += 2 * kF32Lanes) {
-    GemmAddTile<kT, 2>(a, a_stride, b + n, b_stride, num_j, out + n, out_stride);
-  }
-  for (; n + kF32Lanes <= num_n; n += kF32Lanes)
-    GemmAddTile<kT, 1>(a, a_stride, b + n, b_stride, num_j, out + n, out_stride);
-  if (n < num_n) {
-    const std::int64_t rest = num_n - n;
-    for (int t = 0; t < kT; ++t) {
-      F32 acc = LoadPart(out + t * out_stride + n, rest);
-      for (std::int64_t j = 0; j < num_j; ++j)
-        acc = Fma(Set(a[t * a_stride + j]), LoadPart(b + j * b_stride + n, rest), acc);
-      StorePart(out + t * out_stride + n, acc, rest);
-    }
-  }
-}
-
-void GemmAdd(const float* a, std::int64_t a_stride, std::int64_t num_t, const float* b, std::int64_t b_stride,
-             std::int64_t num_j, std::int64_t num_n, float* out, std::int64_t out_stride) {
-  std::int64_t t = 0;
-  for (; t + 4 <= num_t; t += 4)
-    GemmAddRows<4>(a + t * a_stride, a_stride, b, b_stride, num_j, num_n, out + t * out_stride, out_stride);
-  for (; t < num_t; ++t)
-    GemmAddRows<1>(a + t * a_stride, a_stride, b, b_stride, num_j, num_n, out + t * out_stride, out_stride);
-}
-
 void F16ToF32Row(const std::uint16_t* in, std::int64_t count, float* out) {
   std::int64_t i = 0;
   for (; i + kF32Lanes <= count; i += kF32Lanes) Store(out + i, LoadHalf(in + i));
@@ -170,7 +69,9 @@ void F16ToF32Row(const std::uint16_t* in, std::int64_t count, float* out) {
   }
 }
 void BF16ToF32Row(const std::uint16_t* in, std::int64_t count, float* out) {
-  for (std::int64_t i = 0; i < count; ++i) {
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= count; i += kF32Lanes) Store(out + i, LoadBf16(in + i));
+  for (; i < count; ++i) {
     const std::uint32_t bits = static_cast<std::uint32_t>(in[i]) << 16;
     __builtin_memcpy(out + i, &bits, sizeof bits);
   }
@@ -202,9 +103,27 @@ float SumRow(const float* x, std::int64_t count) {
   if (i < count) acc = acc + LoadPart(x + i, count - i);
   return SumOf(acc);
 }
+float SumOfSquaredDifferences(const float* x, float mean, std::int64_t count) {
+  const F32 m = Set(mean);
+  F32 acc{};
+  std::int64_t i = 0;
+  for (; i + kF32Lanes <= count; i += kF32Lanes) {
+    const F32 difference = Load(x + i) - m;
+    acc = Fma(difference, difference, acc);
+  }
+  float sum = SumOf(acc);
+  for (; i < count; ++i) sum += (x[i] - mean) * (x[i] - mean);
+  return sum;
+}
 float MaxRow(const float* x, std::int64_t count) {
   float largest = x[0];
-  for (std::int64_t i = 1; i < count; ++i) largest = x[i] > largest ? x[i] : largest;
+  std::int64_t i = 0;
+  if (count >= kF32Lanes) {
+    F32 lanes = Load(x);
+    for (i = kF32Lanes; i + kF32Lanes <= count; i += kF32Lanes) lanes = Larger(Load(x + i), lanes);
+    for (int lane = 0; lane < kF32Lanes; ++lane) largest = lanes[lane] > largest ? lanes[lane] : largest;
+  }
+  for (; i < count; ++i) largest = x[i] > largest ? x[i] : largest;
   return largest;
 }
 

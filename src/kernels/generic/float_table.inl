@@ -2,7 +2,9 @@
 // The table of float kernels of the instruction set whose namespace includes this.
 extern const FloatKernels kFloat;
 const FloatKernels kFloat = {
-    &Gemm,          &GemmAdd, &F16ToF32Row, &BF16ToF32Row, &F32ToF16Row, &SumOfSquares,
-    &SumRow,        &MaxRow,  &ScaleRow,    &NormaliseRow, &AddRow,      &SiluMulRow,
-    &SigmoidMulRow, &SiluRow, &GeluTanhRow, &ExpShifted,   &DeltaStep,   &Rotate,
+    &Gemm,          &GemmF16,     &GemmBf16,     &GemmAdd,    &F16ToF32Row,
+    &BF16ToF32Row,  &F32ToF16Row, &SumOfSquares, &SumRow,     &SumOfSquaredDifferences,
+    &MaxRow,        &ScaleRow,    &NormaliseRow, &AddRow,     &SiluMulRow,
+    &SigmoidMulRow, &SiluRow,     &GeluTanhRow,  &ExpShifted, &DeltaStep,
+    &Rotate,
 };

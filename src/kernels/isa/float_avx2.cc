@@ -9,6 +9,9 @@ namespace {
 #include "kernels/isa/float_avx2.inl"
 
 #include "kernels/generic/float.inl"
+
+// After float.inl.
+#include "kernels/generic/float_gemm.inl"
 }  // namespace
 #include "kernels/generic/float_table.inl"
 }  // namespace thimble::kernels::avx2

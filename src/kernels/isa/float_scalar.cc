@@ -8,6 +8,9 @@ namespace {
 #include "kernels/isa/float_portable.inl"
 
 #include "kernels/generic/float.inl"
+
+// After float.inl.
+#include "kernels/generic/float_gemm.inl"
 }  // namespace
 #include "kernels/generic/float_table.inl"
 }  // namespace thimble::kernels::scalar
