@@ -17,6 +17,6 @@ namespace {
 
 }  // namespace
 #define THIMBLE_WIDE WideRescaled
-#define THIMBLE_WIDE_GROUP 8
+#define THIMBLE_WIDE_FORM kPerSuper
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::avx512_emulated

@@ -5,10 +5,11 @@
 //   wide    many rows (prompts): a panel's codes are unpacked once per super-block into a scratch that stays in L1,
 //   then
 //           multiplied with all rows; bound by integer multiply-adds. With an exact 8-bit dot (VNNI) they are also
-//           rescaled to one scale per row and super-block, so that scaling is rare
+//           rescaled to one scale per row and super-block, so that scaling is rare; with a dot that adds up in 16 bits
+//           (AVX2) scales become integers, so that scaling is part of the widening to 32 bits
 //
-// The generic text is generic/packed_narrow.inl, packed_wide.inl and packed_rescaled.inl; docs/kernels.md follows one
-// product through both.
+// The generic text is generic/packed_narrow.inl, packed_wide.inl, packed_rescaled.inl and packed_scaled.inl;
+// docs/kernels.md follows one product through both forms.
 #pragma once
 
 #include "kernels/formats.h"
@@ -18,12 +19,23 @@
 
 namespace thimble::kernels {
 
-// Rows of activations as signed 8-bit codes in [-127, 127]: x = scale * code, one scale per group of columns (32 for
-// the narrow form; 32 or 256 for the wide one). Columns are padded with zeros to whole blocks.
+// Which columns of a row of activations share a scale, and how sums of its codes are kept.
+enum class RowForm : std::uint8_t {
+  kPerBlock,       // a scale per 32 columns; a sum per 16 columns
+  kPerSuper,       // a scale per 256 columns; a sum per 256 columns
+  kPerSuperPairs,  // a scale per 256 columns; per 32 columns two 16-bit sums: columns 0 to 15 in the low half, 16 to 31
+};
+inline constexpr int GroupColumns(RowForm form) { return form == RowForm::kPerBlock ? kBlock : kSuper; }
+inline constexpr int SumColumns(RowForm form) {
+  return form == RowForm::kPerBlock ? 16 : form == RowForm::kPerSuper ? kSuper : kBlock;
+}
+
+// Rows of activations as signed 8-bit codes in [-127, 127]: x = scale * code. Columns are padded with zeros to whole
+// blocks.
 struct QuantisedRows {
   const std::int8_t* codes;  // [T, code_stride]
-  const float* scales;       // [T, scale_stride], one per group
-  const std::int32_t* sums;  // [T, sum_stride]: of codes, one per SumColumns(group)
+  const float* scales;       // [T, scale_stride], one per GroupColumns(form)
+  const std::int32_t* sums;  // [T, sum_stride]: of codes, one per SumColumns(form)
   std::int64_t code_stride;
   std::int64_t scale_stride;
   std::int64_t sum_stride;
@@ -43,21 +55,19 @@ struct PackedArgs {
 
 struct PackedKernels {
   // Quantises one row of `cols` floats into codes (padded), scales and sums (layouts above).
-  void (*quantise_row)(const float* x, std::int64_t cols, int group_blocks, int sum_columns, std::int8_t* codes,
-                       float* scales, std::int32_t* sums);
+  void (*quantise_row)(const float* x, std::int64_t cols, RowForm form, std::int8_t* codes, float* scales,
+                       std::int32_t* sums);
   // One function a family, indexed by Family; nullptr for kFileRows. A result's bits depend on its own row of weights
   // and of activations only.
   void (*narrow[kNumFamilies])(const PackedArgs& args);
   void (*wide[kNumFamilies])(const PackedArgs& args);
-  // Blocks that share one activation scale in the wide form of most families: 8 where super-blocks are rescaled,
-  // else 1. kL4Flat and kU8Flat always take 1.
-  int wide_group_blocks;
+  // What the wide form of most families takes. The narrow form, and kL4Flat and kU8Flat, always take kPerBlock.
+  RowForm wide_form;
 };
 
-inline int WideGroupBlocks(const PackedKernels& kernels, Family family) {
-  return TraitsOf(family).codes == Codes::kU8 || TraitsOf(family).codes == Codes::kL4 ? 1 : kernels.wide_group_blocks;
+inline RowForm WideForm(const PackedKernels& kernels, Family family) {
+  const Codes codes = TraitsOf(family).codes;
+  return codes == Codes::kU8 || codes == Codes::kL4 ? RowForm::kPerBlock : kernels.wide_form;
 }
-// Columns per sum of activation codes.
-inline constexpr int SumColumns(int group_blocks) { return group_blocks == 1 ? 16 : group_blocks * kBlock; }
 
 }  // namespace thimble::kernels

@@ -117,17 +117,18 @@ Packed PackRandom(DType dtype, std::int64_t rows, std::int64_t cols, unsigned se
 std::vector<float> Product(const PackedKernels& kernels, const Packed& w, const std::vector<float>& x, int num_rows,
                            bool is_wide) {
   const std::int64_t padded = (w.cols + kBlock - 1) / kBlock * kBlock;
-  const int group = is_wide ? WideGroupBlocks(kernels, w.family) : 1;
-  const int sum_columns = SumColumns(group);
+  const RowForm form = is_wide ? WideForm(kernels, w.family) : RowForm::kPerBlock;
+  const int group_columns = GroupColumns(form);
+  const int sum_columns = SumColumns(form);
   QuantisedRows q{};
   q.code_stride = padded;
-  q.scale_stride = (padded / kBlock + group - 1) / group;
+  q.scale_stride = (padded + group_columns - 1) / group_columns;
   q.sum_stride = (padded + sum_columns - 1) / sum_columns;
   std::vector<std::int8_t> codes(static_cast<std::size_t>(num_rows * padded));
   std::vector<float> scales(static_cast<std::size_t>(num_rows * q.scale_stride));
   std::vector<std::int32_t> sums(static_cast<std::size_t>(num_rows * q.sum_stride));
   for (int t = 0; t < num_rows; ++t) {
-    kernels.quantise_row(x.data() + t * w.cols, w.cols, group, sum_columns, codes.data() + t * padded,
+    kernels.quantise_row(x.data() + t * w.cols, w.cols, form, codes.data() + t * padded,
                          scales.data() + t * q.scale_stride, sums.data() + t * q.sum_stride);
   }
   q.codes = codes.data();

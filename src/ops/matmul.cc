@@ -117,26 +117,25 @@ std::uint64_t Activations::BytesNeeded(std::int64_t max_rows, std::int64_t max_c
 
 void Activations::Set(MatView<const float> rows) {
   rows_ = rows;
-  ready_group_blocks_ = 0;
+  ready_form_.reset();
 }
 
-kernels::QuantisedRows Activations::Quantised(const Ops& ops, int group_blocks) {
+kernels::QuantisedRows Activations::Quantised(const Ops& ops, kernels::RowForm form) {
   const std::int64_t padded = PaddedCols(rows_.cols);
-  const std::int64_t blocks = padded / kernels::kBlock;
-  const int sum_columns = kernels::SumColumns(group_blocks);
+  const int group_columns = kernels::GroupColumns(form);
+  const int sum_columns = kernels::SumColumns(form);
   kernels::QuantisedRows x{};
   x.codes = codes_.data();
   x.scales = scales_.data();
   x.sums = sums_.data();
   x.code_stride = padded;
-  x.scale_stride = (blocks + group_blocks - 1) / group_blocks;
+  x.scale_stride = (padded + group_columns - 1) / group_columns;
   x.sum_stride = (padded + sum_columns - 1) / sum_columns;
-  if (ready_group_blocks_ == group_blocks) return x;
+  if (ready_form_ == form) return x;
   THIMBLE_CHECK(static_cast<std::size_t>(rows_.rows * padded) <= codes_.size());
   const auto quantise = [&](std::int64_t row) {
-    ops.kernels.packed->quantise_row(rows_.Row(row), rows_.cols, group_blocks, sum_columns,
-                                     codes_.data() + row * padded, scales_.data() + row * x.scale_stride,
-                                     sums_.data() + row * x.sum_stride);
+    ops.kernels.packed->quantise_row(rows_.Row(row), rows_.cols, form, codes_.data() + row * padded,
+                                     scales_.data() + row * x.scale_stride, sums_.data() + row * x.sum_stride);
   };
   if (rows_.rows < 8) {
     for (std::int64_t row = 0; row < rows_.rows; ++row) quantise(row);
@@ -146,7 +145,7 @@ kernels::QuantisedRows Activations::Quantised(const Ops& ops, int group_blocks) 
       for (std::int64_t row = task * std::int64_t{8}; row < end; ++row) quantise(row);
     });
   }
-  ready_group_blocks_ = group_blocks;
+  ready_form_ = form;
   return x;
 }
 
@@ -158,8 +157,9 @@ void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float
     return;
   }
   const bool is_wide = rows.rows >= kWideRows;
-  const int group_blocks = is_wide ? kernels::WideGroupBlocks(*ops.kernels.packed, w.family()) : 1;
-  MatMulPacked(ops, x->Quantised(ops, group_blocks), rows.rows, w, is_wide, out);
+  const kernels::RowForm form =
+      is_wide ? kernels::WideForm(*ops.kernels.packed, w.family()) : kernels::RowForm::kPerBlock;
+  MatMulPacked(ops, x->Quantised(ops, form), rows.rows, w, is_wide, out);
 }
 
 void EmbedRows(const Ops& ops, const PackedMatrix& table, std::span<const std::int32_t> ids, MatView<float> out) {

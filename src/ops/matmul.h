@@ -9,6 +9,7 @@
 #include "ops/packed_matrix.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace thimble {
@@ -28,11 +29,11 @@ class Activations {
 
  private:
   friend void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out);
-  // Codes, scales and sums with one scale per `group_blocks` blocks, made when first asked for.
-  kernels::QuantisedRows Quantised(const Ops& ops, int group_blocks);
+  // Codes, scales and sums in one of the kernels' forms, made when first asked for.
+  kernels::QuantisedRows Quantised(const Ops& ops, kernels::RowForm form);
 
   MatView<const float> rows_;
-  int ready_group_blocks_ = 0;  // of the codes that are there; 0: none
+  std::optional<kernels::RowForm> ready_form_;  // of the codes that are there
   Buffer<std::int8_t> codes_;
   Buffer<float> scales_;
   Buffer<std::int32_t> sums_;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activations to signed 8-bit codes. Plain loops that every compiler vectorises for the instruction set at hand.
 
-// codes = round(x * 127 / largest), scale = largest / 127, per group of group_blocks blocks; sums of codes per
-// `sum_columns` columns. Columns beyond `cols` up to whole blocks become zeros. Not-a-number counts as zero; infinities
-// as the largest float.
-void QuantiseRow(const float* x, std::int64_t cols, int group_blocks, int sum_columns, std::int8_t* codes,
-                 float* scales, std::int32_t* sums) {
+// codes = round(x * 127 / largest), scale = largest / 127, per group of columns, and sums of codes (RowForm). Columns
+// beyond `cols` up to whole blocks become zeros. Not-a-number counts as zero; infinities as the largest float.
+void QuantiseRow(const float* x, std::int64_t cols, RowForm form, std::int8_t* codes, float* scales,
+                 std::int32_t* sums) {
   const std::int64_t padded = (cols + kBlock - 1) / kBlock * kBlock;
-  const std::int64_t group = static_cast<std::int64_t>(group_blocks) * kBlock;
+  const std::int64_t group = GroupColumns(form);
   constexpr float kLargest = 3.0e38f;
   for (std::int64_t first = 0; first < padded; first += group) {
     const std::int64_t end = first + group < padded ? first + group : padded;
@@ -43,10 +42,18 @@ void QuantiseRow(const float* x, std::int64_t cols, int group_blocks, int sum_co
     }
     for (i = data_end > first ? data_end : first; i < end; ++i) codes[i] = 0;
   }
-  for (std::int64_t first = 0; first < padded; first += sum_columns) {
-    const std::int64_t end = first + sum_columns < padded ? first + sum_columns : padded;
+  for (std::int64_t i = 0; form == RowForm::kPerSuper && i * kSuper < padded; ++i) sums[i] = 0;
+  for (std::int64_t half = 0; half < padded / 16; ++half) {
     std::int32_t sum = 0;
-    for (std::int64_t i = first; i < end; ++i) sum += codes[i];
-    sums[first / sum_columns] = sum;
+    for (int i = 0; i < 16; ++i) sum += codes[half * 16 + i];
+    if (form == RowForm::kPerBlock) sums[half] = sum;
+    if (form == RowForm::kPerSuper) sums[half / 16] += sum;
+    if (form != RowForm::kPerSuperPairs) continue;
+    if (half % 2 == 0) {
+      sums[half / 2] = sum & 0xFFFF;
+    } else {
+      sums[half / 2] =
+          static_cast<std::int32_t>(static_cast<std::uint32_t>(sums[half / 2]) | static_cast<std::uint32_t>(sum) << 16);
+    }
   }
 }

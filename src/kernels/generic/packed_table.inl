@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of packed kernels of the instruction set whose namespace includes this. THIMBLE_WIDE names its wide form.
+// The table of packed kernels of the instruction set whose namespace includes this. THIMBLE_WIDE names
+// its wide form, THIMBLE_WIDE_FORM the rows that it takes.
 extern const PackedKernels kPacked;
 const PackedKernels kPacked = {
     &QuantiseRow,
@@ -9,5 +10,5 @@ const PackedKernels kPacked = {
     {nullptr, &THIMBLE_WIDE<Family::kU4Super>, &THIMBLE_WIDE<Family::kU5Super>, &THIMBLE_WIDE<Family::kU6Super>,
      &THIMBLE_WIDE<Family::kU4Flat>, &THIMBLE_WIDE<Family::kU4Affine>, &THIMBLE_WIDE<Family::kU5Flat>,
      &THIMBLE_WIDE<Family::kU5Affine>, &WideByBlock<Family::kL4Flat>, &WideByBlock<Family::kU8Flat>},
-    THIMBLE_WIDE_GROUP,
+    RowForm::THIMBLE_WIDE_FORM,
 };

@@ -11,8 +11,11 @@ namespace {
 #include "kernels/generic/packed_narrow.inl"
 #include "kernels/generic/packed_quantise.inl"
 #include "kernels/generic/packed_wide.inl"
+
+// After packed_wide.inl.
+#include "kernels/generic/packed_scaled.inl"
 }  // namespace
-#define THIMBLE_WIDE WideByBlock
-#define THIMBLE_WIDE_GROUP 1
+#define THIMBLE_WIDE WideScaled
+#define THIMBLE_WIDE_FORM kPerSuperPairs
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::avx2

@@ -6,9 +6,11 @@ constexpr int kLanes = 8;
 constexpr int kFullOffset = 0;  // full codes are made signed before multiplying
 constexpr int kTilePanels = 1;
 constexpr int kBlockTileRows = 4;
+constexpr int kScaledTileRows = 4;
 
 using U8 = __m256i;
 using I32 = __m256i;
+using I16 = __m256i;
 using F32 = __m256;
 using Quad = __m256i;
 
@@ -65,6 +67,16 @@ struct DotSum {
   }
   [[nodiscard]] inline I32 End() const { return total; }
 };
+
+// For packed_scaled.inl: sums of two neighbouring products in 16 bits, two of them a row.
+constexpr int StepsIn16Bits(int bits) { return bits == 4 ? 8 : bits == 5 ? 4 : 2; }
+inline I16 MulPairs(U8 u, Quad a) { return _mm256_maddubs_epi16(u, a); }
+inline I16 AddPairs(I16 a, I16 b) { return _mm256_add_epi16(a, b); }
+inline I32 MulAddPairs(I16 a, I16 b) { return _mm256_madd_epi16(a, b); }
+inline I16 LoadI16(const std::int16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+inline I16 AsPairs(I32 value) { return value; }
+inline I32 AddI32(I32 a, I32 b) { return _mm256_add_epi32(a, b); }
+inline I32 SetI32(std::int32_t value) { return _mm256_set1_epi32(value); }
 
 inline F32 ZeroF32() { return _mm256_setzero_ps(); }
 inline F32 SetF32(float value) { return _mm256_set1_ps(value); }

@@ -16,6 +16,6 @@ namespace {
 #include "kernels/generic/packed_rescaled.inl"
 }  // namespace
 #define THIMBLE_WIDE WideRescaled
-#define THIMBLE_WIDE_GROUP 8
+#define THIMBLE_WIDE_FORM kPerSuper
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::avx512vnni

@@ -11,6 +11,6 @@ namespace {
 #include "kernels/generic/packed_wide.inl"
 }  // namespace
 #define THIMBLE_WIDE WideByBlock
-#define THIMBLE_WIDE_GROUP 1
+#define THIMBLE_WIDE_FORM kPerBlock
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::scalar
