@@ -16,6 +16,8 @@ namespace {
 #include "kernels/generic/packed_rescaled.inl"
 
 }  // namespace
+#define THIMBLE_NARROW_SUPER Narrow
+#define THIMBLE_NARROW_SUPER_FORM kPerBlock
 #define THIMBLE_WIDE WideRescaled
 #define THIMBLE_WIDE_FORM kPerSuper
 #include "kernels/generic/packed_table.inl"

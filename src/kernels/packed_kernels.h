@@ -61,9 +61,16 @@ struct PackedKernels {
   // and of activations only.
   void (*narrow[kNumFamilies])(const PackedArgs& args);
   void (*wide[kNumFamilies])(const PackedArgs& args);
-  // What the wide form of most families takes. The narrow form, and kL4Flat and kU8Flat, always take kPerBlock.
+  // The rows that the narrow form of families with super-blocks takes, and those of the wide form of most families.
+  // Everything else takes kPerBlock.
+  RowForm narrow_super_form;
   RowForm wide_form;
 };
+
+inline RowForm NarrowForm(const PackedKernels& kernels, Family family) {
+  const Scales scales = TraitsOf(family).scales;
+  return scales == Scales::kSuperMin || scales == Scales::kSuper16 ? kernels.narrow_super_form : RowForm::kPerBlock;
+}
 
 inline RowForm WideForm(const PackedKernels& kernels, Family family) {
   const Codes codes = TraitsOf(family).codes;

@@ -91,13 +91,12 @@ struct Packed {
   Buffer<std::byte> panels;
   std::vector<float> values;  // [rows, cols]
 };
-Packed PackRandom(DType dtype, std::int64_t rows, std::int64_t cols, unsigned seed) {
+Packed PackRows(DType dtype, std::int64_t rows, std::int64_t cols, const std::vector<std::byte>& bytes) {
   Packed p;
   p.family = FamilyFor(dtype, cols);
   p.rows = rows;
   p.cols = cols;
   p.panel_bytes = PanelBytes(p.family, cols);
-  const auto bytes = RandomRows(dtype, rows, cols, seed);
   const auto row_bytes = static_cast<std::int64_t>(RowBytes(dtype, static_cast<std::uint64_t>(cols)));
   const std::int64_t num_panels = (rows + kPanelRows - 1) / kPanelRows;
   p.panels = std::move(Buffer<std::byte>::Create(static_cast<std::size_t>(p.panel_bytes * num_panels))).value();
@@ -113,11 +112,14 @@ Packed PackRandom(DType dtype, std::int64_t rows, std::int64_t cols, unsigned se
   }
   return p;
 }
+Packed PackRandom(DType dtype, std::int64_t rows, std::int64_t cols, unsigned seed) {
+  return PackRows(dtype, rows, cols, RandomRows(dtype, rows, cols, seed));
+}
 
 std::vector<float> Product(const PackedKernels& kernels, const Packed& w, const std::vector<float>& x, int num_rows,
                            bool is_wide) {
   const std::int64_t padded = (w.cols + kBlock - 1) / kBlock * kBlock;
-  const RowForm form = is_wide ? WideForm(kernels, w.family) : RowForm::kPerBlock;
+  const RowForm form = is_wide ? WideForm(kernels, w.family) : NarrowForm(kernels, w.family);
   const int group_columns = GroupColumns(form);
   const int sum_columns = SumColumns(form);
   QuantisedRows q{};
@@ -242,6 +244,62 @@ TEST(Packed, ARowsBitsDoNotDependOnItsNeighbours) {
           const auto some = Product(*table.kernels, w, x, count, is_wide);
           EXPECT_EQ(std::memcmp(some.data(), all.data(), some.size() * sizeof(float)), 0)
               << count << (is_wide ? " wide" : " narrow");
+        }
+      }
+    }
+  }
+}
+
+// Where both forms add the same integers, they give the same bits.
+TEST(Packed, NarrowAndWideFormsOfSuperBlocksAgreeToTheBit) {
+  for (const Table& table : Tables()) {
+    if (table.kernels->narrow_super_form == RowForm::kPerBlock) continue;
+    for (const DType dtype : {DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+      SCOPED_TRACE(table.name + " " + std::string(TraitsOf(dtype).name));
+      const Packed w = PackRandom(dtype, 37, 768, 15);
+      const auto x = Normal(18 * 768, 8);
+      EXPECT_EQ(Product(*table.kernels, w, x, 18, false), Product(*table.kernels, w, x, 18, true));
+    }
+  }
+}
+
+// All codes, scales and activations at their ends together: no sum may leave its integer.
+TEST(Packed, TheLargestSumsFit) {
+  for (const Table& table : Tables()) {
+    for (const DType dtype : kTypes) {
+      for (const unsigned fill : {0x00U, 0x80U, 0xFFU, 0x7FU}) {
+        for (const float sign : {1.0F, -1.0F}) {
+          SCOPED_TRACE(table.name + " " + std::string(TraitsOf(dtype).name) + " " + std::to_string(fill));
+          auto bytes = RandomRows(dtype, 16, 512, 16);
+          const std::vector<std::byte> random = bytes;
+          std::fill(bytes.begin(), bytes.end(), static_cast<std::byte>(fill));
+          // The halves that scale a block stay sensible numbers.
+          const DTypeTraits& traits = TraitsOf(dtype);
+          for (std::size_t at = 0; at < bytes.size(); at += static_cast<std::size_t>(traits.block_bytes)) {
+            const std::size_t scale_at = dtype == DType::kQ6_K   ? 208
+                                         : dtype == DType::kQ3_K ? 108
+                                         : dtype == DType::kQ2_K ? 80
+                                                                 : 0;
+            const bool has_two = dtype == DType::kQ4_K || dtype == DType::kQ5_K || dtype == DType::kQ4_1 ||
+                                 dtype == DType::kQ5_1 || dtype == DType::kQ2_K;
+            std::memcpy(bytes.data() + at + scale_at, random.data() + scale_at, has_two ? 4 : 2);
+          }
+          const Packed w = PackRows(dtype, 16, 512, bytes);
+          const std::vector<float> x(17 * 512, sign);
+          for (const bool is_wide : {false, true}) {
+            const auto got = Product(*table.kernels, w, x, 17, is_wide);
+            for (std::int64_t n = 0; n < 16; ++n) {
+              double sum = 0;
+              double size = 0;  // of the terms: minima may take away most of them
+              for (std::int64_t k = 0; k < 512; ++k) {
+                const double value = static_cast<double>(w.values[static_cast<std::size_t>(n * 512 + k)]);
+                sum += value * static_cast<double>(sign);
+                size += std::fabs(value);
+              }
+              ASSERT_NEAR(static_cast<double>(got[static_cast<std::size_t>(n)]), sum, 0.01 * size + 1e-3)
+                  << (is_wide ? "wide" : "narrow");
+            }
+          }
         }
       }
     }

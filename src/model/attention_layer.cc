@@ -5,6 +5,8 @@
 #include "ops/matmul.h"
 #include "ops/rope.h"
 
+#include <array>
+
 namespace thimble {
 
 void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, const KvView& kv, std::int64_t first,
@@ -21,9 +23,7 @@ void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, co
   const MatView<const float> cos = s.Rows(&s.cos, T, c.rotary / 2);
   const MatView<const float> sin = s.Rows(&s.sin, T, c.rotary / 2);
 
-  MatMul(pass.ops, &s.activations, weights.q, q);
-  MatMul(pass.ops, &s.activations, weights.k, k);
-  MatMul(pass.ops, &s.activations, weights.v, v);
+  MatMul(pass.ops, &s.activations, std::array{Product{&weights.q, q}, Product{&weights.k, k}, Product{&weights.v, v}});
   Report(pass.trace, "attn_q_proj", pass.layer, q);
   Report(pass.trace, "attn_v_proj", pass.layer, v);
   // Norm per head before the rotation; gates and values stay as they are.

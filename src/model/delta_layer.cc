@@ -4,6 +4,7 @@
 #include "ops/elementwise.h"
 #include "ops/matmul.h"
 
+#include <array>
 #include <cstring>
 
 namespace thimble {
@@ -44,10 +45,9 @@ void DeltaLayer(const PassContext& pass, const DeltaWeights& weights, const Delt
   const MatView<float> alpha = gates.Cols(0, U);
   const MatView<float> beta = gates.Cols(U, U);
 
-  MatMul(pass.ops, &s.activations, weights.qkv, qkv);
-  MatMul(pass.ops, &s.activations, weights.z, z);
-  MatMul(pass.ops, &s.activations, weights.alpha, alpha);
-  MatMul(pass.ops, &s.activations, weights.beta, beta);
+  MatMul(pass.ops, &s.activations,
+         std::array{Product{&weights.qkv, qkv}, Product{&weights.z, z}, Product{&weights.alpha, alpha},
+                    Product{&weights.beta, beta}});
   Report(pass.trace, "gdn_in_proj_qkv", pass.layer, qkv);
   Report(pass.trace, "gdn_in_proj_z", pass.layer, z);
   Report(pass.trace, "gdn_in_proj_a", pass.layer, alpha);

@@ -5,6 +5,8 @@
 #include "kernels/dequant.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <vector>
 
 namespace thimble {
@@ -47,33 +49,24 @@ const float* WidenRows(const Ops& ops, const PackedMatrix& w, std::int64_t first
 // several times costs more than widening a tile once. The bits are the same.
 constexpr std::int64_t kWidenInRegisters = 4;
 
-// Products with weights as the file stores them, in float32.
-void MatMulFileRows(const Ops& ops, MatView<const float> x, const PackedMatrix& w, MatView<float> out) {
-  const kernels::FloatKernels& f32 = *ops.kernels.f32;
-  const bool is_aligned = reinterpret_cast<std::uintptr_t>(w.bytes()) % alignof(std::uint16_t) == 0;
-  const auto in_registers = w.dtype() == DType::kF16    ? f32.gemm_f16
-                            : w.dtype() == DType::kBF16 ? f32.gemm_bf16
-                                                        : nullptr;
-  // A task widens rows that stay in L2 while all activation rows pass by.
+// One product of a call, cut into tasks over the weight's rows.
+struct Plan {
+  const PackedMatrix* w;
+  MatView<float> out;
+  kernels::QuantisedRows x;  // where the weight is packed
+  bool is_wide;
+  std::int64_t per_task;  // rows of the weight as the file stores them, or panels
+  int num_tasks;
+};
+
+// Weights as the file stores them: a task widens rows that stay in L2 while all activation rows pass by.
+Plan PlanFileRows(const PackedMatrix& w, MatView<float> out) {
   const std::int64_t tile = std::clamp<std::int64_t>(49152 / w.cols() / 12 * 12, 12, 384);
-  const auto num_tasks = static_cast<int>((w.rows() + tile - 1) / tile);
-  ops.pool.Run(num_tasks, [&](int task, int) {
-    const std::int64_t first = task * tile;
-    const std::int64_t count = std::min(tile, w.rows() - first);
-    if (in_registers != nullptr && is_aligned && x.rows <= kWidenInRegisters) {
-      const auto* halves = reinterpret_cast<const std::uint16_t*>(w.bytes()) + first * w.cols();
-      in_registers(x.data, x.stride, x.rows, halves, w.cols(), count, w.cols(), out.data + first, out.stride);
-      return;
-    }
-    const float* rows = WidenRows(ops, w, first, count);
-    f32.gemm(x.data, x.stride, x.rows, rows, w.cols(), count, w.cols(), out.data + first, out.stride);
-  });
+  return Plan{&w, out, {}, false, tile, static_cast<int>((w.rows() + tile - 1) / tile)};
 }
 
-void MatMulPacked(const Ops& ops, const kernels::QuantisedRows& x, std::int64_t num_rows, const PackedMatrix& w,
-                  bool is_wide, MatView<float> out) {
-  const auto family = static_cast<std::size_t>(w.family());
-  const auto kernel = is_wide ? ops.kernels.packed->wide[family] : ops.kernels.packed->narrow[family];
+Plan PlanPacked(const Ops& ops, const PackedMatrix& w, MatView<float> out, const kernels::QuantisedRows& x,
+                bool is_wide) {
   const std::int64_t panel_bytes = kernels::PanelBytes(w.family(), w.cols());
   const std::int64_t num_panels = (w.rows() + kernels::kPanelRows - 1) / kernels::kPanelRows;
   // A few tasks a thread, so that a thread that is held up does not hold up the others; not below some 64 KiB of
@@ -81,22 +74,46 @@ void MatMulPacked(const Ops& ops, const kernels::QuantisedRows& x, std::int64_t 
   const std::int64_t wanted = std::max<std::int64_t>(1, num_panels / (ops.pool.num_threads() * 4));
   const std::int64_t least = is_wide ? 2 : std::max<std::int64_t>(1, 65536 / panel_bytes);
   const std::int64_t per_task = std::max(wanted, least);
-  const auto num_tasks = static_cast<int>((num_panels + per_task - 1) / per_task);
-  ops.pool.Run(num_tasks, [&](int task, int) {
-    const std::int64_t first = task * per_task;
-    const std::int64_t count = std::min(per_task, num_panels - first);
-    kernels::PackedArgs args{};
-    args.panels = w.bytes() + first * panel_bytes;
-    args.panel_bytes = panel_bytes;
-    args.num_panels = static_cast<int>(count);
-    args.cols = w.cols();
-    args.x = x;
-    args.num_rows = static_cast<int>(num_rows);
-    args.out = out.data + first * kernels::kPanelRows;
-    args.out_stride = out.stride;
-    args.num_outputs = std::min(count * kernels::kPanelRows, w.rows() - first * kernels::kPanelRows);
-    kernel(args);
-  });
+  return Plan{&w, out, x, is_wide, per_task, static_cast<int>((num_panels + per_task - 1) / per_task)};
+}
+
+void RunFileRows(const Ops& ops, MatView<const float> x, const Plan& plan, int task) {
+  const kernels::FloatKernels& f32 = *ops.kernels.f32;
+  const PackedMatrix& w = *plan.w;
+  const MatView<float>& out = plan.out;
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(w.bytes()) % alignof(std::uint16_t) == 0;
+  const auto in_registers = w.dtype() == DType::kF16    ? f32.gemm_f16
+                            : w.dtype() == DType::kBF16 ? f32.gemm_bf16
+                                                        : nullptr;
+  const std::int64_t first = task * plan.per_task;
+  const std::int64_t count = std::min(plan.per_task, w.rows() - first);
+  if (in_registers != nullptr && is_aligned && x.rows <= kWidenInRegisters) {
+    const auto* halves = reinterpret_cast<const std::uint16_t*>(w.bytes()) + first * w.cols();
+    in_registers(x.data, x.stride, x.rows, halves, w.cols(), count, w.cols(), out.data + first, out.stride);
+    return;
+  }
+  const float* rows = WidenRows(ops, w, first, count);
+  f32.gemm(x.data, x.stride, x.rows, rows, w.cols(), count, w.cols(), out.data + first, out.stride);
+}
+
+void RunPacked(const Ops& ops, const Plan& plan, int task) {
+  const PackedMatrix& w = *plan.w;
+  const auto family = static_cast<std::size_t>(w.family());
+  const auto kernel = plan.is_wide ? ops.kernels.packed->wide[family] : ops.kernels.packed->narrow[family];
+  const std::int64_t num_panels = (w.rows() + kernels::kPanelRows - 1) / kernels::kPanelRows;
+  const std::int64_t first = task * plan.per_task;
+  const std::int64_t count = std::min(plan.per_task, num_panels - first);
+  kernels::PackedArgs args{};
+  args.panel_bytes = kernels::PanelBytes(w.family(), w.cols());
+  args.panels = w.bytes() + first * args.panel_bytes;
+  args.num_panels = static_cast<int>(count);
+  args.cols = w.cols();
+  args.x = plan.x;
+  args.num_rows = static_cast<int>(plan.out.rows);
+  args.out = plan.out.data + first * kernels::kPanelRows;
+  args.out_stride = plan.out.stride;
+  args.num_outputs = std::min(count * kernels::kPanelRows, w.rows() - first * kernels::kPanelRows);
+  kernel(args);
 }
 
 }  // namespace
@@ -149,17 +166,44 @@ kernels::QuantisedRows Activations::Quantised(const Ops& ops, kernels::RowForm f
   return x;
 }
 
-void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out) {
+void MatMul(const Ops& ops, Activations* x, std::span<const Product> products) {
   const MatView<const float> rows = x->rows();
-  THIMBLE_DCHECK(rows.cols == w.cols() && out.cols == w.rows() && out.rows == rows.rows);
-  if (w.family() == Family::kFileRows) {
-    MatMulFileRows(ops, rows, w, out);
-    return;
-  }
   const bool is_wide = rows.rows >= kWideRows;
-  const kernels::RowForm form =
-      is_wide ? kernels::WideForm(*ops.kernels.packed, w.family()) : kernels::RowForm::kPerBlock;
-  MatMulPacked(ops, x->Quantised(ops, form), rows.rows, w, is_wide, out);
+  std::array<Plan, kMaxProducts> plans;
+  std::size_t count = 0;
+  int num_tasks = 0;
+  const auto run = [&] {
+    ops.pool.Run(num_tasks, [&](int task, int) {
+      const Plan* plan = plans.data();
+      while (task >= plan->num_tasks) task -= (plan++)->num_tasks;
+      plan->w->family() == Family::kFileRows ? RunFileRows(ops, rows, *plan, task) : RunPacked(ops, *plan, task);
+    });
+    count = 0;
+    num_tasks = 0;
+  };
+  std::optional<kernels::RowForm> form;  // of the rows that the plans so far read
+  for (const Product& product : products) {
+    const PackedMatrix& w = *product.w;
+    THIMBLE_DCHECK(rows.cols == w.cols() && product.out.cols == w.rows() && product.out.rows == rows.rows);
+    if (count == kMaxProducts) run();
+    if (w.family() == Family::kFileRows) {
+      plans[count] = PlanFileRows(w, product.out);
+    } else {
+      const kernels::RowForm wanted = is_wide ? kernels::WideForm(*ops.kernels.packed, w.family())
+                                              : kernels::NarrowForm(*ops.kernels.packed, w.family());
+      // Rows are there in one form at a time.
+      if (form.has_value() && *form != wanted) run();
+      form = wanted;
+      plans[count] = PlanPacked(ops, w, product.out, x->Quantised(ops, wanted), is_wide);
+    }
+    num_tasks += plans[count++].num_tasks;
+  }
+  run();
+}
+
+void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out) {
+  const Product product{&w, out};
+  MatMul(ops, x, std::span(&product, 1));
 }
 
 void EmbedRows(const Ops& ops, const PackedMatrix& table, std::span<const std::int32_t> ids, MatView<float> out) {

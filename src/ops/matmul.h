@@ -28,7 +28,7 @@ class Activations {
   [[nodiscard]] MatView<const float> rows() const { return rows_; }
 
  private:
-  friend void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out);
+  friend void MatMul(const Ops& ops, Activations* x, std::span<const struct Product> products);
   // Codes, scales and sums in one of the kernels' forms, made when first asked for.
   kernels::QuantisedRows Quantised(const Ops& ops, kernels::RowForm form);
 
@@ -39,10 +39,20 @@ class Activations {
   Buffer<std::int32_t> sums_;
 };
 
+// A weight [N, K] and where its product goes, [T, N].
+struct Product {
+  const PackedMatrix* w;
+  MatView<float> out;
+};
+inline constexpr std::size_t kMaxProducts = 4;  // that share one parallel region
+
 // out[t, n] = sum over k of x[t, k] * w[n, k]. out is [T, N]; T >= 1. The bits of a row depend on its own numbers and
 // on whether T is below kWideRows or not, never on threads, on its neighbours or on its place; so callers that want the
 // same bits for the same tokens cut their passes alike (Decoder::Forward cuts at multiples of 64 tokens).
 void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out);
+// The same for weights that share their input: together they are one job for the threads, which then meet once instead
+// of once a weight; when decoding, that is a good part of what a small weight costs.
+void MatMul(const Ops& ops, Activations* x, std::span<const Product> products);
 
 // From this many rows on, MatMul may use a form that prepares weights once for many rows.
 inline constexpr std::int64_t kWideRows = 16;

@@ -147,43 +147,56 @@ inline QuantisedRows RowsFrom(QuantisedRows x, int row) {
   return x;
 }
 
-template <Family kFamily, int kT>
-inline void NarrowRows(const PackedArgs& args, const std::byte* panel, int panel_index, int first_row) {
+template <Family kFamily, int kT, typename Super>
+inline void NarrowRows(const PackedArgs& args, const std::byte* panel, int panel_index, int first_row,
+                       const Super& super_block) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   const std::int64_t num_blocks = (args.cols + kBlock - 1) / kBlock;
   const QuantisedRows x = RowsFrom(args.x, first_row);
+  F32 acc[kVecs][kT];
   for (int v = 0; v < kVecs; ++v) {
-    F32 acc[kT];
-    for (int t = 0; t < kT; ++t) acc[t] = ZeroF32();
-    const std::byte* super = panel;
-    for (std::int64_t first_block = 0; first_block < num_blocks; first_block += 8) {
-      const int blocks = num_blocks - first_block < 8 ? static_cast<int>(num_blocks - first_block) : 8;
-      NarrowSuper<kFamily, kT>(super, blocks, v, x, first_block, acc);
-      super += SuperBytes(kTraits, blocks);
-    }
+    for (int t = 0; t < kT; ++t) acc[v][t] = ZeroF32();
+  }
+  // All vectors of a super-block before the next one, so that memory is read once, evenly, while there is work to do.
+  const std::byte* super = panel;
+  for (std::int64_t first_block = 0; first_block < num_blocks; first_block += 8) {
+    const int blocks = num_blocks - first_block < 8 ? static_cast<int>(num_blocks - first_block) : 8;
+    const std::int64_t bytes = SuperBytes(kTraits, blocks);
+    for (int v = 0; v < kVecs; ++v) super_block(super, blocks, v, x, first_block, acc[v]);
+    super += bytes;
+  }
+  for (int v = 0; v < kVecs; ++v) {
     const std::int64_t column = static_cast<std::int64_t>(panel_index) * kPanelRows + v * kLanes;
     const std::int64_t left = args.num_outputs - column;
     for (int t = 0; t < kT; ++t) {
       float* out = args.out + (first_row + t) * args.out_stride + column;
       if (left >= kLanes) {
-        StoreF32(out, acc[t]);
+        StoreF32(out, acc[v][t]);
       } else if (left > 0) {
-        StorePart(out, acc[t], static_cast<int>(left));
+        StorePart(out, acc[v][t], static_cast<int>(left));
       }
     }
   }
 }
 
-template <Family kFamily>
-void Narrow(const PackedArgs& args) {
+// `super_block` is a generic callable: (super, blocks, v, x, first_block, F32 (&acc)[kT]).
+template <Family kFamily, typename Super>
+inline void NarrowPanels(const PackedArgs& args, const Super& super_block) {
   for (int panel = 0; panel < args.num_panels; ++panel) {
     const std::byte* bytes = args.panels + panel * args.panel_bytes;
     int row = 0;
-    for (; row + 4 <= args.num_rows; row += 4) NarrowRows<kFamily, 4>(args, bytes, panel, row);
+    for (; row + 4 <= args.num_rows; row += 4) NarrowRows<kFamily, 4>(args, bytes, panel, row, super_block);
     if (row + 2 <= args.num_rows) {
-      NarrowRows<kFamily, 2>(args, bytes, panel, row);
+      NarrowRows<kFamily, 2>(args, bytes, panel, row, super_block);
       row += 2;
     }
-    if (row < args.num_rows) NarrowRows<kFamily, 1>(args, bytes, panel, row);
+    if (row < args.num_rows) NarrowRows<kFamily, 1>(args, bytes, panel, row, super_block);
   }
+}
+
+template <Family kFamily>
+void Narrow(const PackedArgs& args) {
+  NarrowPanels<kFamily>(
+      args, []<int kT>(const std::byte* super, int blocks, int v, const QuantisedRows& x, std::int64_t first_block,
+                       F32(&acc)[kT]) { NarrowSuper<kFamily, kT>(super, blocks, v, x, first_block, acc); });
 }

@@ -15,6 +15,75 @@
 
 inline constexpr float kLargestScale = 2047.0f;
 
+// The narrow form of families whose super-block scales are integers already: the same sums in the same order as below,
+// so that a row's result is the same to the bit in both forms.
+template <int kRun, int kFirst, int kEnd>
+inline I32 NarrowRuns(I32 sums, const U8* u, const std::int8_t* a, I16 scale) {
+  I16 pairs = MulPairs(u[kFirst], LoadQuad(a + kFirst * kDotColumns));
+#pragma GCC unroll 8
+  for (int step = kFirst + 1; step < kFirst + kRun; ++step)
+    pairs = AddPairs(pairs, MulPairs(u[step], LoadQuad(a + step * kDotColumns)));
+  sums = AddI32(sums, MulAddPairs(pairs, scale));
+  if constexpr (kFirst + kRun < kEnd) return NarrowRuns<kRun, kFirst + kRun, kEnd>(sums, u, a, scale);
+  return sums;
+}
+
+// One super-block of one vector of rows times kT rows of activations, added to acc.
+template <Family kFamily, int kT>
+inline void NarrowScaledSuper(const std::byte* super, int blocks, int v, const QuantisedRows& x,
+                              std::int64_t first_block, std::int64_t group, F32 (&acc)[kT]) {
+  constexpr FamilyTraits kTraits = TraitsOf(kFamily);
+  constexpr int kFits = StepsIn16Bits(BitsOf(kTraits.codes));
+  constexpr int kPartSteps = kSteps / PartsPerBlock<kFamily>();
+  constexpr int kRun = kFits < kPartSteps ? kFits : kPartSteps;
+  const std::uint8_t* scales = AsBytes(super) + 64;
+  const std::uint8_t* codes = AsBytes(super) + HeaderBytes(kTraits.scales, blocks);
+  I32 sums[kT];
+  I32 min_sums[kT];
+  for (int t = 0; t < kT; ++t) sums[t] = min_sums[t] = SetI32(0);
+  for (int block = 0; block < blocks; ++block, codes += BlockCodeBytes(kTraits.codes)) {
+    U8 u[kSteps];
+    UnpackBlock<kTraits.codes>(codes, v, u);
+    const std::int64_t index = first_block + block;
+    if constexpr (kTraits.scales == Scales::kSuperMin) {
+      const I16 scale = PairsOfU8(scales + block * kPanelRows, v);
+      const I16 min = PairsOfU8(scales + 128 + block * kPanelRows, v);
+      for (int t = 0; t < kT; ++t) {
+        sums[t] = NarrowRuns<kRun, 0, kSteps>(sums[t], u, x.codes + t * x.code_stride + index * kBlock, scale);
+        const I16 sum = AsPairs(SetI32(x.sums[t * x.sum_stride + index]));
+        min_sums[t] = SubI32(min_sums[t], MulAddPairs(min, sum));
+      }
+    } else {
+      const I16 first = PairsOfS8(scales + block * 2 * kPanelRows, v);
+      const I16 second = PairsOfS8(scales + (block * 2 + 1) * kPanelRows, v);
+      const I16 both = EachOnce(first, second);
+      for (int t = 0; t < kT; ++t) {
+        const std::int8_t* a = x.codes + t * x.code_stride + index * kBlock;
+        sums[t] = NarrowRuns<kRun, 0, kPartSteps>(sums[t], u, a, first);
+        sums[t] = NarrowRuns<kRun, kPartSteps, kSteps>(sums[t], u, a, second);
+        const I16 sum = AsPairs(SetI32(x.sums[t * x.sum_stride + index]));
+        min_sums[t] = SubI32(min_sums[t], MulAddPairs(both, sum));
+      }
+    }
+  }
+  const F32 unit = LoadF16AsF32(super + v * kLanes * 2);
+  // The offset, a power of two, is the factor of every minimum of a family without minima.
+  const F32 min_unit = kTraits.scales == Scales::kSuperMin ? LoadF16AsF32(super + 32 + v * kLanes * 2)
+                                                           : Mul(unit, SetF32(static_cast<float>(kTraits.offset)));
+  for (int t = 0; t < kT; ++t) {
+    const F32 total = Fma(ToF32(sums[t]), unit, Mul(ToF32(min_sums[t]), min_unit));
+    acc[t] = Add(acc[t], Mul(total, SetF32(x.scales[t * x.scale_stride + group])));
+  }
+}
+
+template <Family kFamily>
+void NarrowScaled(const PackedArgs& args) {
+  NarrowPanels<kFamily>(args, []<int kT>(const std::byte* super, int blocks, int v, const QuantisedRows& x,
+                                         std::int64_t first_block, F32(&acc)[kT]) {
+    NarrowScaledSuper<kFamily, kT>(super, blocks, v, x, first_block, first_block / (kSuper / kBlock), acc);
+  });
+}
+
 // A super-block of one panel.
 struct ScaledSuper {
   alignas(64) std::uint8_t codes[8 * kSteps * kStepBytes];  // one a byte

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of packed kernels of the instruction set whose namespace includes this. THIMBLE_WIDE names
-// its wide form, THIMBLE_WIDE_FORM the rows that it takes.
+// its wide form, THIMBLE_NARROW_SUPER the narrow one of families with super-blocks, ..._FORM the rows that they take.
 extern const PackedKernels kPacked;
 const PackedKernels kPacked = {
     &QuantiseRow,
-    {nullptr, &Narrow<Family::kU4Super>, &Narrow<Family::kU5Super>, &Narrow<Family::kU6Super>, &Narrow<Family::kU4Flat>,
-     &Narrow<Family::kU4Affine>, &Narrow<Family::kU5Flat>, &Narrow<Family::kU5Affine>, &Narrow<Family::kL4Flat>,
-     &Narrow<Family::kU8Flat>},
+    {nullptr, &THIMBLE_NARROW_SUPER<Family::kU4Super>, &THIMBLE_NARROW_SUPER<Family::kU5Super>,
+     &THIMBLE_NARROW_SUPER<Family::kU6Super>, &Narrow<Family::kU4Flat>, &Narrow<Family::kU4Affine>,
+     &Narrow<Family::kU5Flat>, &Narrow<Family::kU5Affine>, &Narrow<Family::kL4Flat>, &Narrow<Family::kU8Flat>},
     {nullptr, &THIMBLE_WIDE<Family::kU4Super>, &THIMBLE_WIDE<Family::kU5Super>, &THIMBLE_WIDE<Family::kU6Super>,
      &THIMBLE_WIDE<Family::kU4Flat>, &THIMBLE_WIDE<Family::kU4Affine>, &THIMBLE_WIDE<Family::kU5Flat>,
      &THIMBLE_WIDE<Family::kU5Affine>, &WideByBlock<Family::kL4Flat>, &WideByBlock<Family::kU8Flat>},
+    RowForm::THIMBLE_NARROW_SUPER_FORM,
     RowForm::THIMBLE_WIDE_FORM,
 };

@@ -15,6 +15,8 @@ namespace {
 // After packed_wide.inl.
 #include "kernels/generic/packed_scaled.inl"
 }  // namespace
+#define THIMBLE_NARROW_SUPER NarrowScaled
+#define THIMBLE_NARROW_SUPER_FORM kPerSuperPairs
 #define THIMBLE_WIDE WideScaled
 #define THIMBLE_WIDE_FORM kPerSuperPairs
 #include "kernels/generic/packed_table.inl"

@@ -75,6 +75,21 @@ inline I16 AddPairs(I16 a, I16 b) { return _mm256_add_epi16(a, b); }
 inline I32 MulAddPairs(I16 a, I16 b) { return _mm256_madd_epi16(a, b); }
 inline I16 LoadI16(const std::int16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 inline I16 AsPairs(I32 value) { return value; }
+inline I32 SubI32(I32 a, I32 b) { return _mm256_sub_epi32(a, b); }
+// One byte a row of a panel -> 16 bits, twice, of the rows of vector `v`. The bytes are moved into the low (or, to keep
+// their sign, the high) half of each 16 bits.
+inline __m256i SpreadBytes(const std::uint8_t* p, int v, int half) {
+  const __m256i all = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m256i rows =
+      _mm256_setr_epi32(0, 0x01010101, 0x02020202, 0x03030303, 0x04040404, 0x05050505, 0x06060606, 0x07070707);
+  const __m256i keep = _mm256_set1_epi16(static_cast<short>(half == 0 ? 0xFF00 : 0x00FF));  // set top bit: a zero
+  const __m256i index = _mm256_add_epi8(rows, _mm256_set1_epi8(static_cast<char>(v * kLanes)));
+  return _mm256_shuffle_epi8(all, _mm256_or_si256(index, keep));
+}
+inline I16 PairsOfU8(const std::uint8_t* p, int v) { return SpreadBytes(p, v, 0); }
+inline I16 PairsOfS8(const std::uint8_t* p, int v) { return _mm256_srai_epi16(SpreadBytes(p, v, 1), 8); }
+// Of two vectors whose pairs hold a number twice: the first one's number, then the second one's.
+inline I16 EachOnce(I16 first, I16 second) { return _mm256_blend_epi16(first, second, 0xAA); }
 inline I32 AddI32(I32 a, I32 b) { return _mm256_add_epi32(a, b); }
 inline I32 SetI32(std::int32_t value) { return _mm256_set1_epi32(value); }
 

@@ -10,6 +10,8 @@ namespace {
 #include "kernels/generic/packed_quantise.inl"
 #include "kernels/generic/packed_wide.inl"
 }  // namespace
+#define THIMBLE_NARROW_SUPER Narrow
+#define THIMBLE_NARROW_SUPER_FORM kPerBlock
 #define THIMBLE_WIDE WideByBlock
 #define THIMBLE_WIDE_FORM kPerBlock
 #include "kernels/generic/packed_table.inl"
