@@ -12,13 +12,9 @@ namespace {
 #include "kernels/generic/packed_quantise.inl"
 #include "kernels/generic/packed_wide.inl"
 
-// After packed_wide.inl.
-#include "kernels/generic/packed_rescaled.inl"
-
 }  // namespace
 #define THIMBLE_NARROW_SUPER Narrow
-#define THIMBLE_NARROW_SUPER_FORM kPerBlock
-#define THIMBLE_WIDE WideRescaled
-#define THIMBLE_WIDE_FORM kPerSuper
+#define THIMBLE_WIDE WideByBlock
+#define THIMBLE_HAS_ONE_FORM false
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::avx512_emulated

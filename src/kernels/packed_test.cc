@@ -119,23 +119,16 @@ Packed PackRandom(DType dtype, std::int64_t rows, std::int64_t cols, unsigned se
 std::vector<float> Product(const PackedKernels& kernels, const Packed& w, const std::vector<float>& x, int num_rows,
                            bool is_wide) {
   const std::int64_t padded = (w.cols + kBlock - 1) / kBlock * kBlock;
-  const RowForm form = is_wide ? WideForm(kernels, w.family) : NarrowForm(kernels, w.family);
-  const int group_columns = GroupColumns(form);
-  const int sum_columns = SumColumns(form);
-  QuantisedRows q{};
-  q.code_stride = padded;
-  q.scale_stride = (padded + group_columns - 1) / group_columns;
-  q.sum_stride = (padded + sum_columns - 1) / sum_columns;
+  const std::int64_t blocks = padded / kBlock;
   std::vector<std::int8_t> codes(static_cast<std::size_t>(num_rows * padded));
-  std::vector<float> scales(static_cast<std::size_t>(num_rows * q.scale_stride));
-  std::vector<std::int32_t> sums(static_cast<std::size_t>(num_rows * q.sum_stride));
+  std::vector<float> scales(static_cast<std::size_t>(num_rows * blocks));
+  std::vector<float> block_sums(scales.size());
+  std::vector<std::int32_t> sum_pairs(scales.size());
   for (int t = 0; t < num_rows; ++t) {
-    kernels.quantise_row(x.data() + t * w.cols, w.cols, form, codes.data() + t * padded,
-                         scales.data() + t * q.scale_stride, sums.data() + t * q.sum_stride);
+    kernels.quantise_row(x.data() + t * w.cols, w.cols, codes.data() + t * padded, scales.data() + t * blocks,
+                         block_sums.data() + t * blocks, sum_pairs.data() + t * blocks);
   }
-  q.codes = codes.data();
-  q.scales = scales.data();
-  q.sums = sums.data();
+  const QuantisedRows q{codes.data(), scales.data(), block_sums.data(), sum_pairs.data(), padded, blocks};
   std::vector<float> out(static_cast<std::size_t>(num_rows * w.rows), -1.0F);
   PackedArgs args{w.panels.data(),
                   w.panel_bytes,
@@ -253,7 +246,7 @@ TEST(Packed, ARowsBitsDoNotDependOnItsNeighbours) {
 // Where both forms add the same integers, they give the same bits.
 TEST(Packed, NarrowAndWideFormsOfSuperBlocksAgreeToTheBit) {
   for (const Table& table : Tables()) {
-    if (table.kernels->narrow_super_form == RowForm::kPerBlock) continue;
+    if (!table.kernels->has_one_form) continue;
     for (const DType dtype : {DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
       SCOPED_TRACE(table.name + " " + std::string(TraitsOf(dtype).name));
       const Packed w = PackRandom(dtype, 37, 768, 15);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <vector>
 
 namespace thimble {
@@ -123,36 +122,31 @@ Result<Activations> Activations::Create(std::int64_t max_rows, std::int64_t max_
   const auto codes = static_cast<std::size_t>(max_rows * PaddedCols(max_cols));
   THIMBLE_ASSIGN_OR_RETURN(activations.codes_, Buffer<std::int8_t>::Create(codes));
   THIMBLE_ASSIGN_OR_RETURN(activations.scales_, Buffer<float>::Create(codes / kernels::kBlock));
-  THIMBLE_ASSIGN_OR_RETURN(activations.sums_, Buffer<std::int32_t>::Create(codes / 16));
+  THIMBLE_ASSIGN_OR_RETURN(activations.block_sums_, Buffer<float>::Create(codes / kernels::kBlock));
+  THIMBLE_ASSIGN_OR_RETURN(activations.sum_pairs_, Buffer<std::int32_t>::Create(codes / kernels::kBlock));
   return activations;
 }
 
 std::uint64_t Activations::BytesNeeded(std::int64_t max_rows, std::int64_t max_cols) {
   const auto codes = static_cast<std::uint64_t>(max_rows * PaddedCols(max_cols));
-  return codes + codes / kernels::kBlock * sizeof(float) + codes / 16 * sizeof(std::int32_t);
+  return codes + codes / kernels::kBlock * (2 * sizeof(float) + sizeof(std::int32_t));
 }
 
 void Activations::Set(MatView<const float> rows) {
   rows_ = rows;
-  ready_form_.reset();
+  is_quantised_ = false;
 }
 
-kernels::QuantisedRows Activations::Quantised(const Ops& ops, kernels::RowForm form) {
+kernels::QuantisedRows Activations::Quantised(const Ops& ops) {
   const std::int64_t padded = PaddedCols(rows_.cols);
-  const int group_columns = kernels::GroupColumns(form);
-  const int sum_columns = kernels::SumColumns(form);
-  kernels::QuantisedRows x{};
-  x.codes = codes_.data();
-  x.scales = scales_.data();
-  x.sums = sums_.data();
-  x.code_stride = padded;
-  x.scale_stride = (padded + group_columns - 1) / group_columns;
-  x.sum_stride = (padded + sum_columns - 1) / sum_columns;
-  if (ready_form_ == form) return x;
+  const std::int64_t blocks = padded / kernels::kBlock;
+  const kernels::QuantisedRows x{codes_.data(), scales_.data(), block_sums_.data(), sum_pairs_.data(), padded, blocks};
+  if (is_quantised_) return x;
   THIMBLE_CHECK(static_cast<std::size_t>(rows_.rows * padded) <= codes_.size());
   const auto quantise = [&](std::int64_t row) {
-    ops.kernels.packed->quantise_row(rows_.Row(row), rows_.cols, form, codes_.data() + row * padded,
-                                     scales_.data() + row * x.scale_stride, sums_.data() + row * x.sum_stride);
+    ops.kernels.packed->quantise_row(rows_.Row(row), rows_.cols, codes_.data() + row * padded,
+                                     scales_.data() + row * blocks, block_sums_.data() + row * blocks,
+                                     sum_pairs_.data() + row * blocks);
   };
   if (rows_.rows < 8) {
     for (std::int64_t row = 0; row < rows_.rows; ++row) quantise(row);
@@ -162,43 +156,29 @@ kernels::QuantisedRows Activations::Quantised(const Ops& ops, kernels::RowForm f
       for (std::int64_t row = task * std::int64_t{8}; row < end; ++row) quantise(row);
     });
   }
-  ready_form_ = form;
+  is_quantised_ = true;
   return x;
 }
 
 void MatMul(const Ops& ops, Activations* x, std::span<const Product> products) {
+  THIMBLE_CHECK(products.size() <= kMaxProducts);
   const MatView<const float> rows = x->rows();
   const bool is_wide = rows.rows >= kWideRows;
   std::array<Plan, kMaxProducts> plans;
-  std::size_t count = 0;
   int num_tasks = 0;
-  const auto run = [&] {
-    ops.pool.Run(num_tasks, [&](int task, int) {
-      const Plan* plan = plans.data();
-      while (task >= plan->num_tasks) task -= (plan++)->num_tasks;
-      plan->w->family() == Family::kFileRows ? RunFileRows(ops, rows, *plan, task) : RunPacked(ops, *plan, task);
-    });
-    count = 0;
-    num_tasks = 0;
-  };
-  std::optional<kernels::RowForm> form;  // of the rows that the plans so far read
-  for (const Product& product : products) {
-    const PackedMatrix& w = *product.w;
-    THIMBLE_DCHECK(rows.cols == w.cols() && product.out.cols == w.rows() && product.out.rows == rows.rows);
-    if (count == kMaxProducts) run();
-    if (w.family() == Family::kFileRows) {
-      plans[count] = PlanFileRows(w, product.out);
-    } else {
-      const kernels::RowForm wanted = is_wide ? kernels::WideForm(*ops.kernels.packed, w.family())
-                                              : kernels::NarrowForm(*ops.kernels.packed, w.family());
-      // Rows are there in one form at a time.
-      if (form.has_value() && *form != wanted) run();
-      form = wanted;
-      plans[count] = PlanPacked(ops, w, product.out, x->Quantised(ops, wanted), is_wide);
-    }
-    num_tasks += plans[count++].num_tasks;
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    const PackedMatrix& w = *products[i].w;
+    const MatView<float>& out = products[i].out;
+    THIMBLE_DCHECK(rows.cols == w.cols() && out.cols == w.rows() && out.rows == rows.rows);
+    plans[i] =
+        w.family() == Family::kFileRows ? PlanFileRows(w, out) : PlanPacked(ops, w, out, x->Quantised(ops), is_wide);
+    num_tasks += plans[i].num_tasks;
   }
-  run();
+  ops.pool.Run(num_tasks, [&](int task, int) {
+    const Plan* plan = plans.data();
+    while (task >= plan->num_tasks) task -= (plan++)->num_tasks;
+    plan->w->family() == Family::kFileRows ? RunFileRows(ops, rows, *plan, task) : RunPacked(ops, *plan, task);
+  });
 }
 
 void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out) {

@@ -9,13 +9,12 @@
 #include "ops/packed_matrix.h"
 
 #include <cstdint>
-#include <optional>
 #include <span>
 
 namespace thimble {
 
 // Rows of activations prepared for products. Products that share an input share one preparation: the rows are quantised
-// at most once per form, when the first product asks for it.
+// at most once, when the first product asks for it.
 class Activations {
  public:
   // Room for up to `max_rows` rows of up to `max_cols` values; nothing is allocated later.
@@ -29,14 +28,15 @@ class Activations {
 
  private:
   friend void MatMul(const Ops& ops, Activations* x, std::span<const struct Product> products);
-  // Codes, scales and sums in one of the kernels' forms, made when first asked for.
-  kernels::QuantisedRows Quantised(const Ops& ops, kernels::RowForm form);
+  // Codes, scales and sums, made when first asked for.
+  kernels::QuantisedRows Quantised(const Ops& ops);
 
   MatView<const float> rows_;
-  std::optional<kernels::RowForm> ready_form_;  // of the codes that are there
+  bool is_quantised_ = false;
   Buffer<std::int8_t> codes_;
   Buffer<float> scales_;
-  Buffer<std::int32_t> sums_;
+  Buffer<float> block_sums_;
+  Buffer<std::int32_t> sum_pairs_;
 };
 
 // A weight [N, K] and where its product goes, [T, N].

@@ -99,10 +99,9 @@ inline void NarrowSuper(const std::byte* super, int blocks, int v, const Quantis
       const F32 second_scale = LoadS8AsF32(super + 64 + (2 * block + 1) * kPanelRows + lane);
       for (int t = 0; t < kT; ++t) {
         const std::int8_t* a = x.codes + t * x.code_stride + index * kBlock;
-        const std::int32_t* sums = x.sums + t * x.sum_stride + index * 2;
-        const I32 first = DotRun<kBits, 4>(-kOffset * sums[0], u, a);
-        const I32 second = DotRun<kBits, 4>(-kOffset * sums[1], u + 4, a + 16);
-        const F32 row_scale = SetF32(x.scales[t * x.scale_stride + index]);
+        const I32 first = DotRun<kBits, 4>(-kOffset * x.FirstSum(t, index), u, a);
+        const I32 second = DotRun<kBits, 4>(-kOffset * x.SecondSum(t, index), u + 4, a + 16);
+        const F32 row_scale = SetF32(x.scales[t * x.block_stride + index]);
         scaled[t] = Fma(Fma(ToF32(second), second_scale, Mul(ToF32(first), first_scale)), row_scale, scaled[t]);
       }
     } else {
@@ -118,12 +117,10 @@ inline void NarrowSuper(const std::byte* super, int blocks, int v, const Quantis
         }
       }
       for (int t = 0; t < kT; ++t) {
-        const std::int32_t* sums = x.sums + t * x.sum_stride + index * 2;
-        const std::int32_t sum = sums[0] + sums[1];
+        const std::int32_t sum = x.FirstSum(t, index) + x.SecondSum(t, index);
         const I32 dot = DotRun<kBits, 8>(-kOffset * sum, u, x.codes + t * x.code_stride + index * kBlock);
-        const float row_scale = x.scales[t * x.scale_stride + index];
-        scaled[t] = Fma(Mul(ToF32(dot), SetF32(row_scale)), scale, scaled[t]);
-        if constexpr (HasMin(kTraits)) mins[t] = Fma(SetF32(row_scale * static_cast<float>(sum)), min, mins[t]);
+        scaled[t] = Fma(Mul(ToF32(dot), SetF32(x.scales[t * x.block_stride + index])), scale, scaled[t]);
+        if constexpr (HasMin(kTraits)) mins[t] = Fma(SetF32(x.block_sums[t * x.block_stride + index]), min, mins[t]);
       }
     }
   }
@@ -142,8 +139,9 @@ inline void NarrowSuper(const std::byte* super, int blocks, int v, const Quantis
 
 inline QuantisedRows RowsFrom(QuantisedRows x, int row) {
   x.codes += row * x.code_stride;
-  x.scales += row * x.scale_stride;
-  x.sums += row * x.sum_stride;
+  x.scales += row * x.block_stride;
+  x.block_sums += row * x.block_stride;
+  x.sum_pairs += row * x.block_stride;
   return x;
 }
 

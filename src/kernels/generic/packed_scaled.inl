@@ -3,92 +3,93 @@
 // are, and the scales of a super-block's parts become integers, so that scaling is part of the widening from 16 to 32
 // bits (vpmaddwd) that has to be done anyway:
 //
-//   out += row_scale * (unit * sum over parts of s[part] * dot[part]  +  min_unit * sum over parts of m[part] *
-//   sum[part])
+//   out += unit * sum over blocks of scale * (sum over parts of s[part] * dot[part])
+//        - min_unit * sum over blocks of m * scale * sum
 //
-// dot = codes times activations of a part, sum = that part's activations added up. In the families with super-block
+// dot = codes times activations of a part, scale and sum of the activations' block. In the families with super-block
 // scales s and m are the file's own integers; scales per block become multiples of a 2047th of the largest one in the
-// super-block. Included after packed_wide.inl.
+// super-block. An offset that all codes have stays in integers: it is s times offset times the sum of the part's
+// activations. Included after packed_wide.inl.
 //
-// No sum leaves 32 bits: a part's dot is at most 16 * 127 * code, s at most 128 beside 6-bit codes and 2047 beside
-// 5-bit ones, and 256 * 127 * 31 * 2047 < 2^31.
+// No sum leaves 32 bits: a block's dot is at most 32 * 127 * code, s at most 128 beside 6-bit codes and 2047 beside
+// 5-bit ones, and 32 * 127 * 31 * 2047 < 2^28.
 
 inline constexpr float kLargestScale = 2047.0f;
 
 // The narrow form of families whose super-block scales are integers already: the same sums in the same order as below,
 // so that a row's result is the same to the bit in both forms.
 template <int kRun, int kFirst, int kEnd>
-inline I32 NarrowRuns(I32 sums, const U8* u, const std::int8_t* a, I16 scale) {
+inline I32 NarrowRuns(const U8* u, const std::int8_t* a, I16 scale) {
   I16 pairs = MulPairs(u[kFirst], LoadQuad(a + kFirst * kDotColumns));
 #pragma GCC unroll 8
   for (int step = kFirst + 1; step < kFirst + kRun; ++step)
     pairs = AddPairs(pairs, MulPairs(u[step], LoadQuad(a + step * kDotColumns)));
-  sums = AddI32(sums, MulAddPairs(pairs, scale));
-  if constexpr (kFirst + kRun < kEnd) return NarrowRuns<kRun, kFirst + kRun, kEnd>(sums, u, a, scale);
-  return sums;
+  const I32 dot = MulAddPairs(pairs, scale);
+  if constexpr (kFirst + kRun < kEnd) return AddI32(dot, NarrowRuns<kRun, kFirst + kRun, kEnd>(u, a, scale));
+  return dot;
 }
 
 // One super-block of one vector of rows times kT rows of activations, added to acc.
 template <Family kFamily, int kT>
 inline void NarrowScaledSuper(const std::byte* super, int blocks, int v, const QuantisedRows& x,
-                              std::int64_t first_block, std::int64_t group, F32 (&acc)[kT]) {
+                              std::int64_t first_block, F32 (&acc)[kT]) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   constexpr int kFits = StepsIn16Bits(BitsOf(kTraits.codes));
   constexpr int kPartSteps = kSteps / PartsPerBlock<kFamily>();
   constexpr int kRun = kFits < kPartSteps ? kFits : kPartSteps;
   const std::uint8_t* scales = AsBytes(super) + 64;
   const std::uint8_t* codes = AsBytes(super) + HeaderBytes(kTraits.scales, blocks);
-  I32 sums[kT];
-  I32 min_sums[kT];
-  for (int t = 0; t < kT; ++t) sums[t] = min_sums[t] = SetI32(0);
+  F32 total[kT];
+  F32 min_total[kT];
+  for (int t = 0; t < kT; ++t) total[t] = min_total[t] = ZeroF32();
   for (int block = 0; block < blocks; ++block, codes += BlockCodeBytes(kTraits.codes)) {
     U8 u[kSteps];
     UnpackBlock<kTraits.codes>(codes, v, u);
     const std::int64_t index = first_block + block;
     if constexpr (kTraits.scales == Scales::kSuperMin) {
       const I16 scale = PairsOfU8(scales + block * kPanelRows, v);
-      const I16 min = PairsOfU8(scales + 128 + block * kPanelRows, v);
+      const F32 min = LoadU8AsF32(super + 192 + block * kPanelRows + v * kLanes);
       for (int t = 0; t < kT; ++t) {
-        sums[t] = NarrowRuns<kRun, 0, kSteps>(sums[t], u, x.codes + t * x.code_stride + index * kBlock, scale);
-        const I16 sum = AsPairs(SetI32(x.sums[t * x.sum_stride + index]));
-        min_sums[t] = SubI32(min_sums[t], MulAddPairs(min, sum));
+        const std::int64_t at = t * x.block_stride + index;
+        const I32 dot = NarrowRuns<kRun, 0, kSteps>(u, x.codes + t * x.code_stride + index * kBlock, scale);
+        total[t] = Fma(ToF32(dot), SetF32(x.scales[at]), total[t]);
+        min_total[t] = Fma(min, SetF32(x.block_sums[at]), min_total[t]);
       }
     } else {
       const I16 first = PairsOfS8(scales + block * 2 * kPanelRows, v);
       const I16 second = PairsOfS8(scales + (block * 2 + 1) * kPanelRows, v);
-      const I16 both = EachOnce(first, second);
+      const I16 offset = TimesOffset<kTraits.offset>(EachOnce(first, second));
       for (int t = 0; t < kT; ++t) {
+        const std::int64_t at = t * x.block_stride + index;
         const std::int8_t* a = x.codes + t * x.code_stride + index * kBlock;
-        sums[t] = NarrowRuns<kRun, 0, kPartSteps>(sums[t], u, a, first);
-        sums[t] = NarrowRuns<kRun, kPartSteps, kSteps>(sums[t], u, a, second);
-        const I16 sum = AsPairs(SetI32(x.sums[t * x.sum_stride + index]));
-        min_sums[t] = SubI32(min_sums[t], MulAddPairs(both, sum));
+        const I32 dot =
+            AddI32(NarrowRuns<kRun, 0, kPartSteps>(u, a, first), NarrowRuns<kRun, kPartSteps, kSteps>(u, a, second));
+        const I32 own = SubI32(dot, MulAddPairs(offset, AsPairs(SetI32(x.sum_pairs[at]))));
+        total[t] = Fma(ToF32(own), SetF32(x.scales[at]), total[t]);
       }
     }
   }
   const F32 unit = LoadF16AsF32(super + v * kLanes * 2);
-  // The offset, a power of two, is the factor of every minimum of a family without minima.
-  const F32 min_unit = kTraits.scales == Scales::kSuperMin ? LoadF16AsF32(super + 32 + v * kLanes * 2)
-                                                           : Mul(unit, SetF32(static_cast<float>(kTraits.offset)));
   for (int t = 0; t < kT; ++t) {
-    const F32 total = Fma(ToF32(sums[t]), unit, Mul(ToF32(min_sums[t]), min_unit));
-    acc[t] = Add(acc[t], Mul(total, SetF32(x.scales[t * x.scale_stride + group])));
+    total[t] = Mul(total[t], unit);
+    if constexpr (HasMin(kTraits)) total[t] = NegFma(min_total[t], LoadF16AsF32(super + 32 + v * kLanes * 2), total[t]);
+    acc[t] = Add(acc[t], total[t]);
   }
 }
 
 template <Family kFamily>
 void NarrowScaled(const PackedArgs& args) {
-  NarrowPanels<kFamily>(args, []<int kT>(const std::byte* super, int blocks, int v, const QuantisedRows& x,
-                                         std::int64_t first_block, F32(&acc)[kT]) {
-    NarrowScaledSuper<kFamily, kT>(super, blocks, v, x, first_block, first_block / (kSuper / kBlock), acc);
-  });
+  NarrowPanels<kFamily>(
+      args, []<int kT>(const std::byte* super, int blocks, int v, const QuantisedRows& x, std::int64_t first_block,
+                       F32(&acc)[kT]) { NarrowScaledSuper<kFamily, kT>(super, blocks, v, x, first_block, acc); });
 }
 
 // A super-block of one panel.
 struct ScaledSuper {
   alignas(64) std::uint8_t codes[8 * kSteps * kStepBytes];  // one a byte
   alignas(64) std::int16_t scales[16][kPanelRows][2];       // s of a part, twice
-  alignas(64) std::int16_t mins[8][kPanelRows][2];          // m of a block's first and second 16 columns
+  alignas(64) std::int16_t offsets[8][kPanelRows][2];       // s * offset of a block's first and second 16 columns
+  alignas(64) float mins[8][kPanelRows];                    // m of a block
   alignas(64) float unit[kPanelRows];
   alignas(64) float min_unit[kPanelRows];
 };
@@ -103,7 +104,7 @@ inline std::int16_t RoundToInt16(float x) {
 
 // Sixteen-bit floats per block and row -> integers[block][row] * unit[row].
 inline void IntegerScales(const std::byte* halves, int blocks, float (&unit)[kPanelRows],
-                          std::int16_t (&integers)[8][kPanelRows]) {
+                          std::int16_t (&integers)[16][kPanelRows]) {
   alignas(64) float values[8][kPanelRows];
   for (int block = 0; block < blocks; ++block) {
     for (int lane = 0; lane < kPanelRows; lane += kLanes)
@@ -127,46 +128,41 @@ inline void IntegerScales(const std::byte* halves, int blocks, float (&unit)[kPa
 template <Family kFamily>
 inline void ScalesToIntegers(const std::byte* super, int blocks, ScaledSuper* out) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
+  constexpr int kParts = PartsPerBlock<kFamily>();
+  std::int16_t scales[16][kPanelRows];
   if constexpr (kTraits.scales == Scales::kSuperMin || kTraits.scales == Scales::kSuper16) {
     for (int lane = 0; lane < kPanelRows; lane += kLanes) {
       StoreF32(out->unit + lane, LoadF16AsF32(super + lane * 2));
-      const F32 min_unit = kTraits.scales == Scales::kSuperMin ? LoadF16AsF32(super + 32 + lane * 2) : ZeroF32();
-      StoreF32(out->min_unit + lane, min_unit);
+      if constexpr (HasMin(kTraits)) StoreF32(out->min_unit + lane, LoadF16AsF32(super + 32 + lane * 2));
     }
-    const std::uint8_t* scales = AsBytes(super) + 64;
-    for (int block = 0; block < blocks; ++block) {
+    const std::uint8_t* bytes = AsBytes(super) + 64;
+    for (int part = 0; part < blocks * kParts; ++part) {
       for (int row = 0; row < kPanelRows; ++row) {
-        if constexpr (kTraits.scales == Scales::kSuperMin) {
-          const auto scale = static_cast<std::int16_t>(scales[block * kPanelRows + row]);
-          const auto min = static_cast<std::int16_t>(-static_cast<int>(scales[128 + block * kPanelRows + row]));
-          out->scales[block][row][0] = out->scales[block][row][1] = scale;
-          out->mins[block][row][0] = out->mins[block][row][1] = min;
-        } else {
-          for (int half = 0; half < 2; ++half) {
-            const auto scale =
-                static_cast<std::int16_t>(static_cast<std::int8_t>(scales[(block * 2 + half) * kPanelRows + row]));
-            out->scales[block * 2 + half][row][0] = out->scales[block * 2 + half][row][1] = scale;
-            out->mins[block][row][half] = static_cast<std::int16_t>(-kTraits.offset * scale);
-          }
-        }
+        const std::uint8_t byte = bytes[part * kPanelRows + row];
+        scales[part][row] = HasMin(kTraits) ? std::int16_t{byte} : std::int16_t{static_cast<std::int8_t>(byte)};
+        if constexpr (HasMin(kTraits)) out->mins[part][row] = static_cast<float>(bytes[128 + part * kPanelRows + row]);
       }
     }
-    if constexpr (kTraits.scales == Scales::kSuper16) {
-      for (int row = 0; row < kPanelRows; ++row) out->min_unit[row] = out->unit[row];
-    }
   } else {
-    std::int16_t scales[8][kPanelRows];
-    std::int16_t mins[8][kPanelRows];
     IntegerScales(super, blocks, out->unit, scales);
-    if constexpr (kTraits.scales == Scales::kAffine)
-      IntegerScales(super + HeaderBytes(Scales::kFlat, blocks), blocks, out->min_unit, mins);
-    for (int row = 0; row < kPanelRows && kTraits.scales == Scales::kFlat; ++row) out->min_unit[row] = out->unit[row];
-    for (int block = 0; block < blocks; ++block) {
-      for (int row = 0; row < kPanelRows; ++row) {
-        const std::int16_t scale = scales[block][row];
-        out->scales[block][row][0] = out->scales[block][row][1] = scale;
-        out->mins[block][row][0] = out->mins[block][row][1] =
-            kTraits.scales == Scales::kAffine ? mins[block][row] : static_cast<std::int16_t>(-kTraits.offset * scale);
+    if constexpr (HasMin(kTraits)) {
+      for (int row = 0; row < kPanelRows; ++row) out->min_unit[row] = -1.0f;  // w = d u + m
+      for (int block = 0; block < blocks; ++block) {
+        const std::byte* m = super + HeaderBytes(Scales::kFlat, blocks) + block * kPanelRows * 2;
+        for (int lane = 0; lane < kPanelRows; lane += kLanes)
+          StoreF32(out->mins[block] + lane, LoadF16AsF32(m + lane * 2));
+      }
+    }
+  }
+  for (int part = 0; part < blocks * kParts; ++part) {
+    for (int row = 0; row < kPanelRows; ++row)
+      out->scales[part][row][0] = out->scales[part][row][1] = scales[part][row];
+  }
+  for (int block = 0; kTraits.offset != 0 && block < blocks; ++block) {
+    for (int row = 0; row < kPanelRows; ++row) {
+      for (int half = 0; half < 2; ++half) {
+        const std::int16_t scale = scales[kParts == 2 ? block * 2 + half : block][row];
+        out->offsets[block][row][half] = static_cast<std::int16_t>(kTraits.offset * scale);
       }
     }
   }
@@ -190,65 +186,78 @@ inline void PairRun(const std::uint8_t* codes, const std::int8_t* a, std::int64_
   }
 }
 
-// Runs of a block from step kFirst on, each widened and scaled into sums.
+// Runs of a block from step kFirst on, each widened and scaled; dots is written by the first one.
 template <int kFirst, int kRun, int kPartSteps, int kRows>
 inline void ScaledRuns(const std::uint8_t* codes, const std::int16_t (*scales)[kPanelRows][2], const std::int8_t* a,
-                       std::int64_t stride, I32 (&sums)[kVecs][kRows]) {
+                       std::int64_t stride, I32 (&dots)[kVecs][kRows]) {
   I16 pairs[kVecs][kRows];
   PairRun<kFirst, kRun, kRows>(codes, a, stride, pairs);
 #pragma GCC unroll 4
   for (int v = 0; v < kVecs; ++v) {
     const I16 scale = LoadI16(&scales[kFirst / kPartSteps][v * kLanes][0]);
 #pragma GCC unroll 8
-    for (int t = 0; t < kRows; ++t) sums[v][t] = AddI32(sums[v][t], MulAddPairs(pairs[v][t], scale));
+    for (int t = 0; t < kRows; ++t) {
+      const I32 dot = MulAddPairs(pairs[v][t], scale);
+      dots[v][t] = kFirst == 0 ? dot : AddI32(dots[v][t], dot);
+    }
   }
   if constexpr (kFirst + kRun < kSteps)
-    ScaledRuns<kFirst + kRun, kRun, kPartSteps, kRows>(codes, scales, a, stride, sums);
+    ScaledRuns<kFirst + kRun, kRun, kPartSteps, kRows>(codes, scales, a, stride, dots);
 }
 
 // A super-block of a panel times kRows rows, added to out (stored, when is_first).
 template <Family kFamily, int kRows>
 inline void ScaledTile(const ScaledSuper& super, int blocks, const QuantisedRows& x, std::int64_t first_block,
-                       std::int64_t group, bool is_first, float* out, std::int64_t out_stride, std::int64_t left) {
+                       bool is_first, float* out, std::int64_t out_stride, std::int64_t left) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   constexpr int kParts = PartsPerBlock<kFamily>();
   constexpr int kPartSteps = kSteps / kParts;
   constexpr int kFits = StepsIn16Bits(BitsOf(kTraits.codes));
   constexpr int kRun = kFits < kPartSteps ? kFits : kPartSteps;
   // Minima first: their sums are then out of the way.
-  I32 min_sums[kVecs][kRows];
+  F32 min_total[kVecs][kRows];
   for (int v = 0; v < kVecs; ++v) {
-    for (int t = 0; t < kRows; ++t) min_sums[v][t] = SetI32(0);
+    for (int t = 0; t < kRows; ++t) min_total[v][t] = ZeroF32();
   }
-  for (int block = 0; block < blocks; ++block) {
-    for (int v = 0; v < kVecs; ++v) {
-      const I16 min = LoadI16(&super.mins[block][v * kLanes][0]);
-      for (int t = 0; t < kRows; ++t) {
-        const I16 sum = AsPairs(SetI32(x.sums[t * x.sum_stride + first_block + block]));
-        min_sums[v][t] = AddI32(min_sums[v][t], MulAddPairs(min, sum));
-      }
+  for (int block = 0; HasMin(kTraits) && block < blocks; ++block) {
+    for (int t = 0; t < kRows; ++t) {
+      const F32 sum = SetF32(x.block_sums[t * x.block_stride + first_block + block]);
+      for (int v = 0; v < kVecs; ++v)
+        min_total[v][t] = Fma(LoadF32(super.mins[block] + v * kLanes), sum, min_total[v][t]);
     }
   }
-  F32 total[kVecs][kRows];
+  alignas(64) float minima[kVecs][kRows][kLanes];
   for (int v = 0; v < kVecs; ++v) {
-    const F32 min_unit = LoadF32(super.min_unit + v * kLanes);
-    for (int t = 0; t < kRows; ++t) total[v][t] = Mul(ToF32(min_sums[v][t]), min_unit);
+    for (int t = 0; t < kRows; ++t) StoreF32(minima[v][t], min_total[v][t]);
   }
 
-  I32 sums[kVecs][kRows];
+  F32 total[kVecs][kRows];
   for (int v = 0; v < kVecs; ++v) {
-    for (int t = 0; t < kRows; ++t) sums[v][t] = SetI32(0);
+    for (int t = 0; t < kRows; ++t) total[v][t] = ZeroF32();
   }
-  const std::int8_t* a = x.codes + first_block * kBlock;
   for (int block = 0; block < blocks; ++block) {
+    const std::int64_t index = first_block + block;
+    I32 dots[kVecs][kRows];
     ScaledRuns<0, kRun, kPartSteps, kRows>(super.codes + block * kSteps * kStepBytes, super.scales + block * kParts,
-                                           a + block * kBlock, x.code_stride, sums);
+                                           x.codes + index * kBlock, x.code_stride, dots);
+    for (int t = 0; t < kRows; ++t) {
+      const F32 row_scale = SetF32(x.scales[t * x.block_stride + index]);
+      for (int v = 0; v < kVecs; ++v) {
+        I32 dot = dots[v][t];
+        if constexpr (kTraits.offset != 0) {
+          const I16 sums = AsPairs(SetI32(x.sum_pairs[t * x.block_stride + index]));
+          dot = SubI32(dot, MulAddPairs(LoadI16(&super.offsets[block][v * kLanes][0]), sums));
+        }
+        total[v][t] = Fma(ToF32(dot), row_scale, total[v][t]);
+      }
+    }
   }
   for (int v = 0; v < kVecs; ++v) {
     const F32 unit = LoadF32(super.unit + v * kLanes);
     for (int t = 0; t < kRows; ++t) {
-      const F32 row_scale = SetF32(x.scales[t * x.scale_stride + group]);
-      total[v][t] = Mul(Fma(ToF32(sums[v][t]), unit, total[v][t]), row_scale);
+      total[v][t] = Mul(total[v][t], unit);
+      if constexpr (HasMin(kTraits))
+        total[v][t] = NegFma(LoadF32(minima[v][t]), LoadF32(super.min_unit + v * kLanes), total[v][t]);
     }
   }
   StoreTile<1, kRows>(total, is_first, out, out_stride, left);
@@ -261,13 +270,12 @@ void WideScaled(const PackedArgs& args) {
   for (int panel = 0; panel < args.num_panels; ++panel) {
     const std::int64_t column = static_cast<std::int64_t>(panel) * kPanelRows;
     const std::byte* bytes = args.panels + panel * args.panel_bytes;
-    std::int64_t group = 0;
-    for (std::int64_t first_block = 0; first_block < num_blocks; first_block += 8, ++group) {
+    for (std::int64_t first_block = 0; first_block < num_blocks; first_block += 8) {
       const int blocks = num_blocks - first_block < 8 ? static_cast<int>(num_blocks - first_block) : 8;
       ScalesToIntegers<kFamily>(bytes, blocks, &super);
       UnpackCodes<kFamily>(bytes, blocks, super.codes);
       ForRowTiles<kScaledTileRows>(args.num_rows, [&]<int kRows>(int row) {
-        ScaledTile<kFamily, kRows>(super, blocks, RowsFrom(args.x, row), first_block, group, group == 0,
+        ScaledTile<kFamily, kRows>(super, blocks, RowsFrom(args.x, row), first_block, first_block == 0,
                                    args.out + row * args.out_stride + column, args.out_stride,
                                    args.num_outputs - column);
       });

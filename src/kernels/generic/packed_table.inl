@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of packed kernels of the instruction set whose namespace includes this. THIMBLE_WIDE names
-// its wide form, THIMBLE_NARROW_SUPER the narrow one of families with super-blocks, ..._FORM the rows that they take.
+// The table of packed kernels of the instruction set whose namespace includes this. THIMBLE_WIDE names the wide form of
+// most families, THIMBLE_NARROW_SUPER the narrow one of families with super-blocks, THIMBLE_HAS_ONE_FORM whether the
+// two give the same bits there.
 extern const PackedKernels kPacked;
 const PackedKernels kPacked = {
     &QuantiseRow,
@@ -10,6 +11,5 @@ const PackedKernels kPacked = {
     {nullptr, &THIMBLE_WIDE<Family::kU4Super>, &THIMBLE_WIDE<Family::kU5Super>, &THIMBLE_WIDE<Family::kU6Super>,
      &THIMBLE_WIDE<Family::kU4Flat>, &THIMBLE_WIDE<Family::kU4Affine>, &THIMBLE_WIDE<Family::kU5Flat>,
      &THIMBLE_WIDE<Family::kU5Affine>, &WideByBlock<Family::kL4Flat>, &WideByBlock<Family::kU8Flat>},
-    RowForm::THIMBLE_NARROW_SUPER_FORM,
-    RowForm::THIMBLE_WIDE_FORM,
+    THIMBLE_HAS_ONE_FORM,
 };

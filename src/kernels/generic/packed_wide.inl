@@ -68,8 +68,10 @@ template <int kBits, int kCount, int kVectors, int kRows>
 struct PartTile {
   DotSum<kBits, kCount> sums[kVectors][kRows];
 
-  // `codes` of vector i begin at codes[i]; activations of row t at a + t * stride.
-  inline void Run(const std::uint8_t* const (&codes)[kVectors], const std::int8_t* a, std::int64_t stride) {
+  // `codes` of vector i begin at codes[i]; activations of row t at a + t * stride. Always inlined: the sums are to stay
+  // in registers.
+  [[gnu::always_inline]] inline void Run(const std::uint8_t* const (&codes)[kVectors], const std::int8_t* a,
+                                         std::int64_t stride) {
     Step<0>(codes, a, stride);
     Step<1>(codes, a, stride);
     Step<2>(codes, a, stride);
@@ -82,11 +84,15 @@ struct PartTile {
     }
   }
   template <int kStep>
-  inline void Step(const std::uint8_t* const (&codes)[kVectors], const std::int8_t* a, std::int64_t stride) {
+  [[gnu::always_inline]] inline void Step(const std::uint8_t* const (&codes)[kVectors], const std::int8_t* a,
+                                          std::int64_t stride) {
     U8 u[kVectors];
+#pragma GCC unroll 4
     for (int i = 0; i < kVectors; ++i) u[i] = LoadCodes(codes[i] + kStep * kStepBytes);
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) {
       const Quad quad = LoadQuad(a + t * stride + kStep * kDotColumns);
+#pragma GCC unroll 4
       for (int i = 0; i < kVectors; ++i) sums[i][t].template Step<kStep>(u[i], quad);
     }
   }
@@ -131,8 +137,8 @@ inline void BlockTile(const WideSuper& wide, const std::uint8_t* const (&panel_c
     for (int part = 0; part < kParts; ++part) {
       PartTile<kBits, kCount, kVectors, kRows> tile;
       for (int t = 0; t < kRows; ++t) {
-        const std::int32_t* sums = x.sums + t * x.sum_stride + index * 2;
-        const std::int32_t sum = kParts == 2 ? sums[part] : sums[0] + sums[1];
+        const std::int32_t sum = (kParts == 1 || part == 0 ? x.FirstSum(t, index) : 0) +
+                                 (kParts == 1 || part == 1 ? x.SecondSum(t, index) : 0);
         for (int i = 0; i < kVectors; ++i) tile.sums[i][t].Start(-DotOffset(kTraits) * sum);
       }
       const std::uint8_t* codes[kVectors];
@@ -143,15 +149,14 @@ inline void BlockTile(const WideSuper& wide, const std::uint8_t* const (&panel_c
       for (int i = 0; i < kVectors; ++i) {
         const F32 scale = LoadF32(wide.scales[i / kVecs][block * kParts + part] + (i % kVecs) * kLanes);
         for (int t = 0; t < kRows; ++t) {
-          const F32 row_scale = SetF32(x.scales[t * x.scale_stride + index]);
+          const F32 row_scale = SetF32(x.scales[t * x.block_stride + index]);
           total[i][t] = Fma(Mul(ToF32(tile.sums[i][t].End()), row_scale), scale, total[i][t]);
         }
       }
     }
     if constexpr (HasMin(kTraits)) {
       for (int t = 0; t < kRows; ++t) {
-        const std::int32_t* sums = x.sums + t * x.sum_stride + index * 2;
-        const F32 weight = SetF32(x.scales[t * x.scale_stride + index] * static_cast<float>(sums[0] + sums[1]));
+        const F32 weight = SetF32(x.block_sums[t * x.block_stride + index]);
         for (int i = 0; i < kVectors; ++i) {
           total[i][t] = NegFma(weight, LoadF32(wide.mins[i / kVecs][block] + (i % kVecs) * kLanes), total[i][t]);
         }

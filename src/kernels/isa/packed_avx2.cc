@@ -16,8 +16,7 @@ namespace {
 #include "kernels/generic/packed_scaled.inl"
 }  // namespace
 #define THIMBLE_NARROW_SUPER NarrowScaled
-#define THIMBLE_NARROW_SUPER_FORM kPerSuperPairs
 #define THIMBLE_WIDE WideScaled
-#define THIMBLE_WIDE_FORM kPerSuperPairs
+#define THIMBLE_HAS_ONE_FORM true
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::avx2

@@ -88,6 +88,11 @@ inline __m256i SpreadBytes(const std::uint8_t* p, int v, int half) {
 }
 inline I16 PairsOfU8(const std::uint8_t* p, int v) { return SpreadBytes(p, v, 0); }
 inline I16 PairsOfS8(const std::uint8_t* p, int v) { return _mm256_srai_epi16(SpreadBytes(p, v, 1), 8); }
+template <int kOffset>
+inline I16 TimesOffset(I16 scales) {
+  static_assert(kOffset == 32);
+  return _mm256_slli_epi16(scales, 5);
+}
 // Of two vectors whose pairs hold a number twice: the first one's number, then the second one's.
 inline I16 EachOnce(I16 first, I16 second) { return _mm256_blend_epi16(first, second, 0xAA); }
 inline I32 AddI32(I32 a, I32 b) { return _mm256_add_epi32(a, b); }

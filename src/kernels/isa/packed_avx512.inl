@@ -5,7 +5,6 @@
 constexpr int kLanes = 16;
 constexpr int kFullOffset = 128;  // vpdpbusd takes unsigned codes as they are
 constexpr int kTilePanels = 2;
-constexpr int kTileRows = 12;
 constexpr int kBlockTileRows = 6;
 
 using U8 = __m512i;
@@ -51,9 +50,6 @@ struct DotSum {
   }
   [[nodiscard]] inline I32 End() const { return total; }
 };
-// One step of any length of chain, for rescaled codes.
-inline I32 DotWide(I32 total, U8 u, Quad a) { return _mm512_dpbusd_epi32(total, u, a); }
-inline I32 SetI32(std::int32_t value) { return _mm512_set1_epi32(value); }
 
 inline F32 ZeroF32() { return _mm512_setzero_ps(); }
 inline F32 SetF32(float value) { return _mm512_set1_ps(value); }
@@ -75,13 +71,4 @@ inline F32 LoadU8AsF32(const std::byte* p) {
 }
 inline F32 LoadS8AsF32(const std::byte* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-}
-
-inline U8 Rescale(U8 u, const std::int32_t* alpha_of_rows, const std::int32_t* beta_of_rows) {
-  const __m512i alpha = _mm512_loadu_si512(alpha_of_rows);
-  const __m512i beta = _mm512_loadu_si512(beta_of_rows);
-  const __m512i low_mask = _mm512_set1_epi16(0x00FF);
-  const __m512i even = _mm512_add_epi16(_mm512_mullo_epi16(_mm512_and_si512(u, low_mask), alpha), beta);
-  const __m512i odd = _mm512_add_epi16(_mm512_mullo_epi16(_mm512_srli_epi16(u, 8), alpha), beta);
-  return _mm512_ternarylogic_epi32(_mm512_srli_epi16(even, 8), odd, low_mask, 0xF4);  // even >> 8 | (odd & ~mask)
 }

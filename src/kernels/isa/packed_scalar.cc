@@ -11,8 +11,7 @@ namespace {
 #include "kernels/generic/packed_wide.inl"
 }  // namespace
 #define THIMBLE_NARROW_SUPER Narrow
-#define THIMBLE_NARROW_SUPER_FORM kPerBlock
 #define THIMBLE_WIDE WideByBlock
-#define THIMBLE_WIDE_FORM kPerBlock
+#define THIMBLE_HAS_ONE_FORM false
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::scalar
