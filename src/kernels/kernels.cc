@@ -22,6 +22,18 @@ extern const FloatKernels kFloat;
 extern const PackedKernels kPacked;
 }  // namespace avx512vnni
 #endif
+#ifdef THIMBLE_KERNELS_NEON
+namespace neon {
+extern const FloatKernels kFloat;
+extern const PackedKernels kPacked;
+}  // namespace neon
+namespace neon_i8mm {
+extern const PackedKernels kPacked;
+}
+namespace neon_mull {
+extern const PackedKernels kPacked;
+}
+#endif
 
 namespace {
 
@@ -31,6 +43,12 @@ constexpr KernelTable kAvx2 = {"avx2", kCpuAvx2, &avx2::kFloat, &avx2::kPacked};
 constexpr KernelTable kAvx512Vnni = {"avx512vnni", kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni, &avx512vnni::kFloat,
                                      &avx512vnni::kPacked};
 constexpr std::array<const KernelTable*, 3> kTables = {&kAvx512Vnni, &kAvx2, &kScalar};
+#elif defined(THIMBLE_KERNELS_NEON)
+constexpr KernelTable kNeonMull = {"neon_mull", kCpuNeon, &neon::kFloat, &neon_mull::kPacked};
+constexpr KernelTable kNeon = {"neon", kCpuNeon | kCpuNeonDotprod, &neon::kFloat, &neon::kPacked};
+constexpr KernelTable kNeonI8mm = {"neon_i8mm", kCpuNeon | kCpuNeonDotprod | kCpuNeonI8mm, &neon::kFloat,
+                                   &neon_i8mm::kPacked};
+constexpr std::array<const KernelTable*, 4> kTables = {&kNeonI8mm, &kNeon, &kNeonMull, &kScalar};
 #else
 constexpr std::array<const KernelTable*, 1> kTables = {&kScalar};
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wide form for instruction sets with an exact 8-bit dot (VNNI): a super-block is rescaled to 8-bit codes with one
 // scale per row, which costs a few instructions per 64 codes, so that the inner loop is nothing but dot steps: 64 of
-// them per scaling instead of 8. Included after packed_wide.inl, where the vocabulary has DotWide and Rescale.
+// them per scaling instead of 8. Included after packed_wide.inl, where the vocabulary has Rescale, kWideOffset (what
+// rescaled codes are off by) and kWideBits (how DotSum is to take them).
 
-constexpr int kWideOffset = 128;
 constexpr int kWideMax = 127;
+constexpr int kRunSteps = 4;  // divides the steps of a block
 
 inline float AbsOf(float x) { return x < 0 ? -x : x; }
 
@@ -64,9 +65,9 @@ inline void RescaleSuper(const std::byte* super, int blocks, int panel, WideSupe
       UnpackBlock<kTraits.codes>(codes, v, u);
       for (int step = 0; step < kSteps; ++step) {
         const int half = kParts == 2 && step >= 4 ? 1 : 0;
-        StoreCodes(wide->codes[panel] + (block * kSteps + step) * kStepBytes + v * kVecBytes,
-                   Rescale(u[step], alpha[half] + v * kLanes, beta[half] + v * kLanes));
+        u[step] = Rescale(u[step], alpha[half] + v * kLanes, beta[half] + v * kLanes);
       }
+      StoreBlock(wide->codes[panel] + block * kSteps * kStepBytes, v, u);
     }
     codes += BlockCodeBytes(kTraits.codes);
   }
@@ -78,27 +79,21 @@ inline void RescaledTile(const WideSuper& wide, const float (&row_scales)[kTileP
                          const QuantisedRows& x, std::int64_t x_column, std::int64_t x_group, bool is_first, float* out,
                          std::int64_t out_stride, std::int64_t left) {
   constexpr int kVectors = kPanels * kVecs;
-  I32 acc[kVectors][kRows];
-  for (int t = 0; t < kRows; ++t) {
-    const I32 start = SetI32(-kWideOffset * x.sums[t * x.sum_stride + x_group]);
-    for (int i = 0; i < kVectors; ++i) acc[i][t] = start;
-  }
+  PartTile<kWideBits, kRunSteps, kVectors, kRows> tile;
+  for (int t = 0; t < kRows; ++t) tile.Start(t, -kWideOffset * x.sums[t * x.sum_stride + x_group]);
   const std::int8_t* a = x.codes + x_column;
-  for (int step = 0; step < steps; ++step) {
-    U8 u[kVectors];
+  for (int step = 0; step < steps; step += kRunSteps) {
+    const std::uint8_t* codes[kVectors];
     for (int i = 0; i < kVectors; ++i) {
-      u[i] = LoadCodes(wide.codes[i / kVecs] + step * kStepBytes + (i % kVecs) * kVecBytes);
+      codes[i] = wide.codes[i / kVecs] + step * kStepBytes + (i % kVecs) * kVecBytes;
     }
-    for (int t = 0; t < kRows; ++t) {
-      const Quad quad = LoadQuad(a + t * x.code_stride + step * kDotColumns);
-      for (int i = 0; i < kVectors; ++i) acc[i][t] = DotWide(acc[i][t], u[i], quad);
-    }
+    tile.Run(codes, a + step * kDotColumns, x.code_stride);
   }
   F32 sums[kVectors][kRows];
   for (int i = 0; i < kVectors; ++i) {
     const F32 scale = LoadF32(row_scales[i / kVecs] + (i % kVecs) * kLanes);
     for (int t = 0; t < kRows; ++t) {
-      sums[i][t] = Mul(ToF32(acc[i][t]), Mul(scale, SetF32(x.scales[t * x.scale_stride + x_group])));
+      sums[i][t] = Mul(ToF32(tile.Sum(i, t)), Mul(scale, SetF32(x.scales[t * x.scale_stride + x_group])));
     }
   }
   StoreTile<kPanels, kRows>(sums, is_first, out, out_stride, left);

@@ -51,9 +51,6 @@ struct DotSum {
   }
   [[nodiscard]] inline I32 End() const { return total; }
 };
-// One step of any length of chain, for rescaled codes.
-inline I32 DotWide(I32 total, U8 u, Quad a) { return _mm512_dpbusd_epi32(total, u, a); }
-inline I32 SetI32(std::int32_t value) { return _mm512_set1_epi32(value); }
 
 inline F32 ZeroF32() { return _mm512_setzero_ps(); }
 inline F32 SetF32(float value) { return _mm512_set1_ps(value); }
@@ -77,6 +74,9 @@ inline F32 LoadS8AsF32(const std::byte* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }
 
+// Rescaled codes of the wide form, plus 128.
+constexpr int kWideOffset = 128;
+constexpr int kWideBits = 8;
 inline U8 Rescale(U8 u, const std::int32_t* alpha_of_rows, const std::int32_t* beta_of_rows) {
   const __m512i alpha = _mm512_loadu_si512(alpha_of_rows);
   const __m512i beta = _mm512_loadu_si512(beta_of_rows);

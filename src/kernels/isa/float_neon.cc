@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Float kernels for NEON as every 64-bit ARM has it.
+#include "kernels/float_kernels.h"
+
+#include <arm_neon.h>
+
+namespace thimble::kernels::neon {
+namespace {
+#include "kernels/isa/float_neon.inl"
+
+#include "kernels/generic/float.inl"
+}  // namespace
+#include "kernels/generic/float_table.inl"
+}  // namespace thimble::kernels::neon

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packed products for NEON with dotprod and the matrix products of i8mm.
+#include "kernels/packed_kernels.h"
+
+#include <arm_neon.h>
+
+namespace thimble::kernels::neon_i8mm {
+namespace {
+#include "kernels/isa/packed_neon.inl"
+
+// After packed_neon.inl.
+#include "kernels/isa/packed_neon_usdot.inl"
+
+#include "kernels/generic/packed_narrow.inl"
+#include "kernels/generic/packed_quantise.inl"
+
+// After packed_narrow.inl.
+#include "kernels/isa/packed_neon_pairs.inl"
+
+#include "kernels/generic/packed_wide.inl"
+
+// After packed_wide.inl.
+#include "kernels/generic/packed_rescaled.inl"
+}  // namespace
+#define THIMBLE_WIDE WideRescaled
+#define THIMBLE_WIDE_GROUP 8
+#include "kernels/generic/packed_table.inl"
+}  // namespace thimble::kernels::neon_i8mm
