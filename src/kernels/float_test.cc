@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Float kernels of every instruction set this processor runs, against double precision.
 #include "kernels/kernels.h"
+#include "sys/machine.h"
 
 #include <gtest/gtest.h>
 
@@ -13,11 +14,9 @@ namespace {
 
 std::vector<const KernelTable*> Tables() {
   std::vector<const KernelTable*> tables;
+  const CpuFeatures features = DetectCpuFeatures();
   for (const KernelTable* table : AllTables()) {
-#if defined(__x86_64__)
-    if ((table->needs & kCpuAvx2) != 0 && !__builtin_cpu_supports("avx2")) continue;
-    if ((table->needs & kCpuAvx512) != 0 && !__builtin_cpu_supports("avx512f")) continue;
-#endif
+    if ((table->needs & features) != table->needs) continue;
     tables.push_back(table);
   }
   return tables;
@@ -135,6 +134,18 @@ TEST(FloatKernels, OneStepOfTheDeltaRule) {
       }
     }
   }
+}
+
+TEST(Kernels, AProcessorGetsTheBestTableItCanRun) {
+  CpuFeatures all = 0;
+  for (const KernelTable* table : AllTables()) {
+    EXPECT_EQ(Choose(table->needs, "").value(), table) << table->name;
+    if (table->needs != 0) {
+      EXPECT_FALSE(Choose(0, table->name).ok()) << table->name;
+    }
+    all |= table->needs;
+  }
+  EXPECT_EQ(Choose(all, "").value(), AllTables().front());
 }
 
 TEST(Kernels, ForcingATableByNameWorksOrSaysWhy) {

@@ -25,7 +25,14 @@ extern const PackedKernels kPacked;
 #ifdef THIMBLE_KERNELS_NEON
 namespace neon {
 extern const FloatKernels kFloat;
+extern const PackedKernels kPacked;
 }  // namespace neon
+namespace neon_i8mm {
+extern const PackedKernels kPacked;
+}
+namespace neon_mull {
+extern const PackedKernels kPacked;
+}
 #endif
 
 namespace {
@@ -37,8 +44,11 @@ constexpr KernelTable kAvx512Vnni = {"avx512vnni", kCpuAvx2 | kCpuAvx512 | kCpuA
                                      &avx512vnni::kPacked};
 constexpr std::array<const KernelTable*, 3> kTables = {&kAvx512Vnni, &kAvx2, &kScalar};
 #elif defined(THIMBLE_KERNELS_NEON)
-constexpr KernelTable kNeon = {"neon", kCpuNeon, &neon::kFloat, &scalar::kPacked};
-constexpr std::array<const KernelTable*, 2> kTables = {&kNeon, &kScalar};
+constexpr KernelTable kNeonMull = {"neon_mull", kCpuNeon, &neon::kFloat, &neon_mull::kPacked};
+constexpr KernelTable kNeon = {"neon", kCpuNeon | kCpuNeonDotprod, &neon::kFloat, &neon::kPacked};
+constexpr KernelTable kNeonI8mm = {"neon_i8mm", kCpuNeon | kCpuNeonDotprod | kCpuNeonI8mm, &neon::kFloat,
+                                   &neon_i8mm::kPacked};
+constexpr std::array<const KernelTable*, 4> kTables = {&kNeonI8mm, &kNeon, &kNeonMull, &kScalar};
 #else
 constexpr std::array<const KernelTable*, 1> kTables = {&kScalar};
 #endif

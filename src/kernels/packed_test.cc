@@ -7,6 +7,7 @@
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
 #include "npy.h"
+#include "sys/machine.h"
 
 #include <gtest/gtest.h>
 
@@ -30,11 +31,9 @@ struct Table {
 };
 std::vector<Table> Tables() {
   std::vector<Table> tables;
+  const CpuFeatures features = DetectCpuFeatures();
   for (const KernelTable* table : AllTables()) {
-#if defined(__x86_64__)
-    if ((table->needs & kCpuAvx2) != 0 && !__builtin_cpu_supports("avx2")) continue;
-    if ((table->needs & kCpuAvx512Vnni) != 0 && !__builtin_cpu_supports("avx512vnni")) continue;
-#endif
+    if ((table->needs & features) != table->needs) continue;
     tables.push_back({table->name, table->packed});
   }
 #ifdef THIMBLE_TEST_EMULATED_AVX512
@@ -220,6 +219,38 @@ TEST(Packed, ProductsAreCloseToDoublePrecision) {
         const auto x = Normal(static_cast<std::size_t>(18 * cols), 4);
         EXPECT_LT(RelativeRms(Product(*table.kernels, w, x, 18, false), w, x, 18), 0.02);
         EXPECT_LT(RelativeRms(Product(*table.kernels, w, x, 18, true), w, x, 18), 0.02);
+      }
+    }
+  }
+}
+
+double RelativeDifference(const std::vector<float>& a, const std::vector<float>& b) {
+  double error = 0;
+  double size = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double difference = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    error += difference * difference;
+    size += static_cast<double>(b[i]) * static_cast<double>(b[i]);
+  }
+  return std::sqrt(error / size);
+}
+
+// The integer part is exact everywhere, so tables differ by the rounding of floats only; AVX2's wide form also by that
+// of its integer scales.
+TEST(Packed, TablesAgreeWithOneAnother) {
+  const std::vector<Table> tables = Tables();
+  const PackedKernels& truth = *tables.back().kernels;
+  for (const DType dtype : kTypes) {
+    const Packed w = PackRandom(dtype, 40, 768, 15);
+    const auto x = Normal(23 * 768, 7);
+    const Scales scales = TraitsOf(w.family).scales;
+    const bool has_float_scales = scales == Scales::kFlat || scales == Scales::kAffine;
+    for (const bool is_wide : {false, true}) {
+      const auto wanted = Product(truth, w, x, 23, is_wide);
+      for (const Table& table : tables) {
+        SCOPED_TRACE(table.name + " " + std::string(TraitsOf(dtype).name) + (is_wide ? " wide" : " narrow"));
+        const bool rounds_scales = is_wide && has_float_scales && table.name == "avx2";
+        EXPECT_LT(RelativeDifference(Product(*table.kernels, w, x, 23, is_wide), wanted), rounds_scales ? 1e-3 : 2e-6);
       }
     }
   }

@@ -16,9 +16,9 @@ constexpr bool HasMin(FamilyTraits traits) {
   return traits.scales == Scales::kSuperMin || traits.scales == Scales::kAffine;
 }
 
-// Codes of block steps 0 to 7 of the rows of vector `v`.
+// Codes of block steps 0 to 7 of the rows of vector `v`. Never a call: the codes are to stay in registers.
 template <Codes kCodes>
-inline void UnpackBlock(const std::uint8_t* block, int v, U8 (&u)[kSteps]) {
+[[gnu::always_inline]] inline void UnpackBlock(const std::uint8_t* block, int v, U8 (&u)[kSteps]) {
   const std::uint8_t* p = block + v * kVecBytes;
   if constexpr (kCodes == Codes::kU8) {
     for (int step = 0; step < kSteps; ++step) u[step] = LoadCodes(p + step * kStepBytes);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wide products: many rows of activations. A super-block of a panel is unpacked once to bytes and float scales, in a
-// scratch that stays in L1, then multiplied with all rows in register tiles. Included after packed_narrow.inl.
+// scratch that stays in L1, then multiplied with all rows in register tiles. Included after packed_narrow.inl and one
+// of packed_steps.inl and packed_pairs.inl, which know the order of codes in the scratch.
 
 // One super-block of kTilePanels panels, unpacked: a code a byte, and w = scale * code - min per part of 16 or 32
 // columns (the family's offset is already taken off the dot product, not part of min).
@@ -55,48 +56,11 @@ inline void UnpackCodes(const std::byte* super, int blocks, std::uint8_t* out) {
     for (int v = 0; v < kVecs; ++v) {
       U8 u[kSteps];
       UnpackBlock<kTraits.codes>(codes, v, u);
-      for (int step = 0; step < kSteps; ++step) {
-        StoreCodes(out + (block * kSteps + step) * kStepBytes + v * kVecBytes, u[step]);
-      }
+      StoreBlock(out + block * kSteps * kStepBytes, v, u);
     }
     codes += BlockCodeBytes(kTraits.codes);
   }
 }
-
-// kVectors vectors of rows times kRows rows of activations, one part of a block: kCount steps.
-template <int kBits, int kCount, int kVectors, int kRows>
-struct PartTile {
-  DotSum<kBits, kCount> sums[kVectors][kRows];
-
-  // `codes` of vector i begin at codes[i]; activations of row t at a + t * stride. Always inlined: the sums are to stay
-  // in registers.
-  [[gnu::always_inline]] inline void Run(const std::uint8_t* const (&codes)[kVectors], const std::int8_t* a,
-                                         std::int64_t stride) {
-    Step<0>(codes, a, stride);
-    Step<1>(codes, a, stride);
-    Step<2>(codes, a, stride);
-    Step<3>(codes, a, stride);
-    if constexpr (kCount == 8) {
-      Step<4>(codes, a, stride);
-      Step<5>(codes, a, stride);
-      Step<6>(codes, a, stride);
-      Step<7>(codes, a, stride);
-    }
-  }
-  template <int kStep>
-  [[gnu::always_inline]] inline void Step(const std::uint8_t* const (&codes)[kVectors], const std::int8_t* a,
-                                          std::int64_t stride) {
-    U8 u[kVectors];
-#pragma GCC unroll 4
-    for (int i = 0; i < kVectors; ++i) u[i] = LoadCodes(codes[i] + kStep * kStepBytes);
-#pragma GCC unroll 8
-    for (int t = 0; t < kRows; ++t) {
-      const Quad quad = LoadQuad(a + t * stride + kStep * kDotColumns);
-#pragma GCC unroll 4
-      for (int i = 0; i < kVectors; ++i) sums[i][t].template Step<kStep>(u[i], quad);
-    }
-  }
-};
 
 // Adds (or stores, when is_first) a tile's sums to rows of out; `left` columns of out exist from the tile's first on.
 template <int kPanels, int kRows>
@@ -139,7 +103,7 @@ inline void BlockTile(const WideSuper& wide, const std::uint8_t* const (&panel_c
       for (int t = 0; t < kRows; ++t) {
         const std::int32_t sum = (kParts == 1 || part == 0 ? x.FirstSum(t, index) : 0) +
                                  (kParts == 1 || part == 1 ? x.SecondSum(t, index) : 0);
-        for (int i = 0; i < kVectors; ++i) tile.sums[i][t].Start(-DotOffset(kTraits) * sum);
+        tile.Start(t, -DotOffset(kTraits) * sum);
       }
       const std::uint8_t* codes[kVectors];
       for (int i = 0; i < kVectors; ++i) {
@@ -150,7 +114,7 @@ inline void BlockTile(const WideSuper& wide, const std::uint8_t* const (&panel_c
         const F32 scale = LoadF32(wide.scales[i / kVecs][block * kParts + part] + (i % kVecs) * kLanes);
         for (int t = 0; t < kRows; ++t) {
           const F32 row_scale = SetF32(x.scales[t * x.block_stride + index]);
-          total[i][t] = Fma(Mul(ToF32(tile.sums[i][t].End()), row_scale), scale, total[i][t]);
+          total[i][t] = Fma(Mul(ToF32(tile.Sum(i, t)), row_scale), scale, total[i][t]);
         }
       }
     }
@@ -191,7 +155,7 @@ inline void BlockPanels(const PackedArgs& args, int first) {
     for (int panel = 0; panel < kPanels; ++panel) {
       const std::byte* super = args.panels + (first + panel) * args.panel_bytes + offset;
       UnpackScales<kFamily>(super, blocks, wide.scales[panel], wide.mins[panel]);
-      if constexpr (kTraits.codes == Codes::kU8) {
+      if constexpr (kTraits.codes == Codes::kU8 && kStoresAsPacked) {
         codes[panel] = AsBytes(super) + HeaderBytes(kTraits.scales, blocks);
       } else {
         UnpackCodes<kFamily>(super, blocks, wide.codes[panel]);

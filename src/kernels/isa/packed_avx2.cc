@@ -10,6 +10,7 @@ namespace {
 
 #include "kernels/generic/packed_narrow.inl"
 #include "kernels/generic/packed_quantise.inl"
+#include "kernels/generic/packed_steps.inl"
 #include "kernels/generic/packed_wide.inl"
 
 // After packed_wide.inl.

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packed products for NEON with dotprod and the matrix products of i8mm.
+#include "kernels/packed_kernels.h"
+
+#include <arm_neon.h>
+
+namespace thimble::kernels::neon_i8mm {
+namespace {
+#include "kernels/isa/packed_neon.inl"
+
+// After packed_neon.inl.
+#include "kernels/isa/packed_neon_usdot.inl"
+
+#include "kernels/generic/packed_narrow.inl"
+#include "kernels/generic/packed_quantise.inl"
+
+// After packed_narrow.inl.
+#include "kernels/isa/packed_neon_pairs.inl"
+
+#include "kernels/generic/packed_wide.inl"
+}  // namespace
+#define THIMBLE_NARROW_SUPER Narrow
+#define THIMBLE_WIDE WideByBlock
+#define THIMBLE_HAS_ONE_FORM false
+#include "kernels/generic/packed_table.inl"
+}  // namespace thimble::kernels::neon_i8mm
