@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ranges>
 
 namespace thimble {
 
@@ -222,9 +223,9 @@ class Builder {
                                        picture, " in the ids")};
     }
     prompt_.boundary = static_cast<std::int64_t>(prompt_.ids.size());
-    for (auto it = prompt_.ids.rbegin(); it != prompt_.ids.rend(); ++it) {
-      if (*it == engine_.special.think_close) break;
-      if (*it == engine_.special.think_open) prompt_.ends_in_thinking = true;
+    for (const std::int32_t id : prompt_.ids | std::views::reverse) {
+      if (id == engine_.special.think_close) break;
+      if (id == engine_.special.think_open) prompt_.ends_in_thinking = true;
     }
     return Done{};
   }

@@ -66,8 +66,10 @@ Axis::Axis(int in_size, int out_size) {
   const auto weigh = [&](int out) {
     // Halves are added and the sum cut off, not rounded, because the reference does that too.
     const double centre = scale * (out + 0.5);
+    // NOLINTBEGIN(bugprone-incorrect-roundings)
     const auto first = std::max(static_cast<std::int64_t>(centre - support + 0.5), std::int64_t{0});
     const auto end = std::min(static_cast<std::int64_t>(centre + support + 0.5), std::int64_t{in_size});
+    // NOLINTEND(bugprone-incorrect-roundings)
     const auto count = std::min(static_cast<std::size_t>(std::max(end - first, std::int64_t{0})), max_taps_);
     double sum = 0.0;
     for (std::size_t tap = 0; tap < count; ++tap) {

@@ -146,6 +146,7 @@ Json MessagesToJson(const std::vector<Message>& messages) {
     if (message.reasoning_content.has_value()) out.Set("reasoning_content", Json::String(*message.reasoning_content));
     if (!message.tool_calls.empty()) {
       std::vector<Json> calls;
+      calls.reserve(message.tool_calls.size());
       for (const ToolCall& call : message.tool_calls) {
         calls.push_back(Json::Object({{"name", Json::String(call.name)}, {"arguments", call.arguments}}));
       }
