@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 import sys
+import time
 
 from . import evaluate, hf_folder, skills, stages, to_gguf
 from .loop import LeftOff
@@ -13,10 +14,12 @@ from .run import SHAPES, Budget, Run
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
 TEMPLATE = PACKAGE.parents[2] / "assets" / "chat_template_0.8b_2b.jinja"
-ABOUT = """Makes Thimble Mini v1: SmolLM2-135M-Instruct distilled into the Qwen 3.5 form (docs/mini.md). Run in tools/mini.
+ABOUT = """Makes Thimble Mini v1: SmolLM2-135M-Instruct distilled into the Qwen 3.5 form (docs/mini.md).
+Run in tools/mini.
 
-Each stage reads what the one before it wrote in RUN, and writes its own result there. A stage that is interrupted (Ctrl-C, a kill
-signal, --leave-off-at) writes where it was; the same command goes on from there. Stages in their order, with default seconds:
+Each stage reads what the one before it wrote in RUN, and writes its own result there. A stage that is interrupted
+(Ctrl-C, a kill signal, --leave-off-at) writes where it was; the same command goes on from there. The stages in their
+order, with default seconds:
 
   answers    60  the teacher answers prompts; its conversations are a quarter of what distillation reads
   align      90  every mixer alone learns what its teacher layer does
@@ -33,7 +36,7 @@ SECONDS = {"answers": 60.0, "align": 90.0, "distil": 380.0, "skills": 450.0}
 KEPT = 90.0  # seconds of --total for evaluation and files
 
 
-def arguments() -> argparse.Namespace:
+def arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m v1", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -69,7 +72,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--leave-off-at", type=int, metavar="STEP", help="stop at this step as if interrupted, for tests"
     )
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 def run_stage(run: Run, stage: str, budget: Budget, args: argparse.Namespace) -> None:
@@ -104,8 +107,6 @@ def run_all(run: Run, args: argparse.Namespace) -> None:
 
     The weights are written as files before they are evaluated: an evaluation can be made up for.
     """
-    import time
-
     for number, (stage, seconds) in enumerate(SECONDS.items()):
         written = run.folder / "answers.jsonl" if stage == "answers" else run.checkpoint(stage)
         if written.exists():
@@ -119,8 +120,9 @@ def run_all(run: Run, args: argparse.Namespace) -> None:
         run_stage(run, stage, Budget(0.0), args)
 
 
-def main() -> int:
-    args = arguments()
+def main(given: list[str] | None = None) -> int:
+    """given: the command line without the program's name; sys.argv's if None. -> exit status."""
+    args = arguments(given)
     run = Run(args.run, args.data, args.teacher, args.shape, args.seed)
     try:
         if args.stage == "all":

@@ -88,8 +88,8 @@ def chunk_gradients(q, k, u, do, du, state, dstate, total_log2, scale: float):
     With G = total_log2 [..., 64] (log2 of the decay from the chunk's start), `state` the one before the chunk, u the
     written rows:
 
-        o = scale (exp2(G) q state + tril(exp2(G_i - G_j) q k^T) u)      state' = exp2(G_last) state + (exp2(G_last -
-        G) k)^T u
+        o = scale (exp2(G) q state + tril(exp2(G_i - G_j) q k^T) u)
+        state' = exp2(G_last) state + (exp2(G_last - G) k)^T u
 
     and u = (its part from values) - w state. q, k [..., 64, K], u, do, du [..., 64, V], state, dstate (gradient of
     state') [..., K, V]. -> dq, dk, dw and the gradient to ln 2 times G, [..., 64]. gpu_kernels.py puts this in the

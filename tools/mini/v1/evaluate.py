@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a student can do: KL to the teacher, 300 text questions with checks, 200 pictures, and six answers to read.
+"""What a student can do: KL to the teacher, 150 text questions with checks, 200 pictures, and six answers to read.
 
 Everything greedy; both with weights as they are and rounded to 4 bits. RUN/evaluation.json holds the figures and
 every answer.

@@ -40,19 +40,21 @@ def _search_less() -> None:
 def _replace_miscompiled_kernel() -> None:
     """Puts delta_rule.chunk_gradients in the place of fla's chunk_bwd_dqkwg.
 
-    Triton 3.4 to 3.7.0 miscompiles that kernel on Hopper GPUs: the forward pass is right, the gradients of q, k, w
-    and g are not, and training diverges without any error. The PyTorch form, compiled, costs little: it is a small
-    part of the backward pass. It works on whole chunks, hence lengths in multiples of 64. The smoke test checks it
-    against automatic differentiation.
+    Triton 3.4.0 to 3.7.0 gets that kernel wrong on Hopper GPUs: no error, but wrong gradients of q, k, w and g (issue
+    640 of flash-linear-attention; fla-core 0.6 refuses to run it there). The PyTorch form, compiled, costs little: it
+    is a small part of the backward pass. It works on whole chunks, hence lengths in multiples of 64. The smoke test
+    checks it against automatic differentiation.
     """
     from fla.ops.gated_delta_rule import chunk
 
     compiled = torch.compile(delta_rule.chunk_gradients, dynamic=True)
     size = delta_rule.CHUNK
 
-    def chunk_bwd_dqkwg(q, k, v, do, h, dh, w=None, g=None, dv=None, scale=None, **_):
-        """fla's arguments: q, k [B, T, H, K], v, do, dv [B, T, H, V], h, dh [B, chunks, H, K, V], g [B, T, H] in log2."""
+    def chunk_bwd_dqkwg(q, k, v, do, h, dh, w=None, g=None, dv=None, scale=None, **other):
+        """fla's arguments: q, k [B, T, H, K], v, do, dv [B, T, H, V], h, dh [B, chunks, H, K, V], g [B, T, H] log2."""
         batch, length, heads, width = k.shape
+        if other.get("state_v_first") or other.get("cu_seqlens") is not None:
+            raise ValueError("states laid out as [V, K] and packed sequences are not handled here")
         if length % size:
             raise ValueError(f"lengths must be multiples of {size}, not {length}")
 

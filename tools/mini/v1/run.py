@@ -62,7 +62,7 @@ MICRO_SIZES = Sizes(
     picture_workers=0,
     answer_batch=4,
     answer_tokens=24,
-    longest_prompt=96,
+    longest_prompt=256,
     evaluated=2,
 )
 SIZES = {"mini": Sizes(), "micro": MICRO_SIZES}
@@ -152,9 +152,8 @@ class Run:
         chats = corpus.conversations(self.tokenizer, self.answers(), random.Random(self.seed))
         seed = self.seed * 1000 + sum(map(ord, stage))
         stream = corpus.Stream(self._prose.result(), chats, self.device, seed)
-        self.log(
-            f"stream: {len(stream.prose) / 1e6:.2f}M tokens of prose, {0 if chats is None else len(chats) / 1e6:.2f}M of conversations"
-        )
+        count = 0 if chats is None else len(chats)
+        self.log(f"stream: {len(stream.prose) / 1e6:.2f}M tokens of prose, {count / 1e6:.2f}M of conversations")
         return stream
 
     # ---- the student

@@ -48,10 +48,8 @@ def conversations(run: Run) -> list[tuple[list[int], list[int]]]:
         for ids, mask in chats.encode(run.tokenizer, texts)
         if len(ids) <= run.sizes.longest_chat and any(mask)
     ]
-    run.log(
-        f"conversations: {from_teacher} of the teacher, {from_people} human, {len(texts) - from_teacher - from_people} skills; "
-        f"{len(items)} fit"
-    )
+    generated = len(texts) - from_teacher - from_people
+    run.log(f"conversations: {from_teacher} of the teacher, {from_people} human, {generated} skills; {len(items)} fit")
     return items
 
 

@@ -57,6 +57,8 @@ def write_answers(run: Run, budget: Budget) -> None:
     prompts = [row["prompt"] for row in limited(rows, PROMPT_LIMITS)]
     encoded = [e.ids for e in run.tokenizer.encode_batch([prompt(text, TEACHER_SYSTEM) for text in prompts])]
     fitting = [i for i in range(len(encoded)) if len(encoded[i]) <= run.sizes.longest_prompt]
+    if not fitting:
+        raise SystemExit(f"no prompt of at most {run.sizes.longest_prompt} tokens in {run.data}")
     size, groups = run.sizes.answer_batch, []
     for start in range(0, len(fitting), 8 * size):
         pool = sorted(fitting[start : start + 8 * size], key=lambda i: len(encoded[i]))

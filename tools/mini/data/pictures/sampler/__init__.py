@@ -63,8 +63,7 @@ _CUMULATIVE = cumulative(KIND_WEIGHTS[kind] for kind in KINDS)
 
 
 def sample(rng: random.Random, kind: str | None = None) -> dict:
-    """One picture conversation of `kind`, or of a kind drawn by KIND_WEIGHTS (shapes only, where there are no files).
-    """
+    """One picture conversation of `kind`, or of a kind drawn by KIND_WEIGHTS (without files: shapes only)."""
     load()
     if not ASSETS["has_files"]:
         kind = "shapes"

@@ -46,8 +46,8 @@ SUBGROUP_WEIGHTS = {
 }
 # Words that do not tell two things apart.
 COMMON = set(
-    "a an the of with and in on at to its face symbol sign button hand person man woman people two pair picture showing "
-    "piece box bowl cup glass plate bottle old small large black white red green blue".split()
+    "a an the of with and in on at to its face symbol sign button hand person man woman people two pair picture "
+    "showing piece box bowl cup glass plate bottle old small large black white red green blue".split()
 )
 
 

@@ -192,11 +192,13 @@ def clock(rng):
     c = s / 2
     r = s * rng.uniform(0.42, 0.48)
     F = 16
+
     def P(a, k):
         return (
             round((c + r * k * math.sin(math.radians(a))) * F),
             round((c - r * k * math.cos(math.radians(a))) * F),
         )
+
     cv2.circle(im, (round(c * F),) * 2, round(r * F), fc, -1, cv2.LINE_AA, 4)
     cv2.circle(im, (round(c * F),) * 2, round(r * F), ink, max(2, s // 48), cv2.LINE_AA, 4)
     nums = rng.random() < 0.7 and s >= 128
@@ -330,8 +332,10 @@ def tic_tac_toe(rng):
             cv2.circle(im, (cx, cy), r, cO, 3, cv2.LINE_AA)
     x, o = b.count("X"), b.count("O")
     mid = b[4]
+
     def f(k, c):
         return f"{NUMBERS[k]} {c}{'' if k == 1 else 's'}"
+
     ts = [
         (
             rng.choice(["Who has more, X or O?", "Are there more Xs or Os?"]),

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backgrounds, photo faults, and pasting on them. Pictures are uint8 [H, W, 3] RGB, sides multiples of 32, 64 to 256.
-"""
+"""Backgrounds, photo faults, and pasting. Pictures are uint8 [H, W, 3] RGB, sides multiples of 32, 64 to 256."""
 
 from __future__ import annotations
 

@@ -411,7 +411,7 @@ def wrong_premise(rng):
     if rng.random() < 0.15:
         r = None
         h, w = size(rng)
-        im, bd, bc = background(rng, h, w)
+        im, bd, _ = background(rng, h, w)
         p = bd
     else:
         r = pick_emoji(rng)

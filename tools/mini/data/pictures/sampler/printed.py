@@ -214,7 +214,11 @@ def sign(rng):
     return im, ts, {"text": t}
 
 
-GOODS = "milk bread eggs butter apples coffee tea cheese rice pasta soap water juice bananas sugar flour honey fish soup cake pizza salad wine beer tomatoes potatoes onions carrots paper pens stamps socks shampoo chicken oil salt pepper jam cookies yogurt".split()
+GOODS = (
+    "milk bread eggs butter apples coffee tea cheese rice pasta soap water juice bananas sugar flour honey "
+    "fish soup cake pizza salad wine beer tomatoes potatoes onions carrots paper pens stamps socks shampoo "
+    "chicken oil salt pepper jam cookies yogurt"
+).split()
 
 
 def lines_of_text(rng):

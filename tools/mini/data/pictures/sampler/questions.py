@@ -106,7 +106,12 @@ def alias_phrase(rng, r):
 
 
 UNCOUNTED = set(
-    "coffee tea milk beer wine corn chocolate rice bread meat honey money cheese pasta milk sushi noodles soup curry smoking crying laughing thinking tennis badminton cutlery paella ramen karaoke lotion toilet paper table tennis bowling ice cream drinking water saturn earth cd dvd tv red wine laughing halloween steak custard torch confetti trash beetroot narutomaki".split()
+    (
+        "coffee tea milk beer wine corn chocolate rice bread meat honey money cheese pasta milk sushi noodles soup "
+        "curry smoking crying laughing thinking tennis badminton cutlery paella ramen karaoke lotion toilet paper "
+        "table tennis bowling ice cream drinking water saturn earth cd dvd tv red wine laughing halloween steak "
+        "custard torch confetti trash beetroot narutomaki"
+    ).split()
 ) | {
     "table tennis",
     "toilet paper",

@@ -334,7 +334,10 @@ def shape_picture(rng):
                 rng.choice([f"There are {NUMBERS[n]} shapes.", f"{capitalised(NUMBERS[n])}."]),
             ),
             (
-                f"Is the {ss[i]} {rel if rng.random() < 0.5 else {'above': 'below', 'below': 'above', 'to the left of': 'to the right of', 'to the right of': 'to the left of'}[rel]} the {ss[j]}?",
+                (
+                    f"Is the {ss[i]} {rel if rng.random() < 0.5 else {'above': 'below', 'below': 'above', 'to the left of': 'to the right of', 'to the right of': 'to the left of'}[rel]} "
+                    f"the {ss[j]}?"
+                ),
                 None,
             ),
         ]
