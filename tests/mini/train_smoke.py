@@ -45,7 +45,7 @@ from v1.pictures import PLACEHOLDER, patches_of, stack, to_patches  # noqa: E402
 from v1.shape import MICRO  # noqa: E402
 from v1.student import Student  # noqa: E402
 
-LOGITS_TOLERANCE = 2e-3  # of logits of size about 10: float32 sums in two orders, F16 file of bfloat16 weights
+LOGITS_TOLERANCE = 2e-4  # of logits of size about 10: float32 sums in two orders; 2e-5 seen
 checked = 0
 
 
@@ -145,7 +145,7 @@ def train(v1: Command, run: pathlib.Path) -> None:
     v1(run, "answers", "--steps", 4)
     written = (run / "answers.jsonl").read_text(encoding="utf-8").splitlines()
     check(len(written) > 0, f"the teacher (random weights) finished {len(written)} answers")
-    log = v1(run, "align", "--steps", 30)
+    log = v1(run, "align", "--steps", 20)
     errors = figures(log, "mean error")
     check(errors[-1] < 0.9 * errors[0], f"alignment lowers the mixers' error: {errors[0]:.3f} to {errors[-1]:.3f}")
     # The same stage twice from one checkpoint: once through, once left off in the middle.
@@ -153,13 +153,13 @@ def train(v1: Command, run: pathlib.Path) -> None:
     twin.mkdir()
     for name in ("answers.jsonl", "align.safetensors"):
         (twin / name).write_bytes((run / name).read_bytes())
-    log = v1(run, "distil", "--steps", 30)
+    log = v1(run, "distil", "--steps", 12)
     kl = figures(log, "KL")
     check(kl[-1] < 0.9 * kl[0], f"distillation lowers the KL: {kl[0]:.3f} to {kl[-1]:.3f}")
-    v1(twin, "distil", "--steps", 30, "--leave-off-at", 12, status=75, own_process=True)
+    v1(twin, "distil", "--steps", 12, "--leave-off-at", 5, status=75, own_process=True)
     check((twin / "distil.part.pt").exists() and not (twin / "distil.safetensors").exists(), "a stage can be left off")
-    log = v1(twin, "distil", "--steps", 30, own_process=True)
-    check("goes on at step 12" in log, "the same command goes on")
+    log = v1(twin, "distil", "--steps", 12, own_process=True)
+    check("goes on at step 5" in log, "the same command goes on")
     through, resumed = (load_file(folder / "distil.safetensors") for folder in (run, twin))
     check(
         all(torch.equal(through[name], resumed[name]) for name in through),
@@ -258,7 +258,9 @@ def check_engine(program: pathlib.Path, run: pathlib.Path, data: pathlib.Path) -
     shown, _, positions = place_pictures(given, [0] * len(given), [cut[3:5]])
     patches = to_patches(stack([cut]), "cpu", torch.float32)
     wanted = student.logits(torch.tensor([shown]), torch.from_numpy(positions)[:, None], patches)[0].numpy()
-    compare("picture", wanted, "--prompt", "What colour?", "--image", path)
+    # A GGUF does not say which sizes a model was trained on (the folder does): as large as it is.
+    sizes = ["--min-pixels", 64 * 64, "--max-pixels", 256 * 256]
+    compare("picture", wanted, "--prompt", "What colour?", "--image", path, *sizes)
 
     facts = thimble(program, "info", model)
     check(bool(facts["mtp"]) and bool(facts["vision"]), "the engine finds the draft head and the vision file")

@@ -3,10 +3,30 @@
 
 from __future__ import annotations
 
-WITHOUT_ARTICLE = """grapes;cherries;blueberries;peanuts;beans;pancakes;french fries;chopsticks;glasses;sunglasses;goggles;jeans;gloves;socks;briefs;shorts;scissors;skis;eyes;lungs;maracas;houses;fireworks;sparkles;footprints;paw prints;fork and knife;shopping bags;ballet shoes;prayer beads;musical notes;control knobs;film frames;books;chains;nesting dolls;Japanese dolls;bubbles;confetti ball;two hearts;revolving hearts;hot springs;sweat droplets;clinking glasses;clinking beer mugs;hundred points;admission tickets;bookmark tabs;card index dividers;crossed swords;crossed flags;crossed fingers;performing arts;raising hands;clapping hands;open hands;folded hands;heart hands;palms up together;thumbs up;thumbs down;people hugging;busts in silhouette;linked paperclips;woman’s clothes;clockwise vertical arrows;input numbers;input symbols;input latin letters;antenna bars;
-bread;baguette bread;bacon;sushi;spaghetti;popcorn;butter;salt;garlic;broccoli;curry rice;cooked rice;sake;soap;yarn;thread;wood;ice;fire;fog;lipstick;nail polish;dna;money with wings;canned food;coral;luggage;confetti;milk;camping;bowling;tennis;badminton;lacrosse;ping pong;field hockey;ice hockey;horse racing;dango;oden;falafel;mate;custard;candy;shaved ice;soft ice cream;ice cream;leafy green;fish cake with swirl;baggage claim;left luggage;customs;passport control;construction;toilet paper;litter in bin sign;no smoking;no littering;no bicycles;no pedestrians;no mobile phones;no entry;no one under eighteen;potable water;non-potable water;children crossing;multiply;infinity;information;american football;rugby football;pouring liquid;ZZZ;dizzy;dashing away;cooking;karaoke;sunrise;sunrise over mountains;sunset;cityscape at dusk;night with stars;yin yang;om;wireless;vibration mode;ginger root;handshake""".replace(
-    "\n", ""
-).split(";")
+WITHOUT_ARTICLE = [
+    " ".join(name.split())
+    for name in """
+    grapes; cherries; blueberries; peanuts; beans; pancakes; french fries; chopsticks; glasses; sunglasses;
+    goggles; jeans; gloves; socks; briefs; shorts; scissors; skis; eyes; lungs; maracas; houses; fireworks;
+    sparkles; footprints; paw prints; fork and knife; shopping bags; ballet shoes; prayer beads; musical notes;
+    control knobs; film frames; books; chains; nesting dolls; Japanese dolls; bubbles; confetti ball; two
+    hearts; revolving hearts; hot springs; sweat droplets; clinking glasses; clinking beer mugs; hundred points;
+    admission tickets; bookmark tabs; card index dividers; crossed swords; crossed flags; crossed fingers;
+    performing arts; raising hands; clapping hands; open hands; folded hands; heart hands; palms up together;
+    thumbs up; thumbs down; people hugging; busts in silhouette; linked paperclips; woman’s clothes; clockwise
+    vertical arrows; input numbers; input symbols; input latin letters; antenna bars; bread; baguette bread;
+    bacon; sushi; spaghetti; popcorn; butter; salt; garlic; broccoli; curry rice; cooked rice; sake; soap; yarn;
+    thread; wood; ice; fire; fog; lipstick; nail polish; dna; money with wings; canned food; coral; luggage;
+    confetti; milk; camping; bowling; tennis; badminton; lacrosse; ping pong; field hockey; ice hockey; horse
+    racing; dango; oden; falafel; mate; custard; candy; shaved ice; soft ice cream; ice cream; leafy green; fish
+    cake with swirl; baggage claim; left luggage; customs; passport control; construction; toilet paper; litter
+    in bin sign; no smoking; no littering; no bicycles; no pedestrians; no mobile phones; no entry; no one under
+    eighteen; potable water; non-potable water; children crossing; multiply; infinity; information; american
+    football; rugby football; pouring liquid; ZZZ; dizzy; dashing away; cooking; karaoke; sunrise; sunrise over
+    mountains; sunset; cityscape at dusk; night with stars; yin yang; om; wireless; vibration mode; ginger root;
+    handshake
+""".split(";")
+]
 # Whole phrases, where a rule would go wrong.
 PHRASES = {
     "grapes": "a bunch of grapes",
@@ -916,13 +936,8 @@ def phrase(label: str, sub: str) -> str:
             "Isle of Man": "the Isle of Man",
             "U.S. Virgin Islands": "the U.S. Virgin Islands",
         }.get(c, c)
-        if not c.startswith("the ") and (
-            c.startswith(COUNTRIES_WITH_THE)
-            or c.endswith("Islands")
-            or c.endswith("Territory")
-            or c.endswith("Territories")
-            or c.endswith("Republic")
-        ):
+        ends = ("Islands", "Territory", "Territories", "Republic")
+        if not c.startswith("the ") and (c.startswith(COUNTRIES_WITH_THE) or c.endswith(ends)):
             c = "the " + c
         return "the flag of " + c
     if label.startswith("keycap: "):

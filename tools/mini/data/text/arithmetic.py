@@ -62,6 +62,7 @@ Q_FORM = [
 
 
 def arithmetic_question(r, a, op, b):
+    """One of many ways to ask for a op b."""
     e = fill(r.choice(Q_OP[op]), a=a, b=b)
     s = fill(spin(r, r.choice(Q_FORM)), e=e)
     return s[0].upper() + s[1:] if r.random() < 0.9 else s
@@ -71,11 +72,13 @@ PLACES = ["ones", "tens", "hundreds", "thousands", "ten thousands", "hundred tho
 
 
 def parts(n):
+    """347 -> [300, 40, 7]."""
     s = str(n)
     return [int(c) * 10 ** (len(s) - 1 - i) for i, c in enumerate(s) if c != "0"] or [0]
 
 
 def worked_addition(r, a, b):
+    """Column by column with carries, or in parts."""
     if r.random() < 0.75:
         L = max(len(str(a)), len(str(b)))
         c = 0
@@ -97,6 +100,7 @@ def worked_addition(r, a, b):
 
 
 def worked_subtraction(r, a, b):
+    """Column by column with borrowing, or in parts."""
     if a < b:
         return (
             f"{a} is smaller than {b}, so the result is negative. "
@@ -131,6 +135,7 @@ def worked_subtraction(r, a, b):
 
 
 def worked_product_by_digit(a, d):  # a times one digit (or digit followed by zeros)
+    """A number times one digit, in parts."""
     p = parts(a)
     if len(p) == 1:
         return f"{a} × {d} = {a * d}"
@@ -138,6 +143,7 @@ def worked_product_by_digit(a, d):  # a times one digit (or digit followed by ze
 
 
 def worked_product(r, a, b):
+    """Long multiplication."""
     if len(str(b)) > len(str(a)):
         a, b, _sw = b, a, True
     else:
@@ -159,6 +165,7 @@ def worked_product(r, a, b):
 
 
 def worked_division(r, a, b):
+    """Long division, digit by digit, with its rest."""
     if b == 1:
         return f"Anything divided by 1 stays the same, so {a} / 1 = {a}."
     s = str(a)
@@ -180,6 +187,7 @@ def worked_division(r, a, b):
 
 
 def arithmetic_answer(r, a, op, b, v):
+    """A short answer."""
     o = {"*": r.choice(["×", "*"]), "/": r.choice(["/", "÷"])}.get(op, op)
     e = f"{a} {o} {b}"
     return r.choice(
@@ -202,6 +210,7 @@ def drawn_number(r, dmax):
 
 
 def arithmetic_task(r, easy):
+    """(a, operator, b); easy ones where no thinking is shown."""
     op = r.choices("+-*/", [35, 27, 23, 15])[0]
     if easy:
         if op == "+":
@@ -245,6 +254,7 @@ def arithmetic_task(r, easy):
 
 
 def arithmetic_value(a, op, b):
+    """The result as text."""
     if op == "+":
         return str(a + b)
     if op == "-":
@@ -255,6 +265,7 @@ def arithmetic_value(a, op, b):
 
 
 def arithmetic_chat(r, think):
+    """-> messages, and the task as a key."""
     if r.random() < 0.08:  # three terms
         a, b, c = (r.randint(1, 60 if not think else 900) for _ in range(3))
         o1 = r.choice("+-")

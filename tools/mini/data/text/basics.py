@@ -97,19 +97,23 @@ def spin(r, s):
 
 
 def fill(s, /, **k):
+    """Replaces {name} by what k holds; other braces stay."""
     return re.sub(r"\{(\w+)\}", lambda m: str(k[m.group(1)]) if m.group(1) in k else m.group(0), s)
 
 
 def sentence(r, s, /, **k):
+    """spin, fill, and mostly a capital at the start."""
     s = fill(spin(r, s), **k)
     return s[0].upper() + s[1:] if s and r.random() < 0.97 else s
 
 
 def user(c):
+    """A user's message."""
     return {"role": "user", "content": c}
 
 
 def assistant(c, think="", calls=None):
+    """An assistant's message, with thinking and tool calls."""
     d = {"role": "assistant", "content": c, "reasoning_content": think}
     if calls:
         d["tool_calls"] = calls
@@ -117,21 +121,25 @@ def assistant(c, think="", calls=None):
 
 
 def tool_result(c):
+    """A tool's answer."""
     return {"role": "tool", "content": c}
 
 
 def with_system(r, ms, p=0.3):
+    """With a system prompt in front, with probability p."""
     if r.random() < p:
         return [{"role": "system", "content": r.choice(SYSTEM_PROMPTS)}] + ms
     return ms
 
 
 def an(w):
+    """With its article."""
     if w in ("furniture", "clothing"):
         return "a piece of " + w
     return ("an " if w[0].lower() in "aeiou" else "a ") + w
 
 
 def join(l):
+    """["a", "b", "c"] -> "a, b and c"."""
     l = list(l)
     return l[0] if len(l) == 1 else ", ".join(l[:-1]) + " and " + l[-1]

@@ -10,6 +10,7 @@ from .basics import CITIES, COLORS, DAYS, MONTHS, NAMES, THING, an, assistant, f
 
 
 def compact_json(x):
+    """JSON text, letters as they are."""
     return json.dumps(x, ensure_ascii=False)
 
 
@@ -61,6 +62,7 @@ ANIMALS = ["cat", "dog", "horse", "owl", "fox", "bear", "whale", "tiger", "rabbi
 
 
 def person(r):
+    """Facts of an invented person."""
     return {
         "name": r.choice(NAMES) + " " + r.choice(SURNAMES),
         "age": r.randint(18, 90),
@@ -136,6 +138,7 @@ FIELD_NAMES = {
 
 
 def json_chat(r, think=False):
+    """Fields of a sentence as JSON -> messages, question, the object."""
     p = person(r)
     s, fs = r.choice(SENTENCES)
     t = spin(r, fill(s, **p))
@@ -296,6 +299,7 @@ TOPICS = {
 
 
 def classification_chat(r, think=False):
+    """Sentiment, category, topic, odd one out."""
     k = r.choice(["sent", "sent", "cat", "yes", "pick", "odd", "topic", "isq"])
     c = {
         "x": r.choice(REVIEWED),

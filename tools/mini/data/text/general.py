@@ -322,6 +322,7 @@ PERSONA_OPENINGS = [
 
 
 def persona_chat(r, think=False):
+    """Who the model is and what it cannot do."""
     qs, an_ = r.choice(PERSONA)
     q = spin(r, r.choice(re.split(r"\|(?![^\[]*\])", qs)))
     short = qs.startswith(("hello", "thanks", "bye"))
@@ -426,6 +427,7 @@ WITH_THE = {
 
 
 def country_name(c):
+    """With its article, where it has one."""
     return ("the " if c in WITH_THE else "") + c
 
 
@@ -534,6 +536,7 @@ CAPITAL_QUESTIONS = [
 
 
 def fact_chat(r, think=False):
+    """Capitals, opposites, plurals, similar words."""
     k = r.random()
     th = ""
     if k < 0.62:

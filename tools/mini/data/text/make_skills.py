@@ -247,8 +247,8 @@ def make_skills(rng: random.Random, evaluation: Evaluation) -> list[dict]:
 
 
 def check_equations(rows: list[dict]) -> int:
-    """Every "3 + 4 = 7" in the answers of counting kinds is right ("= 7 rest 1" too); -> how many there were."""
-    pattern = r"(?<![\d.×+\-*/÷] )(?<![\d.])((?:\d+)(?: [-+×*/÷] \d+)+) = (-?\d+)(?! \+| -| ×|\d)( rest)?"
+    """Every "3 + 4 = 7" in the answers of counting kinds is right ("= 7 remainder 1" too); -> how many there were."""
+    pattern = r"(?<![\d.×+\-*/÷] )(?<![\d.])((?:\d+)(?: [-+×*/÷] \d+)+) = (-?\d+)(?! \+| -| ×|\d)( rest| remainder)?"
     count = 0
     for row in rows:
         if row["skill"].split("/")[0] not in ("arith", "word", "dates", "sort", "logic"):

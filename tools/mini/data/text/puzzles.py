@@ -9,6 +9,7 @@ from .basics import CITIES, DAYS, MONTH_LENGTHS, MONTHS, NAMES, THING, WORDS, an
 
 
 def comparison_chat(r, think):
+    """Which number is larger; decimals too."""
     kind = r.randint(0, 3)
     if kind == 3:
         a, b = round(r.uniform(0.1, 20), r.randint(1, 2)), round(r.uniform(0.1, 20), r.randint(1, 2))
@@ -105,6 +106,7 @@ NUMBER_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "
 
 
 def letters_chat(r, think):
+    """Spelling, counting letters, reversing."""
     w = r.choice(WORDS) if r.random() < 0.8 else r.choice(NAMES + CITIES[:60])
     kind = r.choice(["count", "count", "count", "len", "first", "last", "spell", "rev", "vow", "nth"])
     low = w.lower()
@@ -202,6 +204,7 @@ def letters_chat(r, think):
 
 
 def sorting_chat(r, think):
+    """Sorting, largest, smallest, middle."""
     kind = r.choice(["num", "num", "alpha", "max", "min", "sum", "lenw", "evens"])
     n = r.randint(3, 7 if think else 5)
     if kind in ("num", "max", "min", "sum", "evens"):
@@ -309,6 +312,7 @@ def sorting_chat(r, think):
 
 
 def dates_chat(r, think):
+    """Weekdays, times, durations."""
     k = r.randint(0, 9)
     if k == 0:
         d = r.randint(0, 6)
@@ -596,6 +600,7 @@ PROPERTIES = [
 
 
 def logic_chat(r, think):
+    """Order, exclusion, if-then."""
     k = r.randint(0, 7)
     a, b, c, d = r.sample(NAMES, 4)
     if k <= 1:

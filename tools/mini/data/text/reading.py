@@ -15,6 +15,7 @@ def random_sentence(r):
 
 
 def copying_chat(r, think=False):
+    """Repeating text exactly, or a part of it."""
     k = r.randint(0, 9)
     t = random_sentence(r) if r.random() < 0.6 else " ".join(r.sample(WORDS, r.randint(2, 8)))
     th = ""
@@ -154,6 +155,7 @@ def copying_chat(r, think=False):
 
 # reading
 def passage(r):
+    """A short passage with facts to ask about."""
     n, m, l = r.sample(NAMES, 3)
     p = person(r)
     person(r)
@@ -242,6 +244,7 @@ def passage(r):
 
 
 def reading_chat(r, think=False):
+    """-> messages, question, answer (None: the passage does not say)."""
     F, v = passage(r)
     ch = r.sample(F, r.randint(2, 4))
     rest = [f for f in F if f not in ch]
@@ -426,6 +429,7 @@ ACKNOWLEDGEMENTS = [
 
 
 def memory_chat(r, think=False):
+    """What was said earlier in the conversation -> messages, kind, value."""
     p = dict(person(r), word=r.choice(WORDS), lv=r.randint(1, 9))
     p["name"] = r.choice(NAMES)
     fs = r.sample(FACTS, r.choice([1, 1, 1, 2, 2, 3]))

@@ -129,6 +129,7 @@ def think_ans(r):
 
 
 def toolset(r, need, n=None):
+    """The tool among others."""
     n = n or r.choice([1, 2, 2, 3, 3, 4])
     n = max(n, len(need))
     rest = [s for s in SPECS if s not in need]
@@ -196,6 +197,8 @@ WITHOUT_TOOLS = [
 
 
 def tool_chat(r, think, kind):
+    """A scene: single, none, cannot, error, seq, par or multi -> messages, tools, question."""
+
     def R(s):
         return s if think else ""
 

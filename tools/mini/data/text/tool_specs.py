@@ -110,12 +110,14 @@ SPECS = []
 
 
 def spec(names, desc, params, reqs, resp, answers):
+    """Registers a tool: its names, description, parameters, requests, result and answers."""
     SPECS.append(
         {"names": names.split(), "desc": desc, "params": params, "reqs": reqs, "resp": resp, "answers": answers}
     )
 
 
 def parameter(keys, typ, desc, gen, req=True):
+    """A parameter: its names, type, description, what draws a value, whether it is needed."""
     return {"keys": keys.split(), "typ": typ, "desc": desc, "gen": gen, "req": req}
 
 

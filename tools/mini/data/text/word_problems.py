@@ -254,6 +254,7 @@ TAIL = [
 
 
 def word_problem_chat(r, think):
+    """-> messages, question."""
     (q, th, v, unit), _n, _m = WORD_PROBLEMS(r, not think)
     tail = r.choice(TAIL)
     text = spin(r, r.choice(LEAD)) + " " + spin(r, q) + spin(r, tail) if True else ""

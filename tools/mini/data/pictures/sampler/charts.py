@@ -28,6 +28,7 @@ LABEL_SETS = [
 
 
 def chart(rng):
+    """A chart or instrument of any kind -> picture, turns, facts."""
     u = rng.random()
     return (
         bar_chart
@@ -47,6 +48,7 @@ def chart(rng):
 
 
 def chart_background(rng, h, w, names=("white", "white", "white", "grey", "yellow", "black")):
+    """-> picture, colour name, ink that shows on it."""
     n = rng.choice(names)
     im = np.empty((h, w, 3), np.uint8)
     im[:] = paint(rng, n) if n != "grey" else (rng.randint(190, 212),) * 3
@@ -54,6 +56,7 @@ def chart_background(rng, h, w, names=("white", "white", "white", "grey", "yello
 
 
 def bar_chart(rng):
+    """Bars with labels, sometimes with values."""
     n = rng.choice([2, 3, 3, 4, 4, 5])
     w = rng.choice([160, 192, 224, 256]) if n > 3 else rng.choice([128, 160, 192, 224])
     h = rng.choice([x for x in (128, 160, 192) if x <= w])
@@ -137,6 +140,7 @@ def bar_chart(rng):
 
 
 def pie_chart(rng):
+    """Slices of clearly different size."""
     s = rng.choice([96, 128, 160])
     im, bn, _ink = chart_background(rng, s, s, ("white", "white", "grey", "black"))
     n = rng.choice([2, 3, 3, 4])
@@ -182,6 +186,7 @@ def pie_chart(rng):
 
 
 def clock(rng):
+    """A clock face at a multiple of five minutes."""
     s = rng.choice([96, 128, 128, 160, 192])
     bgn = rng.choice(["white", "blue", "yellow", "green", "grey", "red"])
     im = np.empty((s, s, 3), np.uint8)
@@ -257,6 +262,7 @@ def clock(rng):
 
 
 def gauge(rng):
+    """A bar that is filled to a tenth."""
     w, h = rng.choice([(160, 64), (192, 64), (192, 96), (128, 64), (224, 64)])
     im, bn, ink = chart_background(rng, h, w)
     p = rng.choice(range(0, 101, 10))
@@ -304,6 +310,7 @@ def gauge(rng):
 
 
 def tic_tac_toe(rng):
+    """A board: who stands where, who has won."""
     s = rng.choice([96, 128, 160])
     im, bn, ink = chart_background(rng, s, s)
     b = [""] * 9
@@ -354,6 +361,7 @@ def tic_tac_toe(rng):
 
 
 def dice(rng):
+    """One to three dice."""
     n = rng.choices([1, 2, 3], [5, 4, 1])[0]
     s = rng.choice([64, 80, 96]) if n > 1 else rng.choice([64, 96, 128])
     W = max(64, math.ceil(s * n / 32) * 32)
@@ -457,6 +465,7 @@ SEGMENTS = {
 
 
 def seven_segments(rng):
+    """A seven-segment display: a time or a number."""
     tm = rng.random() < 0.4
     t = f"{rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}" if tm else a_number(rng)
     if not tm and ("." in t or len(t) > 4):

@@ -13,6 +13,7 @@ from .drawing import background, contrast
 
 
 def handwritten_digits(rng):
+    """One to four handwritten digits, turned and stretched a little -> picture, turns, facts."""
     n = rng.choices([1, 2, 3, 4], [5, 3, 2, 1])[0]
     s = rng.choice([64, 96, 128]) if n == 1 else 64 if n > 2 or rng.random() < 0.5 else 96
     w = min(256, s * n if n < 4 else 192)

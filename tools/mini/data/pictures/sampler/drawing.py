@@ -18,14 +18,17 @@ SIZE_WEIGHTS = [3, 18, 26, 22, 18, 7, 6]
 
 
 def colour_of(rgb):
+    """The name of a colour (r, g, b)."""
     return COLOURS[ASSETS["colour_table"][int(rgb[0]) >> 3, int(rgb[1]) >> 3, int(rgb[2]) >> 3]]
 
 
 def luminance(c):
+    """Perceived lightness of (r, g, b), 0 to 255."""
     return 0.3 * c[0] + 0.59 * c[1] + 0.11 * c[2]
 
 
 def paint(rng, name, j=14):
+    """A random paint (r, g, b) that still has the name `name`; j: how far it may stray."""
     b = rng.choice(PALETTE[name])
     j = min(j, 5) if name in ("grey", "white", "black") else j
     for _ in range(4):
@@ -36,6 +39,7 @@ def paint(rng, name, j=14):
 
 
 def size(rng, lo=64, hi=256, square=0.55):
+    """(height, width) of a picture; `square`: the chance that they are equal."""
     while True:
         w = rng.choices(SIZES, SIZE_WEIGHTS)[0]
         h = w if rng.random() < square else rng.choices(SIZES, SIZE_WEIGHTS)[0]
@@ -126,6 +130,7 @@ def background(rng, h, w, avoid=(), plain=0.45):
 
 
 def noisy(rng, im, k=1.0):
+    """With additive noise of deviation 32 k."""
     h, w = im.shape[:2]
     n = rng.choice(ASSETS["noise"])
     y, x = rng.randint(0, 320 - h), rng.randint(0, 320 - w)
@@ -172,6 +177,7 @@ def paste(rng, im, c, cx, cy, sz, rot=None, flip=False):
 
 
 def contrast(rng, bgc, minimum=105):
+    """A colour for lettering on bgc, more than `minimum` away in luminance: ((r, g, b), name)."""
     for _ in range(30):
         n = rng.choice(["black", "black", "white"] + SHAPE_COLOURS)
         c = paint(rng, n)
@@ -181,6 +187,7 @@ def contrast(rng, bgc, minimum=105):
 
 
 def rounded_rectangle(im, x0, y0, x1, y1, c, r):
+    """A filled rectangle from (x0, y0) to (x1, y1) with corners of radius r."""
     cv2.rectangle(im, (x0 + r, y0), (x1 - r, y1), c, -1)
     cv2.rectangle(im, (x0, y0 + r), (x1, y1 - r), c, -1)
     for x, y in ((x0 + r, y0 + r), (x1 - r, y0 + r), (x0 + r, y1 - r), (x1 - r, y1 - r)):

@@ -9,24 +9,29 @@ from .drawing import background, paste, size
 
 
 def pick_emoji(rng):
+    """An item, drawn by group and subgroup weights."""
     g = rng.choices(ASSETS["groups"], cum_weights=ASSETS["group_weights"])[0]
     return rng.choices(ASSETS["by_group"][g], cum_weights=ASSETS["item_weights"][g])[0]
 
 
 def pick_style(rng, r):
+    """One of the styles that an item has."""
     k = list(r["styles"])
     return k[0] if len(k) == 1 else rng.choices(k, [STYLE_WEIGHTS[x] for x in k])[0]
 
 
 def emoji_cell(r, st):
+    """The item's picture [96, 96, 4] in a style, premultiplied."""
     return ASSETS["sheets"][st][r["styles"][st]]
 
 
 def main_colours(r, st):
+    """[(colour name, part)] of an item in a style."""
     return [(COLOURS[i], f) for i, f in r["colours"].get(st, [])]
 
 
 def colours_to_avoid(r, st):
+    """Colours that a background must not have, for the item would vanish on it."""
     mc = main_colours(r, st)
     a = [n for n, f in mc if f >= 0.22]
     if "beige" in a:
@@ -40,6 +45,7 @@ NOFLIP = ("symbols", "flags")
 
 
 def emoji_image(rng, r, st=None, hw=None):
+    """One emoji on a background -> picture, style, words for the background, its colour name or None."""
     st = st or pick_style(rng, r)
     h, w = hw or size(rng)
     im, bd, bc = background(rng, h, w, colours_to_avoid(r, st))

@@ -27,6 +27,7 @@ from .words import NUMBERS, capitalised, colour_word, listed, plural, with_artic
 
 
 def one_emoji(rng):
+    """One emoji and up to four turns -> picture, turns, facts (as all functions of this kind)."""
     r = pick_emoji(rng)
     im, st, bd, bc = emoji_image(rng, r)
     turns = []
@@ -71,6 +72,7 @@ def one_emoji(rng):
 
 
 def several_emoji(rng):
+    """Two or three in a row or a column: which is where, what there is."""
     if rng.random() < 0.22:
         return counting(rng)
     n = 2 if rng.random() < 0.62 else 3
@@ -198,6 +200,7 @@ def several_emoji(rng):
 
 
 def counting(rng):
+    """Several of one kind: how many."""
     r = rng.choice(ASSETS["countable"])
     n = rng.choices([1, 2, 3, 4, 5, 6], [1, 3, 4, 4, 3, 3])[0]
     st = pick_style(rng, r)
@@ -259,6 +262,7 @@ def counting(rng):
 
 
 def emoji_with_label(rng):
+    """One with some text above or below it."""
     while True:
         r = rng.choice(ASSETS["simple"])
         if len(r["label"]) < 24:
@@ -310,6 +314,7 @@ def emoji_with_label(rng):
 
 
 def two_pictures(rng):
+    """Two pictures to tell apart; returns a list of pictures."""
     a = rng.choice(ASSETS["simple"])
     b = None
     while b is None or (b["words"] & a["words"]):
@@ -432,7 +437,7 @@ def wrong_premise(rng):
             "What is the {n} doing?"
             if o["kind"] in ("animal", "person")
             else "Is the {n} on the left or on the right?",
-            "How many {n} pictures are there?" if False else "Which {c} does the {n} have?",
+            "Which {c} does the {n} have?",
             "Is the {n} big or small?",
             "What is next to the {n}?",
             "Can you describe the {n}?",
@@ -466,6 +471,7 @@ def wrong_premise(rng):
 
 
 def empty_picture(rng):
+    """A plain background: there is nothing to see."""
     h, w = size(rng)
     im, bd, bc = background(rng, h, w)
     if bc:

@@ -18,6 +18,7 @@ FSZ = [12, 14, 16, 18, 20, 22, 24, 28, 32, 36, 40, 48, 56, 64, 76, 90]
 
 
 def font(i, s):
+    """Font number i at size s, cached."""
     k = (i, s)
     f = ASSETS["font_cache"].get(k)
     if f is None:
@@ -26,10 +27,12 @@ def font(i, s):
 
 
 def font_name(i):
+    """The file's name without ending."""
     return os.path.basename(ASSETS["fonts"][i]).split(".")[0]
 
 
 def pick_font(rng, text):
+    """The number of a font that has all letters of t."""
     up = sum(c.isupper() for c in text) > 2
     low = any(c.islower() for c in text)
     while True:
@@ -47,6 +50,7 @@ def pick_font(rng, text):
 
 
 def fit_font(i, lines, bw, bh, lo=12, hi=90):
+    """The largest size at which all lines fit into w x h, or None."""
     f = font(i, 32)
     wd = max(f.getlength(l) for l in lines)
     k = min(bw / max(1, wd), bh / (len(lines) * 32 * 1.25)) * 32
@@ -55,7 +59,7 @@ def fit_font(i, lines, bw, bh, lo=12, hi=90):
 
 
 def draw_text(rng, im, lines, box, rot=None, bgc=None, fi=None, colr=None, align="c", fs=None, shadow=None):
-    """-> colour name, or None when it does not fit"""
+    """Writes lines into the box (x0, y0, x1, y1) -> the lettering's colour name, or None if they do not fit."""
     x0, y0, x1, y1 = box
     bw, bh = x1 - x0, y1 - y0
     fi = pick_font(rng, " ".join(lines)) if fi is None else fi
@@ -118,6 +122,7 @@ DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 
 def words(rng, n):
+    """n words of the list, common ones more often."""
     w = ASSETS["words"]
     o = []
     for _ in range(n):
@@ -128,6 +133,7 @@ def words(rng, n):
 
 
 def random_case(rng, s):
+    """A text in some case."""
     u = rng.random()
     return (
         s
@@ -229,6 +235,7 @@ def text_item(rng):
 
 
 def wrap(t, k):
+    """t in up to two lines (k) of nearly equal length."""
     ws = t.split()
     if k <= 1 or len(ws) < 2:
         return [t]
@@ -237,6 +244,7 @@ def wrap(t, k):
 
 
 def small_text(im, t, cx, cy, fs, c, fi=None, anchor="mm"):
+    """One short line of size fs around (cx, cy)."""
     fi = (
         fi
         if fi is not None

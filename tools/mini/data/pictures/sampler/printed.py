@@ -80,6 +80,7 @@ AT = {
 
 
 def text_turn(rng, ty, t, tc=None, sign=False):
+    """(question, answer): what is written."""
     u = rng.random()
     if ty in QT and u < 0.55:
         return rng.choice(QT[ty]), rng.choice([AT[ty], "{t}"]).format(t=t)
@@ -99,6 +100,7 @@ def text_turn(rng, ty, t, tc=None, sign=False):
 
 
 def text_extra(rng, ty, t, n):
+    """More about the text: letters, words, colours."""
     ws = t.split()
     u = rng.random()
     if u < 0.3 and n:
@@ -135,6 +137,7 @@ def text_extra(rng, ty, t, n):
 
 
 def printed_text(rng):
+    """Printed text of any kind -> picture, turns, facts."""
     u = rng.random()
     if u < 0.72:
         return plain_text(rng)
@@ -144,6 +147,7 @@ def printed_text(rng):
 
 
 def plain_text(rng):
+    """A word or a line on a background."""
     for _ in range(20):
         ty, t = text_item(rng)
         lines = wrap(t, 2 if len(t) > 14 and rng.random() < 0.8 else 1)
@@ -169,6 +173,7 @@ def plain_text(rng):
 
 
 def sign(rng):
+    """A sign with a border, sometimes on a post."""
     for _ in range(20):
         ty, t = ("words", random_case(rng, rng.choice(PHRASES))) if rng.random() < 0.6 else text_item(rng)
         lines = wrap(t, 2 if len(t) > 9 else 1)
@@ -222,6 +227,7 @@ GOODS = (
 
 
 def lines_of_text(rng):
+    """A receipt, a list or a label of several lines."""
     w, h = rng.choice([(160, 128), (192, 128), (192, 160), (192, 192), (160, 160), (224, 160), (224, 192), (256, 192)])
     u = rng.random()
     im = np.empty((h, w, 3), np.uint8)
@@ -284,7 +290,7 @@ def lines_of_text(rng):
     if u < 0.75:  # list
         k = rng.choice([2, 3, 3, 4])
         it = [
-            random_case(rng, x).replace("\n", " ") if False else capitalised(x)
+            capitalised(x)
             for x in (rng.sample(GOODS, k) if rng.random() < 0.5 else list(dict.fromkeys(words(rng, k + 2)))[:k])
         ]
         b = rng.choice(["", "- ", "{i}. "])

@@ -75,6 +75,7 @@ NOT_BOTH = {
 
 
 def answer_what(rng, r, see=False):
+    """An answer that names the item, as in: It is a red apple."""
     p = r["phrase"] if rng.random() < 0.9 or not r["aliases"] else alias_phrase(rng, r)
     if r["is_plural"]:
         f = ["I see {p}.", "The picture shows {p}.", "It's a picture of {p}.", "{P}.", "This picture shows {p}."]
@@ -94,6 +95,7 @@ def answer_what(rng, r, see=False):
 
 
 def alias_phrase(rng, r):
+    """Another name of the item, with its article."""
     a = rng.choice(r["aliases"][:2])
     return (
         with_article(a)
@@ -130,6 +132,7 @@ UNCOUNTED = set(
 
 
 def hard_negative(rng, r):
+    """An item that is near this one but shares no name with it; None if none was found."""
     pool = (
         ASSETS["by_subgroup"][r["subgroup"]]
         if rng.random() < 0.6
@@ -210,10 +213,12 @@ GENERIC = {
 
 
 def name_or_alias(rng, r):
+    """A name of the item without article."""
     return rng.choice(r["aliases"][:2]) if r["aliases"] and rng.random() < 0.4 else without_article(r["phrase"])
 
 
 def ask_yes_no(rng, p, n):
+    """A question whether the picture shows p."""
     return rng.choice(
         [
             "Is there {p} in this picture?",
@@ -231,6 +236,7 @@ def ask_yes_no(rng, p, n):
 
 
 def turn_yes_no(rng, r):
+    """(question, answer): is it this (half the time a near miss)? None for plurals."""
     if r["is_plural"]:
         return None
     if rng.random() < 0.5:
@@ -268,6 +274,7 @@ def turn_yes_no(rng, r):
 
 
 def turn_kind(rng, r):
+    """What kind of thing it is; None for items without a kind."""
     if not r["kind"]:
         return None
     k = r["kind"]
@@ -294,6 +301,7 @@ def turn_kind(rng, r):
 
 
 def turn_colour(rng, r, st):
+    """The main colour, or the main two; None where the picture has no clear one."""
     mc = [(n, f) for n, f in main_colours(r, st)]
     if not mc or r["group"] == "people-body" or mc[0][0] == "beige" or any(n == "beige" and f > 0.15 for n, f in mc):
         return None
@@ -336,6 +344,7 @@ def turn_colour(rng, r, st):
 
 
 def turn_background(rng, bd, bc):
+    """About the background; bd: words for it, bc: its colour name or None."""
     q = rng.choice(
         [
             "What {c} is the background?",
@@ -352,6 +361,7 @@ def turn_background(rng, bd, bc):
 
 
 def turn_what(rng, r, bd):
+    """What it is: a question, a description, a name."""
     u = rng.random()
     if r["kind"] == "flag" and u < 0.5 and r["cldr_phrase"].startswith("the flag of"):
         return rng.choice(
@@ -389,6 +399,7 @@ def turn_what(rng, r, bd):
 
 
 def turn_keywords(rng, r):
+    """Keywords; None with fewer than three."""
     t = [x for x in r["tags"] if x.isascii() and len(x) > 2]
     if len(t) < 3:
         return None

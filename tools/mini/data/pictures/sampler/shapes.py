@@ -35,12 +35,14 @@ SHAPE_WEIGHTS = [16, 14, 14, 8, 10, 8, 6, 4, 4, 5, 5, 4, 6, 3]
 
 
 def polygon(n, r, a0=-90):
+    """Corners of a regular polygon with n corners and radius r; a0: the angle of the first, in degrees."""
     return [
         (r * math.cos(math.radians(a0 + 360 * i / n)), r * math.sin(math.radians(a0 + 360 * i / n))) for i in range(n)
     ]
 
 
 def draw_shape(rng, im, s, c, cx, cy, r, rot=None, outline=False, d=None):
+    """Draws shape s in colour c around (cx, cy) with radius r; `d`: where an arrow points."""
     rot = (rng.uniform(-12, 12) if rng.random() < 0.5 else 0) if rot is None else rot
     F = 16
     if s in ("circle", "ring"):
@@ -124,14 +126,17 @@ CLASH = {
 
 
 def colours_beside(bc):
+    """Shape colours that stand out from colour bc."""
     return [c for c in SHAPE_COLOURS if c != bc and c not in CLASH.get(bc, [])]
 
 
 def plural_shape(s):
+    """The plural of a shape's name."""
     return plural(s) if s != "cross" else "crosses"
 
 
 def plain_background(rng, h, w):
+    """A background of one colour -> picture, colour name."""
     n = rng.choice(["white", "white", "white", "black", "grey", "yellow", "blue", "green", "pink"])
     im = np.empty((h, w, 3), np.uint8)
     im[:] = paint(rng, n)
@@ -139,6 +144,7 @@ def plain_background(rng, h, w):
 
 
 def shape_picture(rng):
+    """Shapes: one, some in a row, counted, in a grid -> picture, turns, facts."""
     u = rng.random()
     h, w = size(rng, 96, 256)
     im, bc = plain_background(rng, h, w)

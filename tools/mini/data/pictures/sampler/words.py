@@ -5,10 +5,12 @@ from __future__ import annotations
 
 
 def capitalised(s):
+    """With a capital letter at the start."""
     return s[:1].upper() + s[1:]
 
 
 def without_article(p):
+    """ "a red apple" -> "red apple"."""
     for a in ("a ", "an ", "the "):
         if p.startswith(a):
             return p[len(a) :]
@@ -19,6 +21,7 @@ SOUND_LIKE_CONSONANT = ("unicorn", "unicycle", "ufo", "euro", "one", "uniform", 
 
 
 def with_article(p):
+    """ "red apple" -> "a red apple"; "an" where it is spoken so."""
     l = p.split()[0].lower()
     if l in SOUND_LIKE_CONSONANT or l.startswith("one-"):
         return "a " + p
@@ -28,6 +31,7 @@ def with_article(p):
 
 
 def plural(n):
+    """The plural of a countable noun."""
     irr = {
         "mouse": "mice",
         "fish": "fish",
@@ -62,6 +66,7 @@ NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 
 
 def number_word(rng, n):
+    """A number up to twelve as a word, mostly; others in digits."""
     return NUMBERS[n] if n < 13 and rng.random() < 0.65 else str(n)
 
 
@@ -71,8 +76,10 @@ def alternatives(text):
 
 
 def listed(x):
+    """["a", "b", "c"] -> "a, b and c"."""
     return x[0] if len(x) == 1 else ", ".join(x[:-1]) + " and " + x[-1]
 
 
 def colour_word(rng):
+    """British or American spelling."""
     return "color" if rng.random() < 0.4 else "colour"
