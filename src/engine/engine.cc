@@ -6,7 +6,7 @@
 #include "engine/pairing.h"
 #include "engine/session.h"
 #include "engine/text_model.h"
-#include "kernels/kernels.h"
+#include "kernels/self_check.h"
 #include "sys/machine.h"
 
 #include <algorithm>
@@ -141,7 +141,8 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
   THIMBLE_ASSIGN_OR_RETURN(auto vocabulary, ReadTextModel(*p.text));
   THIMBLE_RETURN_IF_ERROR(CheckMemory(p, options));
-  THIMBLE_ASSIGN_OR_RETURN(const kernels::KernelTable* table, kernels::Choose(DetectCpuFeatures(), options.isa));
+  THIMBLE_ASSIGN_OR_RETURN(const kernels::KernelTable* table,
+                           kernels::ChooseTested(DetectCpuFeatures(), options.isa, &p.warnings));
 
   std::shared_ptr<Engine> engine(new Engine());
   EngineParts& parts = *engine->parts_;

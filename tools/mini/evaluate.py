@@ -82,6 +82,11 @@ def makes_calls(answer, calls):
                for call in calls)
 
 
+def kind_of(row):
+    """The kind of a text question; questions beside which tools stand but none is needed count apart."""
+    return "no tool needed" if row["check"]["type"] == "tool" and not row["check"]["value"] else row["skill"]
+
+
 def is_right(check, answer):
     answer, value = final_part(answer), check["value"]
     if check["type"] == "contains":
@@ -134,7 +139,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--thimble", default=os.environ.get("THIMBLE_UNDER_TEST", str(ROOT / "build/thimble")))
     parser.add_argument("--model", default="builtin", help="GGUF file, folder or name (default: builtin)")
-    parser.add_argument("--text", default=str(ROOT / "tests/data/mini/eval_text.jsonl"), help="text questions; '' for none")
+    parser.add_argument("--text", default=str(ROOT / "tools/mini/data/text/eval_text.jsonl"), help="text questions; '' for none")
     parser.add_argument("--pictures", help="picture questions: {image, question, accept, kind} a line")
     parser.add_argument("--slice", type=int, default=0, help="ask so many of each set only, evenly spread")
     parser.add_argument("--expect", type=int, default=0, help="fail when fewer are right")
@@ -152,7 +157,7 @@ def main():
         rows = spread(lines_of(options.text), options.slice)
         ids = tokens_of(options.thimble, options.model, [row["text"] for row in rows])
         answers = ask_all(options.jobs, "questions", rows, lambda i: answer_to_ids(options, ids[i]))
-        text_rows = [{"kind": row["skill"], "question": row["text"], "answer": answer,
+        text_rows = [{"kind": kind_of(row), "question": row["text"], "answer": answer,
                       "right": is_right(row["check"], answer)} for row, answer in zip(rows, answers)]
         table("text", text_rows)
         results += text_rows
