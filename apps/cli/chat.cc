@@ -4,9 +4,11 @@
 #include "cli/atomic_file.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
+#include "cli/key_reader.h"
 #include "cli/line_editor.h"
 #include "cli/options.h"
 #include "cli/pictures.h"
+#include "cli/quiet_terminal.h"
 #include "cli/reply_json.h"
 #include "cli/reply_printer.h"
 #include "cli/store.h"
@@ -85,12 +87,15 @@ class Conversation {
 
   bool Command(const std::string& word, const std::string& rest) {
     const std::vector<Word> words = SplitWords(rest);
-    const std::string argument = words.empty() ? "" : ExpandPath(words[0].text);
+    // A path with spaces that nobody quoted is one path all the same.
+    const std::string whole =
+        words.empty() ? "" : rest.substr(words.front().begin, words.back().end - words.front().begin);
+    const std::string argument = ExpandPath(words.size() == 1 ? words[0].text : whole);
     if (word == "/quit" || word == "/exit" || word == "/bye") return false;
     if (word == "/help") {
       std::printf("%s\n", kHelp);
     } else if (word == "/image") {
-      AttachAll(rest, words);
+      AttachAll(argument, words);
     } else if (word == "/think") {
       Think(argument);
     } else if (word == "/reset") {
@@ -105,8 +110,8 @@ class Conversation {
     } else {
       const std::vector<std::string> known(kCommands.begin(), kCommands.end());
       const std::string nearest = Nearest(word, known);
-      Complain(kExitInvalid,
-               Cat("there is no command ", word, nearest.empty() ? "; /help lists what there is" : ", but ", nearest));
+      const std::string advice = nearest.empty() ? "; /help lists what there is" : Cat("; did you mean ", nearest, "?");
+      Complain(kExitInvalid, Cat("there is no command ", word, advice));
     }
     return true;
   }
@@ -127,11 +132,9 @@ class Conversation {
     printer_.Note(message);
   }
 
-  void AttachAll(const std::string& rest, const std::vector<Word>& words) {
+  void AttachAll(const std::string& whole, const std::vector<Word>& words) {
     if (words.empty()) return Complain(kExitInvalid, "/image takes the path of a picture");
-    // A path with spaces that nobody quoted is one path all the same.
-    const std::string whole = ExpandPath(rest.substr(words.front().begin, words.back().end - words.front().begin));
-    if (KindOfPath(whole) == PathKind::kFile) {
+    if (words.size() == 1 || KindOfPath(whole) == PathKind::kFile) {
       Attach(whole);
       return;
     }
@@ -141,6 +144,10 @@ class Conversation {
   }
 
   bool Attach(const std::string& path) {
+    if (path == "-") {
+      Complain(kExitInvalid, "standard input is what you write here; /image takes the path of a picture");
+      return false;
+    }
     if (!engine_->can_see()) {
       Complain(kExitNotFound, engine_->why_blind());
       return false;
@@ -186,7 +193,8 @@ class Conversation {
           printer_.Note(Cat("tool call: ", ToolCallJson(event.reply.call).Dump(Json::Style::kPython)));
         }
       }
-      return std::ferror(stdout) == 0 && !InterruptGuard::was_interrupted();
+      // A Ctrl-C between Enter and the guard went to the line editor.
+      return std::ferror(stdout) == 0 && !InterruptGuard::was_interrupted() && !KeyReader::has_interrupt();
     });
   }
 
@@ -292,6 +300,7 @@ std::string AboutBuiltin() {
 int RunChat(const RunOptions& options) {
   GenerateRequest request;
   if (auto status = ApplyGenerate(options.generate, &request); !status.ok()) return Fail(status.error());
+  const QuietTerminal quiet;
   auto engine = OpenEngine(options.common);
   if (!engine.ok()) return Fail(engine.error());
   auto session = engine.value()->NewSession();

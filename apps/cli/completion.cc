@@ -54,8 +54,10 @@ Completion CompletePath(std::string_view spelled) {
   const std::string begin = path.substr(folder.size());
   auto names = NamesInFolder(folder.empty() ? "." : folder);
   if (!names.ok()) return {};
+  // Names that hold line ends or other controls cannot stand in a line.
   std::erase_if(names.value(), [&](const std::string& name) {
-    return !name.starts_with(begin) || (begin.empty() && name.starts_with('.'));
+    return !name.starts_with(begin) || (begin.empty() && name.starts_with('.')) ||
+           name.find_first_of("\n\t") != std::string::npos || EscapeControls(name) != name;
   });
   const bool is_folder = names.value().size() == 1 && KindOfPath(folder + names.value().front()) == PathKind::kFolder;
   Completion completion = Choose(std::move(names).value(), begin.size(), is_folder ? "/" : "");

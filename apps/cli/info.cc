@@ -89,7 +89,7 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d) {
 }
 
 void PrintRow(const char* name, const std::string& value) {
-  std::printf("%-14s %s\n", name, EscapeControls(value).c_str());
+  std::printf("%-14s %s\n", EscapeControls(name).c_str(), EscapeControls(value).c_str());
 }
 
 void PrintDescription(const std::string& path, const Engine::Description& d) {

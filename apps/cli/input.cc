@@ -142,7 +142,10 @@ Status FillPictures(const InputOptions& input, const CommonOptions& common, Gene
         THIMBLE_ASSIGN_OR_RETURN(Picture video, LoadFrames(part.source, input.fps, input.all_frames, common));
         request->pictures.push_back(std::move(video));
       } else if (part.kind == Part::Kind::kImage) {
-        if (next < input.images.size()) part.source = input.images[next++];
+        if (next < input.images.size())
+          part.source = input.images[next++];
+        else if (part.source == "-")
+          part.source.clear();  // only --image may ask for standard input
         if (part.source.empty()) {
           return Error{Code::kInvalid,
                        Cat("[chat] picture ", request->pictures.size() + 1, " has no file: give it with --image")};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/interrupt.h"
 
+#include "cli/quiet_terminal.h"
+
 #include <unistd.h>
 
 #include <atomic>
@@ -17,7 +19,8 @@ struct sigaction previous_action;
 
 void OnInterrupt(int) {
   if (interrupted.exchange(true)) {
-    // Asked twice: no longer politely. The terminal gets its colour back first.
+    // Asked twice: no longer politely. The terminal gets its mode and its colour back first.
+    QuietTerminal::Restore();
     constexpr std::string_view kPlain = "\033[0m\n";
     if (isatty(STDOUT_FILENO) != 0 && write(STDOUT_FILENO, kPlain.data(), kPlain.size()) < 0) _exit(130);
     signal(SIGINT, SIG_DFL);

@@ -3,16 +3,14 @@
 
 #include "base/text.h"
 #include "cli/completion.h"
+#include "cli/key_reader.h"
 #include "cli/terminal.h"
 
 #include <histedit.h>
-#include <langinfo.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <clocale>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -48,42 +46,18 @@ std::string ReplaceAll(std::string_view text, std::string_view from, std::string
   }
 }
 
-// libedit reads characters by the locale; where that knows ASCII only, people write UTF-8 all the same.
-void ChooseLocale() {
-  std::setlocale(LC_CTYPE, "");
-  if (std::string_view(nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
-}
-
-volatile std::sig_atomic_t got_interrupt = 0;
-void OnInterrupt(int) { got_interrupt = 1; }
-
-// SIGINT sets got_interrupt and breaks off reading, as long as this lives: no Ctrl-C between two lines ends a chat.
-class InterruptFlag {
- public:
-  InterruptFlag() {
-    struct sigaction action{};
-    action.sa_handler = OnInterrupt;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, &previous_);
-  }
-  ~InterruptFlag() { sigaction(SIGINT, &previous_, nullptr); }
-  InterruptFlag(const InterruptFlag&) = delete;
-  InterruptFlag& operator=(const InterruptFlag&) = delete;
-
- private:
-  struct sigaction previous_{};
-};
-
 // Terminals mark what is pasted as long as this lives.
 class BracketedPaste {
  public:
-  BracketedPaste() { Put("\033[?2004h"); }
+  BracketedPaste() { Begin(); }
   ~BracketedPaste() { Put("\033[?2004l"); }
   BracketedPaste(const BracketedPaste&) = delete;
   BracketedPaste& operator=(const BracketedPaste&) = delete;
+  static void Begin() { Put("\033[?2004h"); }
 
  private:
   static void Put(const char* text) {
+    if (!IsTerminal(STDOUT_FILENO)) return;
     std::fputs(text, stdout);
     std::fflush(stdout);
   }
@@ -97,7 +71,8 @@ struct LineEditor::Editor {
   std::string prompt;
   std::string path;
   std::span<const std::string_view> commands;
-  InterruptFlag flag;
+  KeyReader keys;
+  bool was_interrupted = false;  // reading the line that el_gets works on
 
   static Editor* Of(EditLine* el) {
     Editor* self = nullptr;
@@ -106,16 +81,41 @@ struct LineEditor::Editor {
   }
   static char* Prompt(EditLine* el) { return Of(el)->prompt.data(); }
 
-  // Everything up to the end of a bracketed paste becomes text of this line.
+  // Where libedit gets its characters: 1 for one, 0 for the end, -1 to give the line up.
+  static int NextKey(EditLine* el, wchar_t* key) {
+    Editor& e = *Of(el);
+    while (true) {
+      switch (e.keys.Read(key)) {
+        case KeyReader::Event::kKey:
+          return 1;
+        case KeyReader::Event::kEnd:
+          return 0;
+        case KeyReader::Event::kInterrupt:
+          e.was_interrupted = true;
+          return -1;
+        case KeyReader::Event::kRedraw:
+          BracketedPaste::Begin();  // a shell in between has ended it
+          el_resize(el);
+          el_set(el, EL_REFRESH);
+          break;
+      }
+    }
+  }
+
+  // Everything up to the end of a bracketed paste becomes text of this line; of a book, its beginning.
   static unsigned char Paste(EditLine* el, int) {
     constexpr std::wstring_view kEnd = L"\033[201~";
     const wchar_t newline = L'\u23CE';
     std::wstring text;
+    std::wstring tail;  // what may be the end mark
     wchar_t c = 0;
-    while (!std::wstring_view(text).ends_with(kEnd) && text.size() < kMostPasted && el_wgetc(el, &c) == 1) {
-      text.push_back(c);
+    while (tail != kEnd && el_wgetc(el, &c) == 1) {
+      tail.push_back(c);
+      while (!kEnd.starts_with(tail)) {
+        if (text.size() < kMostPasted) text.push_back(tail.front());
+        tail.erase(0, 1);
+      }
     }
-    if (std::wstring_view(text).ends_with(kEnd)) text.resize(text.size() - kEnd.size());
     while (!text.empty() && (text.back() == L'\n' || text.back() == L'\r')) text.pop_back();
     std::wstring shown;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -163,7 +163,6 @@ struct LineEditor::Editor {
 
 LineEditor::LineEditor(std::span<const std::string_view> commands) {
   if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0) return;
-  ChooseLocale();
   editor_ = std::make_unique<Editor>();
   Editor& e = *editor_;
   e.commands = commands;
@@ -180,7 +179,11 @@ LineEditor::LineEditor(std::span<const std::string_view> commands) {
   e.path = HistoryPath();
   if (!e.path.empty()) history(e.history, &event, H_LOAD, e.path.c_str());
   el_set(e.line, EL_CLIENTDATA, editor_.get());
+  el_set(e.line, EL_GETCFN, &Editor::NextKey);
   el_set(e.line, EL_PROMPT_ESC, &Editor::Prompt, '\1');
+  // Between two lines libedit would have the terminal echo and gather lines again; QuietTerminal says why not.
+  el_set(e.line, EL_SETTY, "-x", "-icanon", "-echo", "-icrnl", nullptr);
+  el_set(e.line, EL_SETTY, "-d", "-icrnl", "-inlcr", nullptr);
   el_set(e.line, EL_EDITOR, "emacs");
   el_set(e.line, EL_HIST, history, e.history);
   el_set(e.line, EL_ADDFN, "thimble-paste", "insert pasted text", &Editor::Paste);
@@ -206,17 +209,20 @@ LineEditor::~LineEditor() {
 // One line without its newline; input ends at Ctrl-D or a second Ctrl-C in a row. `is_dropped` tells of one Ctrl-C.
 std::optional<std::string> LineEditor::ReadLine(const std::string& prompt, bool is_first, bool* is_dropped) {
   Editor& e = *editor_;
-  e.prompt = HasColours(STDOUT_FILENO) ? Cat("\1\033[1m\1", prompt, "\1\033[0m\1") : prompt;
+  // Prompts end in a space; libedit prints a colour change only in front of a character, so the last one is before it.
+  e.prompt = prompt;
+  if (HasColours(STDOUT_FILENO)) e.prompt = Cat("\1\033[1m\1", prompt.substr(0, prompt.size() - 1), "\1\033[0m\1 ");
   el_resize(e.line);  // the window may have changed meanwhile
   int count = 0;
-  got_interrupt = 0;
+  e.was_interrupted = false;
+  e.keys.ForgetSignals();
   const char* text = nullptr;
   {
     const BracketedPaste paste;
     text = el_gets(e.line, &count);
   }
   const bool has_line = text != nullptr && count > 0;
-  if (!has_line && got_interrupt != 0) {
+  if (!has_line && e.was_interrupted) {
     const LineInfo* info = el_line(e.line);
     const bool was_empty = is_first && info->lastchar == info->buffer;
     el_reset(e.line);

@@ -57,7 +57,7 @@ void PrintPosition(const Json& position, const Tokenizer& tokenizer) {
   for (const Json& entry : position.Find("top")->items()) {
     const auto id = static_cast<std::int32_t>(entry.items()[0].AsInt().value_or(0));
     std::printf("  %7d  %9.4f  %s\n", id, entry.items()[1].AsDouble().value_or(NAN),
-                JsonQuote(tokenizer.TokenBytes(id)).c_str());
+                QuoteBytes(tokenizer.TokenBytes(id)).c_str());
   }
 }
 

@@ -2,14 +2,18 @@
 // The thimble command: what can be said on the command line, and which file acts on it.
 #include "base/text.h"
 #include "cli/options.h"
+#include "cli/shell_completion.h"
 #include "cli/suggest.h"
 #include "cli/terminal.h"
 #include "sys/folder.h"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <new>
@@ -32,6 +36,7 @@ struct CommandLine {
   EmbedImageOptions embed;
   ImportOptions import;
   bool list_json = false;
+  std::string shell;
   bool version_json = false;
   CommonOptions unused;  // of commands that take the options of all commands and need none of them
   std::vector<std::string*> positionals;
@@ -40,7 +45,16 @@ struct CommandLine {
 
 constexpr int kMost = 1 << 24;
 
-CLI::Validator From(double least, double most) { return CLI::Range(least, most).description(""); }
+// Numbers within limits; not-a-number is outside of any.
+CLI::Validator From(double least, double most) {
+  const auto check = [least, most](const std::string& text) -> std::string {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    if (!text.empty() && *end == '\0' && value >= least && value <= most) return "";
+    return Cat("a number from ", least, " to ", most, " is needed, found '", text, "'");
+  };
+  return CLI::Validator([check](std::string& text) { return check(text); }, "");
+}
 
 CLI::Option* AddPositional(CLI::App* app, CommandLine* line, const char* name, std::string* value, const char* help) {
   line->positionals.push_back(value);
@@ -326,6 +340,11 @@ void AddStore(CLI::App* app, CommandLine* line) {
       "  thimble import /data/Qwen3.5-2B/ --link");
   c->callback([line] { line->action = [line] { return Import(line->import); }; });
 
+  c = app->add_subcommand("completion", "what Tab does in a shell");
+  AddPositional(c, line, "SHELL", &line->shell, "bash")->required()->check(CLI::IsMember({"bash"}).description(""));
+  c->footer("Example:\n  source <(thimble completion bash)       in ~/.bashrc");
+  c->callback([=] { line->action = [app] { return Write(BashCompletion(*app)) ? kExitOk : kExitCorrupt; }; });
+
   c = app->add_subcommand("version", "version, kernels, processor");
   AddJson(c, &line->version_json);
   AddUnused(c, line, &line->unused);
@@ -361,8 +380,8 @@ std::string AboutExtras(const CLI::App& app, const CLI::App& command) {
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     }
     const std::string nearest = Nearest(word.substr(0, word.find('=')), known);
-    return Cat("there is no option ", word, nearest.empty() ? "" : ", but ", nearest,
-               "; what begins with - and is no option goes after --");
+    return Cat("there is no option ", word,
+               nearest.empty() ? "; a text that begins with - goes after --" : Cat("; did you mean ", nearest, "?"));
   }
   if (&command == &app) {
     if (KindOfPath(word) != PathKind::kNothing || word.ends_with(".gguf"))
@@ -370,7 +389,7 @@ std::string AboutExtras(const CLI::App& app, const CLI::App& command) {
     for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
       known.push_back(sub->get_name());
     const std::string nearest = Nearest(word, known);
-    return Cat("there is no command '", word, "'", nearest.empty() ? "" : ", but ", nearest);
+    return Cat("there is no command '", word, "'", nearest.empty() ? "" : Cat("; did you mean ", nearest, "?"));
   }
   return Cat("'", word, "' is one argument too many; a text of several words goes into quotes");
 }
@@ -400,9 +419,27 @@ std::vector<std::string> MarkedArguments(int argc, char** argv) {
   return arguments;
 }
 
+// CLI11 separates groups by two empty lines; one is enough.
+int PrintHelp(const CLI::App& app) {
+  std::string help = app.help();
+  for (std::size_t at = help.find("\n\n\n"); at != std::string::npos; at = help.find("\n\n\n", at)) help.erase(at, 1);
+  std::fputs(help.c_str(), stdout);
+  return kExitOk;
+}
+
+// A program that is started without one of the standard streams would get its number for the next file that it opens,
+// and print into that. Such a stream becomes one that can neither be read nor written.
+void OpenStandardStreams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) _exit(kExitCorrupt);
+  }
+}
+
 int Main(int argc, char** argv) {
+  OpenStandardStreams();
   // A reader that goes away ends us at once and without a word, as it does other commands, whatever we inherited.
   std::signal(SIGPIPE, SIG_DFL);
+  UseUtf8();
   CLI::App app{"Qwen 3.5 small multimodal models, text and pictures, on this machine", "thimble"};
   CommandLine line;
   app.footer(kFooter);
@@ -420,8 +457,10 @@ int Main(int argc, char** argv) {
     std::vector<std::string> arguments = MarkedArguments(argc, argv);
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
     app.parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    return PrintHelp(app);
   } catch (const CLI::Success& success) {
-    return app.exit(success);  // --help, --version
+    return app.exit(success);  // --version
   } catch (const CLI::ParseError& error) {
     return ReportUsage(app, error);
   }
@@ -450,7 +489,7 @@ int main(int argc, char** argv) {
     std::fputs("thimble: [memory] the system has no room left; try a smaller model, or a smaller --context\n", stderr);
     return thimble::cli::kExitExhausted;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "thimble: [unexpected] %s\n", error.what());
+    std::fprintf(stderr, "thimble: [unexpected] %s\n", thimble::EscapeControls(error.what()).c_str());
     return thimble::cli::kExitUnexpected;
   }
 }

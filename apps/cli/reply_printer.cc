@@ -6,40 +6,17 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdio>
+#include <cwchar>
 
 namespace thimble::cli {
 
 namespace {
 
-struct Range {
-  char32_t first;
-  char32_t last;
-};
-// Characters that take two columns (East Asian wide and emoji) or none (combining marks, joiners); blocks rather than
-// single characters, for a wrong guess costs an early line break only.
-constexpr std::array<Range, 9> kWide = {{{0x1100, 0x115F},
-                                         {0x2E80, 0x303E},
-                                         {0x3041, 0xA4CF},
-                                         {0xAC00, 0xD7A3},
-                                         {0xF900, 0xFAFF},
-                                         {0xFE30, 0xFE6F},
-                                         {0xFF00, 0xFF60},
-                                         {0x1F300, 0x1FAFF},
-                                         {0x20000, 0x3FFFD}}};
-constexpr std::array<Range, 6> kNarrow = {
-    {{0x300, 0x36F}, {0x1AB0, 0x1AFF}, {0x200B, 0x200F}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}, {0x1F3FB, 0x1F3FF}}};
-
-template <std::size_t kCount>
-bool IsIn(const std::array<Range, kCount>& ranges, char32_t c) {
-  return std::any_of(ranges.begin(), ranges.end(), [c](const Range& r) { return c >= r.first && c <= r.last; });
-}
-
+// Columns that a terminal gives a character: two for East Asian wide ones and emoji, none for combining marks.
 int Columns(char32_t c) {
-  if (IsIn(kNarrow, c)) return 0;
-  return IsIn(kWide, c) ? 2 : 1;
+  const int columns = wcwidth(static_cast<wchar_t>(c));
+  return columns < 0 ? 1 : columns;
 }
 
 constexpr int kTab = 8;
@@ -93,7 +70,7 @@ void ReplyPrinter::PutChar(std::string_view bytes, char32_t code_point) {
   if (is_space || columns == 2) {
     word_.clear();
     word_width_ = 0;
-  } else {
+  } else if (columns > 0 || !word_.empty()) {  // a mark on a character that is no part of a word is none either
     word_.append(bytes);
     word_width_ += columns;
   }

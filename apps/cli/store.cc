@@ -185,7 +185,7 @@ int List(bool json) {
     std::printf("%-*s  %10s  %s\n", static_cast<int>(width), model.Find("name")->text().c_str(),
                 FormatBytes(bytes).c_str(), EscapeControls(model.Find("path")->text()).c_str());
   }
-  if (models.empty()) std::printf("No models yet. `thimble import FILE` puts one into %s.\n", ModelsFolder().c_str());
+  if (models.empty()) Say(Cat("no models yet; `thimble import FILE` puts one into ", ModelsFolder()));
   return kExitOk;
 }
 

@@ -4,10 +4,12 @@
 #include "base/text.h"
 #include "sys/machine.h"
 
+#include <langinfo.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <clocale>
 #include <cstdio>
 #include <cstdlib>
 
@@ -47,6 +49,20 @@ std::string Fixed(double value, int digits) {
   return text;
 }
 
+std::string QuoteBytes(std::string_view bytes) {
+  std::string out = "\"";
+  for (const char c : EscapeControls(bytes)) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out + "\"";
+}
+
 bool HasColours(int fd) {
   const char* no_colour = std::getenv("NO_COLOR");
   return IsTerminal(fd) && (no_colour == nullptr || *no_colour == '\0');
@@ -55,6 +71,11 @@ bool HasColours(int fd) {
 bool IsTerminal(int fd) {
   const char* term = std::getenv("TERM");
   return isatty(fd) != 0 && (term == nullptr || std::string_view(term) != "dumb");
+}
+
+void UseUtf8() {
+  std::setlocale(LC_CTYPE, "");
+  if (std::string_view(nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 int TerminalWidth(int fd) {
@@ -69,22 +90,29 @@ bool Write(std::string_view text) {
 
 namespace {
 
-// Python's splitlines() and other readers of lines take these for line ends, though JSON allows them in strings.
-std::string EscapeLineEnds(std::string json) {
-  constexpr std::pair<std::string_view, std::string_view> kEscapes[] = {
-      {"\u0085", "\\u0085"}, {"\u2028", "\\u2028"}, {"\u2029", "\\u2029"}};
-  for (const auto& [sign, escape] : kEscapes) {
-    for (std::size_t at = json.find(sign); at != std::string::npos; at = json.find(sign, at + escape.size())) {
-      json.replace(at, sign.size(), escape);
+// JSON allows some characters in strings that do harm on the way: DEL and C1 controls drive terminals, and readers of
+// lines (Python's splitlines() is one) take U+0085, U+2028 and U+2029 for line ends. All of them stand in strings only.
+std::string EscapeUnsafe(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  while (!json.empty()) {
+    const DecodedChar c = DecodeUtf8(json);
+    if ((c.code_point >= 0x7F && c.code_point <= 0x9F) || c.code_point == 0x2028 || c.code_point == 0x2029) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c.code_point));
+      out += escape;
+    } else {
+      out += json.substr(0, static_cast<std::size_t>(c.num_bytes));
     }
+    json.remove_prefix(static_cast<std::size_t>(c.num_bytes));
   }
-  return json;
+  return out;
 }
 
 }  // namespace
 
 int PrintJson(const Json& json) {
-  if (Write(EscapeLineEnds(json.Dump()) + "\n")) return kExitOk;
+  if (Write(EscapeUnsafe(json.Dump()) + "\n")) return kExitOk;
   return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
 }
 
@@ -101,11 +129,13 @@ void ProgressBar::Show(double share) {
   if (!is_active_ || now - begin_ < 0.3 || now - last_ < 0.05) return;
   last_ = now;
   is_shown_ = true;
-  constexpr int kCells = 24;
+  // Beside the label and the number; a bar that wraps could not be drawn over.
+  const int room = TerminalWidth(STDERR_FILENO) - static_cast<int>(label_.size()) - 7;
+  const int cells = std::clamp(room, 1, 24);
   share = std::clamp(share, 0.0, 1.0);
-  const int full = static_cast<int>(share * kCells);
+  const int full = static_cast<int>(share * cells);
   std::string bar;
-  for (int i = 0; i < kCells; ++i) bar += i < full ? "█" : "░";
+  for (int i = 0; i < cells; ++i) bar += i < full ? "█" : "░";
   std::fprintf(stderr, "\r%s%s %s %3d%%%s\033[K", has_colours_ ? "\033[2m" : "", label_.c_str(), bar.c_str(),
                static_cast<int>(share * 100), has_colours_ ? "\033[0m" : "");
   std::fflush(stderr);

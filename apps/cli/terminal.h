@@ -28,9 +28,16 @@ void Say(std::string_view message);
 // A number with so many digits after the point.
 std::string Fixed(double value, int digits);
 
+// Chooses the locale by which libedit reads characters and wcwidth() knows their widths; where it is an ASCII one,
+// people write UTF-8 all the same. To be called once, before either.
+void UseUtf8();
+
 bool IsTerminal(int fd);
 // Columns of the terminal behind fd; 80 when unknown.
 int TerminalWidth(int fd);
+
+// A token's bytes on one line between quotes, whatever they are: "Hel", "\n", "\xf0\x9f".
+std::string QuoteBytes(std::string_view bytes);
 
 // SGR colours are wanted: a terminal, and NO_COLOR is not set.
 bool HasColours(int fd);

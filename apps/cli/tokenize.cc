@@ -9,6 +9,8 @@
 #include "engine/engine.h"
 #include "sys/machine.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <functional>
 #include <iostream>
@@ -82,7 +84,7 @@ int Tokenize(const TokenizeOptions& options) {
   if (!input.ok()) return Fail(input.error());
   for (const std::int32_t id :
        tokenizer.Encode(input.value(), options.plain ? AddedTokens::kPlainText : AddedTokens::kRecognise)) {
-    std::printf("%6d  %s\n", id, JsonQuote(tokenizer.TokenBytes(id)).c_str());
+    std::printf("%6d  %s\n", id, QuoteBytes(tokenizer.TokenBytes(id)).c_str());
   }
   return kExitOk;
 }
@@ -110,7 +112,10 @@ int Detokenize(const TokenizeOptions& options) {
   if (!input.ok()) return Fail(input.error());
   auto ids = ParseIds(input.value());
   if (!ids.ok()) return Fail(ids.error());
-  return Write(tokenizer.Decode(ids.value(), options.plain)) ? kExitOk : kExitCorrupt;
+  // Into a pipe go the bytes themselves.
+  const std::string bytes = tokenizer.Decode(ids.value(), options.plain);
+  if (Write(isatty(STDOUT_FILENO) != 0 ? EscapeControls(bytes) + "\n" : bytes)) return kExitOk;
+  return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
 }
 
 int RenderLines(const TokenizeOptions& options) {

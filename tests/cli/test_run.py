@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""thimble run: what is the prompt, what comes back, and how it ends."""
+import pathlib
+import tempfile
+import unittest
+
+from harness import GREEDY, VL, VL_GGUF, answer, thimble
+
+
+class Run(unittest.TestCase):
+    def test_positionals(self):
+        ids = ["--max-tokens", "3", *GREEDY]
+        self.assertEqual(len(answer("run", VL, "hello", *ids)["ids"]), 3)
+        self.assertEqual(len(answer("run", VL, "--ids", "1,2,3", *ids)["ids"]), 3)
+        self.assertEqual(answer("run", VL, *ids, text="hello")["prompt_ids"], answer("run", VL, "hello", *ids)["prompt_ids"])
+        self.assertEqual(answer("run", VL, "say: -", *ids, text="hello")["prompt_ids"], answer("run", VL, "say: hello", *ids)["prompt_ids"])
+        self.assertEqual(answer("run", VL, "-", *ids, text="hello")["prompt_ids"], answer("run", VL, "hello", *ids)["prompt_ids"])
+        # One that is no model is the prompt, for the built-in model.
+        out = thimble("run", "no such model anywhere", env={"THIMBLE_BUILTIN": "/nonexistent"})
+        self.assertEqual(out.returncode, 4)
+        self.assertIn("built-in", out.stderr)
+        self.assertEqual(thimble("run", VL, "a", "b").returncode, 2)
+        self.assertEqual(thimble("run", VL, "").returncode, 2)
+
+    def test_exit_statuses(self):
+        self.assertEqual(thimble("nonsense").returncode, 2)
+        self.assertEqual(thimble("run", VL, "x", "--temperature", "hot").returncode, 2)
+        self.assertEqual(thimble("run", VL, "x", "--logit-bias", "9999999=1").returncode, 2)
+        self.assertEqual(thimble("run", VL, "word " * 3000, "--context", "64").returncode, 3)
+        self.assertEqual(thimble("info", "nothing-of-that-name").returncode, 4)
+        with tempfile.NamedTemporaryFile(suffix=".gguf") as file:
+            data = pathlib.Path(VL_GGUF).read_bytes()
+            for size, status in ((0, 5), (3000, 5), (len(data) - 100, 5)):
+                file.seek(0)
+                file.truncate()
+                file.write(data[:size])
+                file.flush()
+                out = thimble("run", file.name, "hi")
+                self.assertEqual(out.returncode, status, out.stderr)
+                self.assertIn(file.name, out.stderr)
+
+    def test_sampling_is_replayable_on_any_number_of_threads(self):
+        replies = [answer("run", VL, "hello", "--seed", "5", "--max-tokens", "40", "--ignore-eos", "--threads", threads, "--json")["ids"] for threads in "123"]
+        self.assertEqual(replies[0], replies[1])
+        self.assertEqual(replies[0], replies[2])
+        other = answer("run", VL, "hello", "--seed", "6", "--max-tokens", "40", "--ignore-eos", "--json")["ids"]
+        self.assertNotEqual(replies[0], other)
+
+    def test_limits_and_the_thinking_guard(self):
+        reply = answer("run", VL, "hello", "--max-tokens", "5", *GREEDY)
+        self.assertEqual((reply["finish_reason"], len(reply["ids"])), ("length", 5))
+        reply = answer("run", VL, "hello", "--context", "60", *GREEDY)
+        self.assertEqual(reply["finish_reason"], "context")
+        close = answer("run", VL, "--ids", "1", "--max-tokens", "1", *GREEDY)  # ids: no guard
+        self.assertFalse(close["stats"]["think_closed_by_budget"])
+        reply = answer("run", VL, "hello", "--think", "on", "--think-budget", "7", "--max-tokens", "40", *GREEDY)
+        self.assertTrue(reply["stats"]["think_closed_by_budget"])
+        self.assertNotEqual(reply["thinking"], "")
+        self.assertNotEqual(reply["text"], "")
