@@ -55,6 +55,7 @@ struct Prepared {
   std::vector<std::string> warnings;
   int context = 0;
   int threads = 1;
+  const kernels::KernelTable* table = nullptr;
   MemoryNeeds needs;
 };
 
@@ -93,7 +94,9 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   if (options.threads < 0 || options.threads > 1024)
     return Error{Code::kInvalid, Cat("[engine] ", options.threads, " threads; 1 to 1024 are possible")};
   p.threads = options.threads > 0 ? options.threads : NumUsableCores();
-  p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, p.context, kGatePatches, p.threads);
+  THIMBLE_ASSIGN_OR_RETURN(p.table, kernels::ChooseTested(DetectCpuFeatures(), options.isa, &p.warnings));
+  p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, p.table->packed->beats_floats,
+                           p.context, kGatePatches, p.threads);
   return p;
 }
 
@@ -141,8 +144,6 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
   THIMBLE_ASSIGN_OR_RETURN(auto vocabulary, ReadTextModel(*p.text));
   THIMBLE_RETURN_IF_ERROR(CheckMemory(p, options));
-  THIMBLE_ASSIGN_OR_RETURN(const kernels::KernelTable* table,
-                           kernels::ChooseTested(DetectCpuFeatures(), options.isa, &p.warnings));
 
   std::shared_ptr<Engine> engine(new Engine());
   EngineParts& parts = *engine->parts_;
@@ -167,13 +168,14 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   parts.needs = p.needs;
   parts.precision = options.precision;
   parts.context = p.context;
-  parts.table = table;
+  parts.table = p.table;
   parts.pool = std::make_unique<ThreadPool>(p.threads);
 
   LoadOptions load;
   load.pool = parts.pool.get();
   load.precision = options.precision;
   load.warnings = &parts.warnings;
+  load.int8_tower = p.table->packed->beats_floats;
   if (options.progress) {
     load.progress = [&](std::uint64_t done, std::uint64_t total) {
       return options.progress(total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 1.0);

@@ -103,11 +103,13 @@ class Loader {
                 bool is_vision = false) {
     THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, {rows, cols}, is_vision));
     const DType dtype = found.tensor->dtype;
-    const bool is_mapped =
-        options_.precision == Precision::kExact || kernels::FamilyFor(dtype, cols) == kernels::Family::kFileRows;
+    kernels::Family family = kernels::FamilyFor(dtype, cols);
+    if (is_vision && options_.int8_tower && family == kernels::Family::kFileRows && cols % kernels::kBlock == 0)
+      family = kernels::Family::kU8Flat;
+    const bool is_mapped = options_.precision == Precision::kExact || family == kernels::Family::kFileRows;
     if (counted_ != nullptr) {
       (is_mapped ? counted_->mapped_bytes : counted_->weights_bytes) +=
-          is_mapped ? found.tensor->size_bytes : PackedMatrix::PackedBytes(dtype, rows, cols);
+          is_mapped ? found.tensor->size_bytes : PackedMatrix::PackedBytes(family, rows, cols);
       return Done{};
     }
     THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
@@ -121,7 +123,7 @@ class Loader {
       done_ += found.tensor->size_bytes;
       return Done{};
     }
-    THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::Pack(dtype, rows, cols, bytes, options_.pool));
+    THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::Pack(dtype, family, rows, cols, bytes, options_.pool));
     return Advance(found);
   }
 
@@ -371,10 +373,12 @@ Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, cons
 }
 
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           Precision precision, int context, std::int64_t max_patches, int num_threads) {
+                           Precision precision, bool int8_tower, int context, std::int64_t max_patches,
+                           int num_threads) {
   MemoryNeeds needs;
   LoadOptions options;
   options.precision = precision;
+  options.int8_tower = int8_tower;
   Loader(text, vision, config, options).Count(&needs);
   needs.kv_bytes = DecoderState::KvBytes(config, context, precision == Precision::kExact ? KvType::kF32 : KvType::kF16);
   // The state and one checkpoint of half its size.

@@ -3,6 +3,7 @@
 #include "ops/matmul.h"
 
 #include "kernels/dequant.h"
+#include "kernels/pack.h"
 #include "npy.h"
 #include "ops_tools.h"
 
@@ -207,7 +208,7 @@ TEST(PackedMatrix, GivesBackTheRowsOfTheFile) {
   const Weight w = QuantisedWeight(DType::kQ8_0);
   const PackedMatrix packed = PackedForm(w);
   const auto as_stored = PackedMatrix::FromFileRows(w.dtype, w.rows(), w.cols, w.bytes);
-  EXPECT_GE(packed.owned_bytes(), PackedMatrix::PackedBytes(w.dtype, w.rows(), w.cols));
+  EXPECT_GE(packed.owned_bytes(), PackedMatrix::PackedBytes(kernels::FamilyFor(w.dtype, w.cols), w.rows(), w.cols));
   EXPECT_EQ(as_stored.owned_bytes(), 0U);
   std::vector<float> row(static_cast<std::size_t>(w.cols));
   for (const PackedMatrix* matrix : {&packed, &as_stored}) {

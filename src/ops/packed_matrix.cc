@@ -30,7 +30,11 @@ PackedMatrix PackedMatrix::FromOwnedRows(DType dtype, std::int64_t rows, std::in
 
 Result<PackedMatrix> PackedMatrix::Pack(DType dtype, std::int64_t rows, std::int64_t cols,
                                         std::span<const std::byte> bytes, ThreadPool* pool) {
-  const kernels::Family family = kernels::FamilyFor(dtype, cols);
+  return Pack(dtype, kernels::FamilyFor(dtype, cols), rows, cols, bytes, pool);
+}
+
+Result<PackedMatrix> PackedMatrix::Pack(DType dtype, kernels::Family family, std::int64_t rows, std::int64_t cols,
+                                        std::span<const std::byte> bytes, ThreadPool* pool) {
   if (family == kernels::Family::kFileRows) {
     THIMBLE_ASSIGN_OR_RETURN(auto copy, Buffer<std::byte>::Create(bytes.size()));
     std::memcpy(copy.data(), bytes.data(), bytes.size());
@@ -70,10 +74,8 @@ Result<PackedMatrix> PackedMatrix::Pack(DType dtype, std::int64_t rows, std::int
   return matrix;
 }
 
-std::uint64_t PackedMatrix::PackedBytes(DType dtype, std::int64_t rows, std::int64_t cols) {
-  const kernels::Family family = kernels::FamilyFor(dtype, cols);
-  if (family == kernels::Family::kFileRows)
-    return static_cast<std::uint64_t>(rows) * RowBytes(dtype, static_cast<std::uint64_t>(cols));
+std::uint64_t PackedMatrix::PackedBytes(kernels::Family family, std::int64_t rows, std::int64_t cols) {
+  THIMBLE_CHECK(family != kernels::Family::kFileRows);
   const std::int64_t num_panels = (rows + kernels::kPanelRows - 1) / kernels::kPanelRows;
   return static_cast<std::uint64_t>(num_panels) * static_cast<std::uint64_t>(kernels::PanelBytes(family, cols));
 }

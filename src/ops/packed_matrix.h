@@ -26,8 +26,11 @@ class PackedMatrix {
   // which have no packed family, are copied as they are. `pool` may be nullptr: then one thread packs.
   static Result<PackedMatrix> Pack(DType dtype, std::int64_t rows, std::int64_t cols, std::span<const std::byte> bytes,
                                    ThreadPool* pool);
-  // Bytes that Pack would allocate.
-  static std::uint64_t PackedBytes(DType dtype, std::int64_t rows, std::int64_t cols);
+  // The same into a given family: kernels::FamilyFor(dtype, cols), or kU8Flat for any type whose rows are whole blocks.
+  static Result<PackedMatrix> Pack(DType dtype, kernels::Family family, std::int64_t rows, std::int64_t cols,
+                                   std::span<const std::byte> bytes, ThreadPool* pool);
+  // Bytes that Pack would allocate for a packed family.
+  static std::uint64_t PackedBytes(kernels::Family family, std::int64_t rows, std::int64_t cols);
 
   [[nodiscard]] std::int64_t rows() const { return rows_; }  // N, outputs
   [[nodiscard]] std::int64_t cols() const { return cols_; }  // K, inputs

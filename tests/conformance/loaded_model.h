@@ -55,14 +55,16 @@ struct LoadedModel {
   Scratch scratch;
   Decoder decoder;
 
-  LoadedModel(const std::string& path, const std::string& mmproj, Precision precision, int threads = 2)
+  LoadedModel(const std::string& path, const std::string& mmproj, Precision precision, int threads = 2,
+              bool int8_tower = false)
       : text(Get(ModelFile::Open(path))),
         vision(mmproj.empty() ? nullptr : std::make_unique<ModelFile>(Get(ModelFile::Open(mmproj)))),
         config(Get(ReadModelConfig(text, vision.get(), &warnings))),
         pool(threads),
         table(Get(kernels::Choose(DetectCpuFeatures(),
                                   std::getenv("THIMBLE_ISA") != nullptr ? std::getenv("THIMBLE_ISA") : ""))),
-        weights(Get(LoadWeights(text, vision.get(), config, LoadOptions{&pool, precision, &warnings, nullptr}))),
+        weights(Get(
+            LoadWeights(text, vision.get(), config, LoadOptions{&pool, precision, &warnings, nullptr, int8_tower}))),
         ops{*table, pool, precision},
         scratch(Get(Scratch::Create(config, Decoder::kMaxRows, threads))),
         decoder(&config, &weights) {}

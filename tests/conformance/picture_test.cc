@@ -8,6 +8,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace thimble::testing {
@@ -106,6 +109,33 @@ TEST_P(Pictures, TowerEqualsTheReference) {
     EXPECT_LT(LargestDifference(rows.rows.span(), merged.As<float>()), 1e-4F);
     EXPECT_GE(compared, 1);
   }
+}
+
+// What processors get whose 8-bit products outrun float32; every instruction set can run it. docs/numerics.md has the
+// bound.
+TEST_P(Pictures, AnInt8TowerStaysNearTheReference) {
+  const LoadedModel rounded(Fixture(GetParam().path), *GetParam().mmproj == 0 ? "" : Fixture(GetParam().mmproj),
+                            Precision::kFast, 2, true);
+  if (rounded.config.vision->width % kernels::kBlock != 0) GTEST_SKIP() << "rows of parts of blocks stay floats";
+  ASSERT_EQ(rounded.weights.vision->blocks[0].fc1.family(), kernels::Family::kU8Flat);
+  const Json cases = LoadJson(ExpectedFile("tower/tower_cases.json"));
+  double error = 0;
+  double size = 0;
+  for (const Json& item : cases.items()) {
+    const VisionRows rows = Get(EncodePatches(*rounded.config.vision, *rounded.weights.vision,
+                                              PatchesOf(item.Find("image")->text()), rounded.ops, {}));
+    const NpyArray merged = LoadNpy(ExpectedFile("tower/" + item.Find("files")->Find("merged")->Find("file")->text()));
+    const auto wanted = merged.As<float>();
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const double difference = static_cast<double>(rows.rows[i]) - static_cast<double>(wanted[i]);
+      error += difference * difference;
+      size += static_cast<double>(wanted[i]) * static_cast<double>(wanted[i]);
+    }
+  }
+  const double relative = std::sqrt(error / size);
+  if (std::getenv("THIMBLE_VERBOSE") != nullptr) std::printf("int8 tower: relative RMS %.4f\n", relative);
+  EXPECT_LT(relative, 0.05);
+  EXPECT_GT(relative, 1e-6);  // else nothing was rounded
 }
 
 TEST_P(Pictures, PromptsWithPicturesEqualTheReference) {
