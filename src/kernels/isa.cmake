@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# thimble_isa(NAME flags...): the float and packed kernels of one instruction set. Its flags belong to those files alone,
+# thimble_isa(NAME flags...): the float, packed and peak kernels of one instruction set. Its flags belong to those files alone,
 # never to the program; they are always optimised, also in debug builds (templates that are not inlined would become weak
 # symbols compiled for the instruction set, which the linker may pick for everybody), and built without LTO.
 # tools/check_kernel_symbols.sh looks at the result.
 function(thimble_isa name)
-  foreach(kind float packed)
+  foreach(kind float packed peak)
     set(file ${CMAKE_CURRENT_SOURCE_DIR}/kernels/isa/${kind}_${name}.cc)
     target_sources(thimble_kernels PRIVATE ${file})
     set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "-O3;-fno-lto;-fno-sanitize=all;${thimble_isa_warnings};${ARGN}")
