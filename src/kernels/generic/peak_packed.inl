@@ -1,18 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 // The most multiply-adds of the packed kernels, over their vocabulary (isa/packed_*.inl). Included inside an
 // instruction set's namespace, which says kPeakRows: rows of activations multiplied together, enough that no sum waits
-// for itself, few enough that everything stays in registers.
+// for itself, few enough that everything stays in registers; and Keep(&sum), which makes the compiler have the sum
+// ready at that place: left alone, it multiplies ahead, adds up later, and in between spills what does not fit.
 
 // The compiler no longer knows where the pointer leads, so what is read there cannot be computed once for all rounds.
 template <typename T>
-inline void HidePointer(T*& pointer) {
-  __asm__ volatile("" : "+r"(pointer) : : "memory");
+inline void HidePointer(T** pointer) {
+  __asm__ volatile("" : "+r"(*pointer));
 }
 
+// kRows sums and the activations they are multiplied with: nested members, which stay in registers where an array would
+// lie in memory.
+template <int kRows>
+struct PeakTile {
+  DotSum<4, kSteps> sum;
+  Quad quad;
+  PeakTile<kRows - 1> rest;
+
+  inline void Start() {
+    sum.Start(0);
+    rest.Start();
+  }
+  inline void Load(const std::int8_t* activations) {
+    quad = LoadQuad(activations);
+    rest.Load(activations + kDotColumns);
+  }
+  template <int kStep>
+  inline void Step(U8 u) {
+    sum.template Step<kStep>(u, quad);
+    Keep(&sum);
+    rest.template Step<kStep>(u);
+  }
+  inline void End(I32* results) const {
+    results[kRows - 1] = sum.End();
+    rest.End(results);
+  }
+};
+template <>
+struct PeakTile<0> {
+  inline void Start() {}
+  inline void Load(const std::int8_t*) {}
+  template <int kStep>
+  inline void Step(U8) {}
+  inline void End(I32*) const {}
+};
+
 template <int kStep>
-inline void PeakStep(const std::uint8_t* codes, const Quad* quads, DotSum<4, kSteps>* sums) {
-  const U8 u = LoadCodes(codes + kStep * kLanes * kDotColumns);
-  for (int row = 0; row < kPeakRows; ++row) sums[row].template Step<kStep>(u, quads[row]);
+inline void PeakStep(const std::uint8_t* codes, PeakTile<kPeakRows>* tile) {
+  tile->template Step<kStep>(LoadCodes(codes + kStep * kLanes * kDotColumns));
 }
 
 std::int64_t Int8MultiplyAdds(std::int64_t rounds) {
@@ -25,27 +61,25 @@ std::int64_t Int8MultiplyAdds(std::int64_t rounds) {
     const int quad[kDotColumns] = {size, -size, 1 - size, size - 1};
     for (int i = 0; i < kDotColumns; ++i) activations[row * kDotColumns + i] = static_cast<std::int8_t>(quad[i]);
   }
-  DotSum<4, kSteps> sums[kPeakRows];
-  for (auto& sum : sums) sum.Start(0);
+  PeakTile<kPeakRows> tile;
+  tile.Start();
   for (std::int64_t round = 0; round < rounds; ++round) {
     const std::uint8_t* u = codes;
     const std::int8_t* a = activations;
-    HidePointer(u);
-    HidePointer(a);
-    Quad quads[kPeakRows];
-    for (int row = 0; row < kPeakRows; ++row) quads[row] = LoadQuad(a + row * kDotColumns);
-    PeakStep<0>(u, quads, sums);
-    PeakStep<1>(u, quads, sums);
-    PeakStep<2>(u, quads, sums);
-    PeakStep<3>(u, quads, sums);
-    PeakStep<4>(u, quads, sums);
-    PeakStep<5>(u, quads, sums);
-    PeakStep<6>(u, quads, sums);
-    PeakStep<7>(u, quads, sums);
+    HidePointer(&u);
+    HidePointer(&a);
+    tile.Load(a);
+    PeakStep<0>(u, &tile);
+    PeakStep<1>(u, &tile);
+    PeakStep<2>(u, &tile);
+    PeakStep<3>(u, &tile);
+    PeakStep<4>(u, &tile);
+    PeakStep<5>(u, &tile);
+    PeakStep<6>(u, &tile);
+    PeakStep<7>(u, &tile);
   }
   I32 results[kPeakRows];
-  for (int row = 0; row < kPeakRows; ++row) results[row] = sums[row].End();
-  const I32* kept = results;
-  HidePointer(kept);
+  tile.End(results);
+  __asm__ volatile("" : : "r"(results) : "memory");  // somebody wants them
   return rounds * kSteps * kPeakRows * kLanes * kDotColumns;
 }

@@ -10,6 +10,7 @@ namespace {
 namespace packed_peak {
 constexpr int kPeakRows = 12;
 #include "kernels/isa/packed_avx512.inl"
+inline void Keep(DotSum<4, kSteps>* sum) { __asm__ volatile("" : "+v"(sum->total)); }
 
 #include "kernels/generic/peak_packed.inl"
 }  // namespace packed_peak

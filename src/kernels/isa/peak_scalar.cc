@@ -9,6 +9,7 @@ namespace {
 namespace packed_peak {
 constexpr int kPeakRows = 4;
 #include "kernels/isa/packed_scalar.inl"
+inline void Keep(DotSum<4, kSteps>* sum) { __asm__ volatile("" : "+r"(sum->total)); }
 
 #include "kernels/generic/peak_packed.inl"
 }  // namespace packed_peak
