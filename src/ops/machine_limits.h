@@ -14,6 +14,8 @@ namespace thimble {
 struct MachineLimits {
   // Bytes read in order from memory that no cache holds, as the weights lie: in huge pages where the system gives them.
   double read_bytes = 0;
+  // The median of those runs: far below the fastest on a machine whose memory others use too.
+  double typical_read_bytes = 0;
   // Share of that memory that huge pages stood behind, 0 to 1.
   double huge_page_share = 0;
   // The same from pages of the ordinary size; 0 where the system leaves no choice.

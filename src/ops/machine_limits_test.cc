@@ -30,6 +30,8 @@ TEST(MachineLimits, AreMeasuredOnEveryInstructionSet) {
     EXPECT_GE(limits.huge_page_share, 0);
     EXPECT_LE(limits.huge_page_share, 1);
     EXPECT_GE(limits.read_bytes_small_pages, 0);
+    EXPECT_GT(limits.typical_read_bytes, 0);
+    EXPECT_LE(limits.typical_read_bytes, limits.read_bytes);
   }
 }
 
