@@ -1,110 +1,313 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packed products of one kernel table on one core, over a matrix that stays in cache:
-//   kernel_bench TABLE FAMILY narrow|wide ROWS REPEATS      e.g. kernel_bench avx2 q4_k wide 64 100
-// Prints the number of multiply-adds and the nanoseconds of each in the fastest repeat.
-// tools/qemu/count_instructions.py runs it under an emulator to count instructions.
-#include "base/buffer.h"
+// Speed of kernels and operations on every instruction set of this processor, in the shapes of the released models.
+//   kernel_bench --benchmark_filter='Wide/Q4_K.*avx2' --benchmark_repetitions=5
+// Columns: MAC/s multiply-adds a second, B/s bytes of weights or state a second, and `limit`, the share of what this
+// machine was measured to do at most when the program began (1 = all of it; docs/performance.md). Kernels run on one
+// thread; THREADS (default 1) sets the threads of operations (Attention, Delta).
+#include "base/half.h"
 #include "kernels/kernels.h"
+#include "kernels/pack.h"
+#include "ops/attention.h"
+#include "ops/delta_net.h"
+#include "ops/machine_limits.h"
+#include "ops/packed_matrix.h"
 #include "sys/machine.h"
+
+#include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <random>
-#include <string_view>
-#include <utility>
+#include <string>
 #include <vector>
 
+namespace thimble::bench {
 namespace {
 
-using namespace thimble;
-using namespace thimble::kernels;
+using benchmark::Counter;
+using benchmark::State;
+using kernels::KernelTable;
 
-constexpr std::array<std::pair<std::string_view, Family>, 9> kFamilies = {{
-    {"q4_k", Family::kU4Super},
-    {"q5_k", Family::kU5Super},
-    {"q6_k", Family::kU6Super},
-    {"q4_0", Family::kU4Flat},
-    {"q4_1", Family::kU4Affine},
-    {"q5_0", Family::kU5Flat},
-    {"q5_1", Family::kU5Affine},
-    {"iq4_nl", Family::kL4Flat},
-    {"q8_0", Family::kU8Flat},
-}};
+// One instruction set, the threads of operations, and what they can do at most.
+struct Bench {
+  const KernelTable* table;
+  ThreadPool* pool;
+  MachineLimits one_thread;
+  MachineLimits all_threads;
+  [[nodiscard]] Ops ops() const { return {*table, *pool, Precision::kFast}; }
+};
 
-constexpr std::int64_t kCols = 1024;
-constexpr int kPanels = 8;
+template <typename T>
+T Get(Result<T> result) {
+  if (!result.ok()) {
+    std::fprintf(stderr, "%s\n", result.error().message.c_str());
+    std::exit(1);
+  }
+  return std::move(result).value();
+}
 
-// Random codes and 8-bit scales; 16-bit scales of 2^-7, so that no arithmetic meets what is not a normal number.
-void FillPanel(Family family, std::mt19937* random, std::byte* panel) {
-  const FamilyTraits traits = TraitsOf(family);
-  const bool is_super = traits.scales == Scales::kSuperMin || traits.scales == Scales::kSuper16;
-  const int half_bytes = is_super ? 64 : HeaderBytes(traits.scales, 8);
-  for (std::int64_t i = 0; i < PanelBytes(family, kCols); ++i) panel[i] = static_cast<std::byte>((*random)());
-  for (std::int64_t super = 0; super < PanelBytes(family, kCols); super += SuperBytes(traits, 8)) {
-    for (int i = 0; i < half_bytes; i += 2) {
-      const std::uint16_t scale = 0x2000;
-      std::memcpy(panel + super + i, &scale, sizeof scale);
+std::vector<float> Normal(std::int64_t count, float size = 1.0F) {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal(0, size);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+// Rates per second of wall time. A limit of 0 leaves the share out.
+void Report(State& state, const char* unit, double amount, double limit) {
+  state.counters[unit] = Counter(amount, Counter::kIsIterationInvariantRate, Counter::kIs1000);
+  if (limit > 0) state.counters["limit"] = Counter(amount / limit, Counter::kIsIterationInvariantRate);
+}
+
+// Rows of activations, quantised as the operations do it.
+struct Quantised {
+  std::vector<float> rows;
+  std::vector<std::int8_t> codes;
+  std::vector<float> scales;
+  std::vector<float> block_sums;
+  std::vector<std::int32_t> sum_pairs;
+  kernels::QuantisedRows view{};
+
+  Quantised(const KernelTable& table, std::int64_t num_rows, std::int64_t cols) {
+    rows = Normal(num_rows * cols);
+    const std::int64_t blocks = cols / kernels::kBlock;
+    codes.resize(static_cast<std::size_t>(num_rows * cols));
+    scales.resize(static_cast<std::size_t>(num_rows * blocks));
+    block_sums.resize(scales.size());
+    sum_pairs.resize(scales.size());
+    view = {codes.data(), scales.data(), block_sums.data(), sum_pairs.data(), cols, blocks};
+    for (std::int64_t t = 0; t < num_rows; ++t) {
+      table.packed->quantise_row(rows.data() + t * cols, cols, codes.data() + t * cols, scales.data() + t * blocks,
+                                 block_sums.data() + t * blocks, sum_pairs.data() + t * blocks);
     }
+  }
+};
+
+// A weight of a file type with small finite numbers, packed.
+PackedMatrix RandomMatrix(DType dtype, std::int64_t rows, std::int64_t cols) {
+  std::vector<std::byte> bytes(RowBytes(dtype, static_cast<std::uint64_t>(cols)) * static_cast<std::uint64_t>(rows));
+  std::mt19937 random(2);
+  // Without bits 0x40 and 0x80 in it no pair of bytes is an infinite half.
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random() & 0x36U);
+  return Get(PackedMatrix::Pack(dtype, rows, cols, bytes, nullptr));
+}
+
+constexpr std::int64_t kRows = 2048;
+constexpr std::int64_t kCols = 2048;
+
+// A packed product of t rows. The narrow form reads several copies of the weight in turn, so that they come from memory
+// as they do when a model decodes; the wide form keeps one, as it is used often there.
+void Packed(State& state, const Bench& bench, DType dtype, std::int64_t t, bool is_wide) {
+  std::vector<PackedMatrix> weights;
+  weights.push_back(RandomMatrix(dtype, kRows, kCols));
+  const kernels::Family family = weights[0].family();
+  const std::uint64_t bytes = weights[0].size_bytes();
+  const std::uint64_t num_copies = is_wide ? 1 : (std::uint64_t{128} << 20) / bytes + 1;
+  while (weights.size() < num_copies) weights.push_back(RandomMatrix(dtype, kRows, kCols));
+  const kernels::PackedKernels& packed = *bench.table->packed;
+  const Quantised x(*bench.table, t, kCols);
+  std::vector<float> out(static_cast<std::size_t>(t * kRows));
+  kernels::PackedArgs args{};
+  args.panel_bytes = kernels::PanelBytes(family, kCols);
+  args.num_panels = kRows / kernels::kPanelRows;
+  args.cols = kCols;
+  args.x = x.view;
+  args.num_rows = static_cast<int>(t);
+  args.out = out.data();
+  args.out_stride = kRows;
+  args.num_outputs = kRows;
+  const auto kernel = (is_wide ? packed.wide : packed.narrow)[static_cast<std::size_t>(family)];
+  std::size_t turn = 0;
+  for ([[maybe_unused]] auto _ : state) {
+    args.panels = weights[turn].bytes();
+    kernel(args);
+    benchmark::ClobberMemory();
+    turn = (turn + 1) % weights.size();
+  }
+  const auto multiply_adds = static_cast<double>(t * kRows * kCols);
+  if (t == 1) {
+    Report(state, "B/s", static_cast<double>(bytes), bench.one_thread.read_bytes);
+  } else {
+    Report(state, "MAC/s", multiply_adds, bench.one_thread.int8_multiply_adds);
+  }
+}
+
+void QuantiseRow(State& state, const Bench& bench) {
+  const auto row = Normal(kCols);
+  std::vector<std::int8_t> codes(kCols);
+  std::vector<float> scales(kCols / kernels::kBlock);
+  std::vector<float> block_sums(scales.size());
+  std::vector<std::int32_t> sum_pairs(scales.size());
+  for ([[maybe_unused]] auto _ : state) {
+    bench.table->packed->quantise_row(row.data(), kCols, codes.data(), scales.data(), block_sums.data(),
+                                      sum_pairs.data());
+    benchmark::ClobberMemory();
+  }
+  Report(state, "B/s", kCols * sizeof(float), 0);
+}
+
+struct Shape {
+  std::int64_t t, n, k;
+};
+
+// out [t, n] = x [t, k] w [n, k] transposed.
+void Gemm(State& state, const Bench& bench, Shape s) {
+  const auto x = Normal(s.t * s.k);
+  const auto w = Normal(s.n * s.k);
+  std::vector<float> out(static_cast<std::size_t>(s.t * s.n));
+  for ([[maybe_unused]] auto _ : state) {
+    bench.table->f32->gemm(x.data(), s.k, s.t, w.data(), s.k, s.n, s.k, out.data(), s.n);
+    benchmark::ClobberMemory();
+  }
+  Report(state, "MAC/s", static_cast<double>(s.t * s.n * s.k), bench.one_thread.float_multiply_adds);
+}
+
+// out [t, n] += a [t, k] b [k, n].
+void GemmAdd(State& state, const Bench& bench, Shape s) {
+  const auto a = Normal(s.t * s.k, 1e-3F);
+  const auto b = Normal(s.k * s.n);
+  std::vector<float> out(static_cast<std::size_t>(s.t * s.n));
+  for ([[maybe_unused]] auto _ : state) {
+    bench.table->f32->gemm_add(a.data(), s.k, s.t, b.data(), s.n, s.k, s.n, out.data(), s.n);
+    benchmark::ClobberMemory();
+  }
+  Report(state, "MAC/s", static_cast<double>(s.t * s.n * s.k), bench.one_thread.float_multiply_adds);
+}
+
+// t rows after `first` tokens, 8 query heads and 2 KV heads of 256, keys and values in halves.
+void Attention(State& state, const Bench& bench, std::int64_t t, std::int64_t first) {
+  constexpr int kHeads = 8;
+  constexpr int kKvHeads = 2;
+  constexpr int kHead = 256;
+  const Ops ops = bench.ops();
+  const std::int64_t length = first + t;
+  constexpr std::int64_t kKvCols = std::int64_t{kKvHeads} * kHead;
+  constexpr std::int64_t kPageBytes = 2 * kKvCols * KvView::kPageTokens * 2;
+  const std::int64_t num_pages = (length + KvView::kPageTokens - 1) / KvView::kPageTokens;
+  auto memory = Get(Buffer<std::byte>::Create(static_cast<std::size_t>(kPageBytes * num_pages)));
+  std::vector<std::byte*> pages;
+  for (std::int64_t i = 0; i < num_pages; ++i) pages.push_back(memory.data() + i * kPageBytes);
+  const KvView kv{KvType::kF16, kKvHeads, kHead, pages.data(), length};
+  const auto rows = Normal(length * kKvCols);
+  StoreKv(ops, kv, 0, {rows.data(), length, kKvCols}, {rows.data(), length, kKvCols});
+  constexpr std::int64_t kQueryCols = std::int64_t{kHeads} * kHead;
+  const auto q = Normal(t * kQueryCols);
+  std::vector<float> out(q.size());
+  auto scratch = Get(AttentionScratch::Create(bench.pool->num_threads(), kHead));
+  for ([[maybe_unused]] auto _ : state) {
+    CausalAttention(ops, {q.data(), t, kQueryCols}, kHeads, kHead, kv, first, &scratch, {out.data(), t, kQueryCols});
+  }
+  const std::int64_t seen = t * first + t * (t + 1) / 2;
+  if (t == 1) {
+    Report(state, "B/s", static_cast<double>(2 * kKvCols * length * 2), bench.all_threads.read_bytes);
+  } else {
+    Report(state, "MAC/s", static_cast<double>(2 * kQueryCols * seen), bench.all_threads.float_multiply_adds);
+  }
+}
+
+// Every patch of a picture sees every other: 12 heads of 64.
+void PictureAttention(State& state, const Bench& bench, std::int64_t patches) {
+  constexpr int kHeads = 12;
+  constexpr int kHead = 64;
+  constexpr std::int64_t kWidth = std::int64_t{kHeads} * kHead;
+  const Ops ops = bench.ops();
+  const auto qkv = Normal(patches * kWidth * 3);
+  std::vector<float> out(static_cast<std::size_t>(patches * kWidth));
+  auto scratch = Get(AttentionScratch::Create(bench.pool->num_threads(), kHead));
+  const auto part = [&](int i) { return MatView<const float>(qkv.data() + i * kWidth, patches, kWidth, 3 * kWidth); };
+  for ([[maybe_unused]] auto _ : state) {
+    FullAttention(ops, part(0), part(1), part(2), kHeads, kHead, &scratch, {out.data(), patches, kWidth});
+  }
+  Report(state, "MAC/s", static_cast<double>(2 * patches * patches * kWidth), bench.all_threads.float_multiply_adds);
+}
+
+// The gated delta rule over t rows, 16 heads of 128: multiply-adds of its step-by-step form, whatever form runs.
+void Delta(State& state, const Bench& bench, std::int64_t t) {
+  constexpr int kHeads = 16;
+  constexpr int kHead = 128;
+  constexpr std::int64_t kWidth = std::int64_t{kHeads} * kHead;
+  const Ops ops = bench.ops();
+  const DeltaShape shape{kHeads, kHeads, kHead, kHead, HeadOrder::kGrouped};
+  const auto qkv = Normal(t * 3 * kWidth);
+  const auto gates = Normal(t * kHeads);
+  const std::vector<float> a(kHeads, -0.1F);
+  auto states = Normal(kWidth * kHead);
+  std::vector<float> out(static_cast<std::size_t>(t * kWidth));
+  auto scratch = Get(DeltaScratch::Create(bench.pool->num_threads(), shape, t));
+  const MatView<const float> raw(gates.data(), t, kHeads);
+  for ([[maybe_unused]] auto _ : state) {
+    GatedDeltaRule(ops, shape, {{qkv.data(), t, 3 * kWidth}, raw, raw, a, a}, states.data(), states.data(), &scratch,
+                   {out.data(), t, kWidth});
+  }
+  Report(state, "MAC/s", static_cast<double>(3 * t * kWidth * kHead), bench.all_threads.float_multiply_adds);
+}
+
+void Register(const Bench& bench) {
+  const auto add = [&](const std::string& name, auto body) {
+    benchmark::RegisterBenchmark((name + "/" + bench.table->name).c_str(), body)->UseRealTime();
+  };
+  // A type for each packed family.
+  for (const DType dtype : {DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0,
+                            DType::kQ5_1, DType::kIQ4_NL, DType::kQ8_0}) {
+    const std::string type(TraitsOf(dtype).name);
+    for (const std::int64_t t : {1, 4}) {
+      add("Narrow/" + type + "/" + std::to_string(t), [=](State& state) { Packed(state, bench, dtype, t, false); });
+    }
+    for (const std::int64_t t : {16, 256}) {
+      add("Wide/" + type + "/" + std::to_string(t), [=](State& state) { Packed(state, bench, dtype, t, true); });
+    }
+  }
+  add("QuantiseRow", [=](State& state) { QuantiseRow(state, bench); });
+  const auto sizes = [](Shape s) {
+    return std::to_string(s.t) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k);
+  };
+  // A task of the vision tower's products; scores of attention in pictures and in text.
+  for (const Shape s : {Shape{512, 48, 1024}, {32, 64, 64}, {32, 64, 256}}) {
+    add("Gemm/" + sizes(s), [=](State& state) { Gemm(state, bench, s); });
+  }
+  // Weighted values of attention in pictures and in text; the delta rule's states.
+  for (const Shape s : {Shape{32, 64, 64}, {32, 256, 64}, {128, 128, 64}}) {
+    add("GemmAdd/" + sizes(s), [=](State& state) { GemmAdd(state, bench, s); });
+  }
+  for (const auto& [t, first] : {std::pair<std::int64_t, std::int64_t>{1, 1024}, {1, 16384}, {256, 0}, {256, 4096}}) {
+    add("Attention/" + std::to_string(t) + "@" + std::to_string(first),
+        [=](State& state) { Attention(state, bench, t, first); });
+  }
+  for (const std::int64_t patches : {1024, 2304}) {
+    add("PictureAttention/" + std::to_string(patches), [=](State& state) { PictureAttention(state, bench, patches); });
+  }
+  for (const std::int64_t t : {1, 64, 256}) {
+    add("Delta/" + std::to_string(t), [=](State& state) { Delta(state, bench, t); });
   }
 }
 
 }  // namespace
+}  // namespace thimble::bench
 
 int main(int argc, char** argv) {
-  const auto fail = [](std::string_view message) {
-    std::fprintf(stderr, "kernel_bench: %.*s\n", static_cast<int>(message.size()), message.data());
-    return 2;
-  };
-  if (argc != 6) return fail("TABLE FAMILY narrow|wide ROWS REPEATS");
-  const auto chosen = Choose(DetectCpuFeatures(), argv[1]);
-  if (!chosen.ok()) return fail(chosen.error().message);
-  const PackedKernels& kernels = *chosen.value()->packed;
-  const auto* const named =
-      std::find_if(kFamilies.begin(), kFamilies.end(), [&](const auto& f) { return f.first == argv[2]; });
-  if (named == kFamilies.end()) return fail("no such family");
-  const Family family = named->second;
-  const bool is_wide = std::string_view(argv[3]) == "wide";
-  const int rows = std::atoi(argv[4]);
-  const int repeats = std::atoi(argv[5]);
-  if (rows < 1 || repeats < 1) return fail("rows and repeats are numbers from 1 on");
-
-  std::mt19937 random(1);
-  const std::int64_t panel_bytes = PanelBytes(family, kCols);
-  auto panels = Buffer<std::byte>::Create(static_cast<std::size_t>(panel_bytes * kPanels));
-  if (!panels.ok()) return fail(panels.error().message);
-  for (int panel = 0; panel < kPanels; ++panel) FillPanel(family, &random, panels.value().data() + panel * panel_bytes);
-
-  const int group = is_wide ? WideGroupBlocks(kernels, family) : 1;
-  QuantisedRows x{};
-  x.code_stride = kCols;
-  x.scale_stride = kCols / kBlock / group;
-  x.sum_stride = kCols / SumColumns(group);
-  std::vector<std::int8_t> codes(static_cast<std::size_t>(rows * x.code_stride));
-  std::vector<float> scales(static_cast<std::size_t>(rows * x.scale_stride));
-  std::vector<std::int32_t> sums(static_cast<std::size_t>(rows * x.sum_stride));
-  std::vector<float> row(static_cast<std::size_t>(kCols));
-  for (int t = 0; t < rows; ++t) {
-    for (float& value : row) value = static_cast<float>(random() % 2001) / 1000.0F - 1.0F;
-    kernels.quantise_row(row.data(), kCols, group, SumColumns(group), codes.data() + t * x.code_stride,
-                         scales.data() + t * x.scale_stride, sums.data() + t * x.sum_stride);
+  using namespace thimble;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  const char* wanted = std::getenv("THREADS");
+  ThreadPool one(1);
+  ThreadPool pool(wanted != nullptr ? std::clamp(std::atoi(wanted), 1, 1024) : 1);
+  LimitOptions options;
+  options.seconds = 0.5;
+  for (const kernels::KernelTable* table : kernels::AllTables()) {
+    if ((DetectCpuFeatures() & table->needs) != table->needs) continue;
+    const auto measure = [&](ThreadPool* threads) { return bench::Get(MeasureLimits({*table, *threads}, options)); };
+    const bench::Bench limits{table, &pool, measure(&one), measure(&pool)};
+    std::fprintf(stderr, "%s, one thread: reads %.1f GB/s, %.1f G int8 and %.1f G float multiply-adds/s at most\n",
+                 table->name, limits.one_thread.read_bytes * 1e-9, limits.one_thread.int8_multiply_adds * 1e-9,
+                 limits.one_thread.float_multiply_adds * 1e-9);
+    bench::Register(limits);
   }
-  x.codes = codes.data();
-  x.scales = scales.data();
-  x.sums = sums.data();
-  std::vector<float> out(static_cast<std::size_t>(rows * kPanels * kPanelRows));
-  const PackedArgs args{panels.value().data(), panel_bytes,         kPanels, kCols, x, rows, out.data(),
-                        kPanels * kPanelRows,  kPanels * kPanelRows};
-  const auto product = (is_wide ? kernels.wide : kernels.narrow)[static_cast<std::size_t>(family)];
-  double best = 1e9;
-  for (int i = 0; i < repeats; ++i) {
-    const double begin = MonotonicSeconds();
-    product(args);
-    best = std::min(best, MonotonicSeconds() - begin);
-  }
-  const double products = static_cast<double>(rows) * kPanels * kPanelRows * kCols;
-  std::printf("multiply-adds %.0f, %.4f ns each\n", products * repeats, best * 1e9 / products);
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
   return 0;
 }

@@ -44,7 +44,7 @@ Result<Json> ParseRequestJson(const std::string& text, const std::string& source
 
 }  // namespace
 
-Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
+Result<OpenOptions> ToOpenOptions(const CommonOptions& options) {
   OpenOptions open;
   THIMBLE_ASSIGN_OR_RETURN(open.model, ResolveModel(options.model));
   THIMBLE_ASSIGN_OR_RETURN(open.pixel_limits, ChoosePixelLimits(options, open.model));
@@ -54,6 +54,11 @@ Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
   const char* isa = std::getenv("THIMBLE_ISA");
   open.isa = !options.isa.empty() ? options.isa : isa != nullptr ? isa : "";
+  return open;
+}
+
+Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
+  THIMBLE_ASSIGN_OR_RETURN(OpenOptions open, ToOpenOptions(options));
   ProgressBar bar("loading");
   open.progress = [&bar](double share) {
     bar.Show(share);

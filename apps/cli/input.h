@@ -14,6 +14,8 @@
 
 namespace thimble::cli {
 
+// What the options of every command say about opening a model; MODEL is resolved.
+Result<OpenOptions> ToOpenOptions(const CommonOptions& options);
 // Opens the model with a progress bar; prints warnings. Stops (kCancelled) on a Ctrl-C that an InterruptGuard caught.
 Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options);
 

@@ -34,6 +34,7 @@ struct CommandLine {
   LogitsOptions logits;
   PerplexityOptions perplexity;
   EmbedImageOptions embed;
+  BenchOptions bench;
   ImportOptions import;
   bool list_json = false;
   std::string shell;
@@ -317,6 +318,32 @@ void AddMeasurements(CLI::App* app, CommandLine* line) {
   c->callback([line] { line->action = [line] { return EmbedImage(line->embed); }; });
 }
 
+void AddBench(CLI::App* app, CommandLine* line) {
+  CLI::App* c = app->add_subcommand("bench", "how fast a model runs here, and how fast it could at most");
+  BenchOptions& o = line->bench;
+  AddModel(c, line, &o.common.model)->required();
+  const auto count = [&](const char* name, int* value, int least, const char* help) {
+    c->add_option(name, *value, help)->type_name("N")->check(From(least, kMost));
+  };
+  count("--prompt", &o.prompt, 0, "read so many tokens (default 256; 0: none)");
+  count("--decode", &o.decode, 0, "then, from an empty context, decode so many (default 32; 0: none)");
+  count("--depth", &o.depth, 0, "begin decoding with so many tokens in the context (default 0)");
+  c->add_option("--image", o.image, "encode a picture of this size too (default: none)")->type_name("WxH");
+  c->add_option("--repeat", o.repeat, "measure R times, report medians (default 5)")
+      ->type_name("R")
+      ->check(From(1, 1000));
+  AddJson(c, &o.common.json);
+  AddCommon(c, &o.common);
+  AddPixels(c, &o.common);
+  c->footer(
+      "Beside the speed stands how much of the machine it uses: decoding is held against the time that reading the\n"
+      "weights takes, prompts and pictures against that of their multiply-adds; both limits are measured first.\n\n"
+      "Examples:\n  thimble bench model.gguf\n"
+      "  thimble bench model.gguf --prompt 512 --decode 64 --depth 4096 --threads 4 --json\n"
+      "  thimble bench model.gguf --image 768x768");
+  c->callback([line] { line->action = [line] { return RunBench(line->bench); }; });
+}
+
 void AddStore(CLI::App* app, CommandLine* line) {
   CLI::App* c = app->add_subcommand("list", "models that have a name");
   AddJson(c, &line->list_json);
@@ -452,6 +479,7 @@ int Main(int argc, char** argv) {
   AddInfo(&app, &line);
   AddTextCommands(&app, &line);
   AddMeasurements(&app, &line);
+  AddBench(&app, &line);
   AddStore(&app, &line);
   try {
     std::vector<std::string> arguments = MarkedArguments(argc, argv);

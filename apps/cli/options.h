@@ -85,6 +85,15 @@ struct EmbedImageOptions {
   std::string file;
 };
 
+struct BenchOptions {
+  CommonOptions common;
+  int prompt = 256;   // tokens to read; 0: none
+  int decode = 32;    // tokens to decode; 0: none
+  int depth = 0;      // tokens in the context before decoding
+  std::string image;  // "768x512"; empty: no picture
+  int repeat = 5;
+};
+
 struct ImportOptions {
   std::string path;
   std::string name;
@@ -102,6 +111,7 @@ int RenderLines(const TokenizeOptions& options);
 int Info(const CommonOptions& options);
 int Perplexity(const PerplexityOptions& options);
 int EmbedImage(const EmbedImageOptions& options);
+int RunBench(const BenchOptions& options);
 int List(bool json);
 int Import(const ImportOptions& options);
 int Version(bool json);

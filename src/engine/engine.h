@@ -91,6 +91,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
  private:
   friend class Session;
+  friend class Bench;
   friend class Lease;
   Engine();
   std::unique_ptr<EngineParts> parts_;

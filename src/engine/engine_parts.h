@@ -21,6 +21,9 @@ struct SpecialIds {
   std::optional<std::int32_t> image_pad, video_pad, think_open, think_close;
 };
 
+// How keys and values are stored: halves, but floats where results are to equal the reference's.
+inline KvType KvTypeFor(Precision precision) { return precision == Precision::kExact ? KvType::kF32 : KvType::kF16; }
+
 struct EngineParts {
   // Constant after Open.
   std::shared_ptr<const ModelFile> text_file;

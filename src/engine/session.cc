@@ -30,8 +30,8 @@ Session::Session() = default;
 Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Engine::NewSession() const {
-  const KvType kv_type = parts_->precision == Precision::kExact ? KvType::kF32 : KvType::kF16;
-  THIMBLE_ASSIGN_OR_RETURN(auto state, DecoderState::Create(parts_->config, parts_->context, kv_type));
+  THIMBLE_ASSIGN_OR_RETURN(auto state,
+                           DecoderState::Create(parts_->config, parts_->context, KvTypeFor(parts_->precision)));
   std::unique_ptr<Session> session(new Session());
   session->memory_ = std::make_unique<Session::Memory>(shared_from_this(), parts_.get(), std::move(state));
   return session;

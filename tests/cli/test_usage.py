@@ -7,7 +7,7 @@ import unittest
 
 from harness import PATIENCE, THIMBLE, VL, answer, thimble
 
-COMMANDS = ["chat", "run", "info", "tokenize", "detokenize", "render", "logits", "perplexity", "embed-image", "list", "import", "completion", "version"]
+COMMANDS = ["chat", "run", "info", "tokenize", "detokenize", "render", "logits", "perplexity", "bench", "embed-image", "list", "import", "completion", "version"]
 
 
 class Help(unittest.TestCase):

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instructions per multiply-add of packed kernels, counted under qemu-user, as a Markdown table.
 
-    cmake --preset aarch64 -DTHIMBLE_BENCH=ON && cmake --build build-aarch64 --target kernel_bench
-    tools/qemu/count_instructions.py build-aarch64/bench/kernel_bench
+    cmake --preset aarch64 -DTHIMBLE_BENCH=ON && cmake --build build-aarch64 --target product_bench
+    tools/qemu/count_instructions.py build-aarch64/bench/product_bench
 
 What is counted is the difference between many and few repeats of the same products, so that start and set-up drop out.
 """

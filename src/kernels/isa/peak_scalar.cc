@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits of what any processor does.
+#include "base/half.h"
+#include "kernels/peak.h"
+
+namespace thimble::kernels::scalar {
+namespace {
+// The two vocabularies use the same names for different types.
+namespace packed_peak {
+constexpr int kPeakRows = 4;
+#include "kernels/isa/packed_scalar.inl"
+inline void Keep(DotSum<4, kSteps>* sum) { __asm__ volatile("" : "+r"(sum->total)); }
+
+#include "kernels/generic/peak_packed.inl"
+}  // namespace packed_peak
+namespace float_peak {
+constexpr int kPeakSums = 12;
+#include "kernels/isa/float_portable.inl"
+
+#include "kernels/generic/peak_float.inl"
+}  // namespace float_peak
+}  // namespace
+
+extern const PeakKernels kPeak;
+const PeakKernels kPeak = {&packed_peak::Int8MultiplyAdds, &float_peak::FloatMultiplyAdds, &float_peak::ReadWords};
+}  // namespace thimble::kernels::scalar

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/peak.h"
+
+#include "base/check.h"
+
+#include <string_view>
+
+namespace thimble::kernels {
+
+// Defined by isa/peak_*.cc.
+namespace scalar {
+extern const PeakKernels kPeak;
+}
+#ifdef THIMBLE_KERNELS_X86
+namespace avx2 {
+extern const PeakKernels kPeak;
+}
+namespace avx512vnni {
+extern const PeakKernels kPeak;
+}
+#endif
+
+#ifdef THIMBLE_KERNELS_NEON
+namespace neon {
+extern const PeakKernels kPeak;
+}
+namespace neon_mull {
+extern const PeakKernels kPeak;
+}
+#endif
+
+const PeakKernels& PeakOf(const KernelTable& table) {
+  struct Entry {
+    std::string_view name;
+    const PeakKernels* kernels;
+  };
+  constexpr Entry kEntries[] = {
+#ifdef THIMBLE_KERNELS_X86
+      {"avx512vnni", &avx512vnni::kPeak}, {"avx2", &avx2::kPeak},
+#endif
+#ifdef THIMBLE_KERNELS_NEON
+      {"neon_i8mm", &neon::kPeak},        {"neon", &neon::kPeak}, {"neon_mull", &neon_mull::kPeak},
+#endif
+      {"scalar", &scalar::kPeak},
+  };
+  for (const Entry& entry : kEntries) {
+    if (entry.name == table.name) return *entry.kernels;
+  }
+  THIMBLE_CHECK(false);  // an instruction set without its limits: peak_test.cc finds that first
+  return scalar::kPeak;
+}
+
+}  // namespace thimble::kernels
