@@ -6,7 +6,7 @@
 #include "engine/pairing.h"
 #include "engine/session.h"
 #include "engine/text_model.h"
-#include "kernels/self_check.h"
+#include "kernels/kernels.h"
 #include "sys/machine.h"
 
 #include <algorithm>

@@ -42,6 +42,12 @@ inline Quad LoadQuad(const std::int8_t* a) {
   __builtin_memcpy(&bits, a, sizeof bits);
   return _mm256_set1_epi32(bits);
 }
+// The sum, ready at this place: left alone, compilers change the order of integer sums, multiply ahead, add up later,
+// and in between spill what does not fit 16 registers. Costs no instruction.
+inline __m256i InOrder(__m256i sum) {
+  __asm__("" : "+x"(sum));
+  return sum;
+}
 // vpmaddubsw adds two products into 16 bits: at most 2 * 127 * largest code. Sums stay there as long as they fit: all
 // eight steps of 4-bit codes (8 * 3810), four of 5-bit (4 * 7874), two of 6-bit (2 * 16002).
 template <int kBits, int kCount>
@@ -60,9 +66,9 @@ struct DotSum {
     } else {
       products = _mm256_maddubs_epi16(u, a);
     }
-    pairs = kStep % kRun == 0 ? products : _mm256_add_epi16(pairs, products);
+    pairs = kStep % kRun == 0 ? products : InOrder(_mm256_add_epi16(pairs, products));
     if constexpr (kStep % kRun == kRun - 1) {
-      total = _mm256_add_epi32(total, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+      total = InOrder(_mm256_add_epi32(total, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))));
     }
   }
   [[nodiscard]] inline I32 End() const { return total; }
@@ -71,7 +77,7 @@ struct DotSum {
 // For packed_scaled.inl: sums of two neighbouring products in 16 bits, two of them a row.
 constexpr int StepsIn16Bits(int bits) { return bits == 4 ? 8 : bits == 5 ? 4 : 2; }
 inline I16 MulPairs(U8 u, Quad a) { return _mm256_maddubs_epi16(u, a); }
-inline I16 AddPairs(I16 a, I16 b) { return _mm256_add_epi16(a, b); }
+inline I16 AddPairs(I16 a, I16 b) { return InOrder(_mm256_add_epi16(a, b)); }
 inline I32 MulAddPairs(I16 a, I16 b) { return _mm256_madd_epi16(a, b); }
 inline I16 LoadI16(const std::int16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 inline I16 AsPairs(I32 value) { return value; }
