@@ -36,6 +36,7 @@ struct CommandLine {
   EmbedImageOptions embed;
   BenchOptions bench;
   ImportOptions import;
+  bool import_copy = false;  // the default, said aloud
   bool list_json = false;
   std::string shell;
   bool version_json = false;
@@ -359,13 +360,16 @@ void AddStore(CLI::App* app, CommandLine* line) {
       ->required();
   c->add_option("--name", line->import.name, "name in the store (default: from the file's)")->type_name("NAME");
   CLI::Option* link = c->add_flag("--link", line->import.link, "leave the files where they are");
-  c->add_flag_function("--copy", [](std::int64_t) {}, "copy them (the default)")->excludes(link);
+  CLI::Option* copy = c->add_flag("--copy", line->import_copy, "copy them (the default)");
   AddJson(c, &line->import.json);
   AddUnused(c, line, &line->unused);
   c->footer(
       "Examples:\n  thimble import ~/Downloads/Qwen3.5-0.8B-Q4_K_M.gguf --name small\n"
       "  thimble import /data/Qwen3.5-2B/ --link");
-  c->callback([line] { line->action = [line] { return Import(line->import); }; });
+  c->callback([=] {
+    if (link->count() > 0 && copy->count() > 0) throw CLI::ExcludesError("--link", "--copy");
+    line->action = [line] { return Import(line->import); };
+  });
 
   c = app->add_subcommand("completion", "what Tab does in a shell");
   AddPositional(c, line, "SHELL", &line->shell, "bash")->required()->check(CLI::IsMember({"bash"}).description(""));

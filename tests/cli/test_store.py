@@ -21,3 +21,5 @@ class Store(unittest.TestCase):
             reply = answer("run", "eyes", "hi", "--image", PICTURE, "--max-tokens", "2", *GREEDY, env=env)
             self.assertEqual(len(reply["ids"]), 2)
             self.assertEqual(len(answer("run", "vl", "hi", "--max-tokens", "2", *GREEDY, env=env)["ids"]), 2)
+            self.assertEqual(thimble("import", VL, "--link", "--copy", "--name", "both", env=env).returncode, 2)
+            self.assertNotIn("both", thimble("list", env=env).stdout)

@@ -81,7 +81,11 @@ class Keys(unittest.TestCase):
         t.type("/think o")
         t.read_until("/think o")
         t.type("\x1a")  # Ctrl-Z
-        pid, status = os.waitpid(t.pid, os.WUNTRACED)
+        end = time.monotonic() + PATIENCE
+        pid = 0
+        while pid == 0 and time.monotonic() < end:
+            t._read(0.05)
+            pid, status = os.waitpid(t.pid, os.WUNTRACED | os.WNOHANG)
         self.assertTrue(pid == t.pid and os.WIFSTOPPED(status))
         self.assertEqual(t.modes() & (termios.ECHO | termios.ICANON), termios.ECHO | termios.ICANON)
         t.signal(signal.SIGCONT)

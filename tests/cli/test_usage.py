@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the command says about itself, and to wrong words."""
 import os
+import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -87,3 +89,18 @@ class Completion(unittest.TestCase):
 
     def test_other_shells_are_told(self):
         self.assertEqual(thimble("completion", "csh").returncode, 2)
+
+
+class Reference(unittest.TestCase):
+    """docs/cli.md, where the tests run inside a source folder."""
+
+    def test_the_page_names_every_option_and_no_other(self):
+        page = pathlib.Path(__file__).resolve().parents[2].joinpath("docs/cli.md").read_text(encoding="utf-8")
+        written = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", page))
+        real = set()
+        for command in ["", *COMMANDS]:
+            told = thimble(*command.split(), "--help").stdout.split("Example")[0]
+            real |= set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", told))
+        real -= {"--help", "--version"}
+        self.assertEqual(real - written, set(), "not in docs/cli.md")
+        self.assertEqual(written - real - {"--help"}, set(), "only in docs/cli.md")
