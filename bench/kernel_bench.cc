@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
   const auto chosen = Choose(DetectCpuFeatures(), argv[1]);
   if (!chosen.ok()) return fail(chosen.error().message);
   const PackedKernels& kernels = *chosen.value()->packed;
-  const auto* const named =
+  const auto named =  // NOLINT(readability-qualified-auto): an iterator is no pointer in every library
       std::find_if(kFamilies.begin(), kFamilies.end(), [&](const auto& f) { return f.first == argv[2]; });
   if (named == kFamilies.end()) return fail("no such family");
   const Family family = named->second;
