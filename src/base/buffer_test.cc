@@ -63,10 +63,13 @@ TEST(Buffer, OfNothingIsEmpty) {
 }
 
 TEST(Buffer, RefusesWhatNoMachineHas) {
-  const auto huge = Buffer<std::byte>::Create(std::size_t{1} << 60);
-  ASSERT_FALSE(huge.ok());
-  EXPECT_EQ(huge.error().code, Code::kExhausted);
-  EXPECT_THAT(huge.error().message, HasSubstr("1152921504606846976 bytes wanted"));
+  constexpr auto kHuge = static_cast<std::size_t>(std::uint64_t{1} << 60);
+  if (kHuge != 0) {  // 32 bits cannot say such a size
+    const auto huge = Buffer<std::byte>::Create(kHuge);
+    ASSERT_FALSE(huge.ok());
+    EXPECT_EQ(huge.error().code, Code::kExhausted);
+    EXPECT_THAT(huge.error().message, HasSubstr("1152921504606846976 bytes wanted"));
+  }
   // Sizes whose number of bytes does not fit a size_t, or wraps when rounded up.
   EXPECT_FALSE(Buffer<double>::Create(SIZE_MAX / 4).ok());
   EXPECT_FALSE(Buffer<double>::Create(SIZE_MAX).ok());

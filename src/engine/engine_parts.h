@@ -6,10 +6,10 @@
 #include "model/decoder.h"
 #include "model/scratch.h"
 #include "sampling/sampler.h"
+#include "sys/mutex.h"
 #include "sys/thread_pool.h"
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,7 +44,7 @@ struct EngineParts {
   Weights weights;
 
   // Lent to one generation at a time, under the mutex.
-  std::mutex mutex;
+  Mutex mutex;
   std::unique_ptr<ThreadPool> pool;
   Scratch scratch;
 };
@@ -52,12 +52,12 @@ struct EngineParts {
 // What one running generation needs; whoever holds it may use pool and scratch. Waiting for it is the only queue.
 class Lease {
  public:
-  explicit Lease(EngineParts* parts) : lock_(parts->mutex), parts_(parts) {}
+  explicit Lease(EngineParts* parts) : lock_(&parts->mutex), parts_(parts) {}
   [[nodiscard]] Ops ops() const { return Ops{*parts_->table, *parts_->pool, parts_->precision}; }
   [[nodiscard]] Scratch* scratch() const { return &parts_->scratch; }
 
  private:
-  std::unique_lock<std::mutex> lock_;
+  MutexLock lock_;
   EngineParts* parts_;
 };
 

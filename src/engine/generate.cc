@@ -149,7 +149,8 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
     THIMBLE_RETURN_IF_ERROR(decoder.Forward(Memory::BatchOf(prompt, rows, first, end - first, logits), &m.state,
                                             lease.scratch(), lease.ops()));
     m.state.CommitAll();
-    m.keys.insert(m.keys.end(), prompt.keys.begin() + first, prompt.keys.begin() + end);
+    m.keys.insert(m.keys.end(), prompt.keys.begin() + static_cast<std::ptrdiff_t>(first),
+                  prompt.keys.begin() + static_cast<std::ptrdiff_t>(end));
     first = end;
     if (first == prompt.boundary) THIMBLE_RETURN_IF_ERROR(m.KeepCheckpoint());
   }

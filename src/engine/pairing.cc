@@ -2,25 +2,24 @@
 #include "engine/pairing.h"
 
 #include "base/text.h"
+#include "sys/folder.h"
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
 
 namespace thimble {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 std::string Lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
 
-// "mmproj-qwen3.5-0.8b-f16.gguf" -> "qwen3.5-0.8b-f16"
-std::string StemOf(const fs::path& path) {
-  std::string stem = Lower(path.stem().string());
+// "models/mmproj-qwen3.5-0.8b-f16.gguf" -> "qwen3.5-0.8b-f16"
+std::string StemOf(const std::string& path) {
+  std::string stem = Lower(NameOf(path));
+  stem.resize(std::min(stem.rfind('.'), stem.size()));
   for (const char* part : {"mmproj-", "-mmproj", "mmproj_", "_mmproj", ".mmproj", "mmproj"}) {
     if (const std::size_t at = stem.find(part); at != std::string::npos) {
       stem.erase(at, std::string(part).size());
@@ -44,23 +43,25 @@ std::string WithoutType(const std::string& stem) {
 
 std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width, std::vector<std::string>* warnings) {
   if (text.format() != ModelFile::Format::kGguf || text.shard_paths().empty()) return nullptr;
-  const fs::path model(text.shard_paths().front());
-  std::error_code error;
-  const fs::path folder = model.has_parent_path() ? model.parent_path() : fs::path(".");
+  const std::string& model = text.shard_paths().front();
+  const std::string folder = FolderOf(model);
+  const auto names = NamesInFolder(folder);
+  if (!names.ok()) return nullptr;  // a model given as an open file may lie where we cannot look
   struct Candidate {
-    fs::path path;
+    std::string path;
     std::shared_ptr<const ModelFile> file;
   };
   std::vector<Candidate> fitting;
   int seen = 0;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = Lower(it->path().filename().string());
+  for (const std::string& file_name : names.value()) {
+    const std::string name = Lower(file_name);
     if (!name.ends_with(".gguf") || name.find("mmproj") == std::string::npos) continue;
     if (++seen > 64) break;
-    auto file = ModelFile::Open(it->path().string());
+    const std::string path = folder + "/" + file_name;
+    auto file = ModelFile::Open(path);
     if (!file.ok()) continue;
     if (file.value().metadata().Int("clip.vision.projection_dim").value_or(0) != width) continue;
-    fitting.push_back({it->path(), std::make_shared<const ModelFile>(std::move(file).value())});
+    fitting.push_back({path, std::make_shared<const ModelFile>(std::move(file).value())});
   }
   if (fitting.size() == 1) return fitting.front().file;
   if (fitting.empty()) {

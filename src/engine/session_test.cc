@@ -4,7 +4,7 @@
 
 #include "conformance/loaded_model.h"
 #include "engine/thinking_guard.h"
-#include "image/decode.h"
+#include "pictures.h"
 
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ GenerateRequest Ask(const std::string& text, int max_tokens = 12) {
 }
 Picture LoadImage(const std::string& name) {
   Picture picture;
-  picture.image = Get(DecodeImageFile(Fixture("vision/images/" + name), {}));
+  picture.image = LoadPicture(name);
   return picture;
 }
 const Sink kNoSink;

@@ -7,19 +7,34 @@
 #include "image/image.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <new>
 
 namespace thimble {
 
 // A black picture. Sides must be positive; kExhausted when there is no memory for width x height x 3 bytes.
 inline Result<Image> AllocateImage(int width, int height) {
-  const std::size_t num_bytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3;
+  const std::uint64_t needed = std::uint64_t{3} * static_cast<unsigned>(width) * static_cast<unsigned>(height);
+  if (needed > SIZE_MAX) return OutOfMemory(SIZE_MAX);
+  const auto num_bytes = static_cast<std::size_t>(needed);
   Image image{width, height, {}};
+#if defined(__cpp_exceptions)
   try {
     image.rgb.resize(num_bytes);
   } catch (const std::exception&) {  // bad_alloc, or length_error where size_t is small
     return OutOfMemory(num_bytes);
   }
+#else
+  // A vector without exceptions ends the program, so memory is asked for before; no other thread can take it meanwhile.
+  void* const room = std::malloc(num_bytes);
+  if (room == nullptr || num_bytes > image.rgb.max_size()) {
+    std::free(room);
+    return OutOfMemory(num_bytes);
+  }
+  std::free(room);
+  image.rgb.resize(num_bytes);
+#endif
   return image;
 }
 

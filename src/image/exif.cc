@@ -20,7 +20,7 @@ class TiffBlock {
   explicit TiffBlock(std::span<const std::byte> bytes) : bytes_(bytes), is_big_endian_(At(0) == 'M') {}
 
   [[nodiscard]] std::uint32_t At(std::uint64_t offset) const {
-    return offset < bytes_.size() ? static_cast<std::uint32_t>(bytes_[offset]) : 0;
+    return offset < bytes_.size() ? static_cast<std::uint32_t>(bytes_[static_cast<std::size_t>(offset)]) : 0;
   }
   [[nodiscard]] std::uint32_t U16(std::uint64_t offset) const {
     const std::uint32_t first = At(offset);

@@ -160,6 +160,16 @@ Result<Image> ResizeHeight(const Image& in, int out_height) {
   return out;
 }
 
+Result<Image> Resized(const Image& image, ImageSize size) {
+  if (image.width == size.width) {
+    if (image.height == size.height) return image;
+    return ResizeHeight(image, size.height);
+  }
+  THIMBLE_ASSIGN_OR_RETURN(Image widened, ResizeWidth(image, size.width));
+  if (image.height == size.height) return widened;
+  return ResizeHeight(widened, size.height);
+}
+
 }  // namespace
 
 Result<Image> ResizeBicubic(const Image& image, ImageSize size) {
@@ -172,17 +182,15 @@ Result<Image> ResizeBicubic(const Image& image, ImageSize size) {
     return Error{Code::kInvalid, Cat("[image] a picture holds width x height x 3 bytes, found ", image.width, " x ",
                                      image.height, " with ", image.rgb.size(), " bytes")};
   }
+#if defined(__cpp_exceptions)
   try {
-    if (image.width == size.width) {
-      if (image.height == size.height) return image;
-      return ResizeHeight(image, size.height);
-    }
-    THIMBLE_ASSIGN_OR_RETURN(Image widened, ResizeWidth(image, size.width));
-    if (image.height == size.height) return widened;
-    return ResizeHeight(widened, size.height);
+    return Resized(image, size);
   } catch (const std::bad_alloc&) {
     return OutOfMemory(image.rgb.size());
   }
+#else
+  return Resized(image, size);
+#endif
 }
 
 }  // namespace thimble

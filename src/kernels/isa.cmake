@@ -30,3 +30,13 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
   thimble_isa(neon_i8mm packed -march=armv8.2-a+dotprod+i8mm)
   target_compile_definitions(thimble_kernels PRIVATE THIMBLE_KERNELS_NEON=1)
 endif()
+if(CMAKE_SYSTEM_NAME STREQUAL "WASI" OR EMSCRIPTEN)
+  # A module cannot ask what its engine can do: what is built in must be there. SIMD128 is everywhere (the toolchain file
+  # turns it on); relaxed SIMD (2023) makes a second build.
+  thimble_isa(wasm_simd128 "float;packed")
+  target_compile_definitions(thimble_kernels PRIVATE THIMBLE_KERNELS_WASM=1)
+  if(THIMBLE_WASM_RELAXED)
+    thimble_isa(wasm_relaxed "float;packed")
+    target_compile_definitions(thimble_kernels PRIVATE THIMBLE_KERNELS_WASM_RELAXED=1)
+  endif()
+endif()

@@ -34,6 +34,18 @@ namespace neon_mull {
 extern const PackedKernels kPacked;
 }
 #endif
+#ifdef THIMBLE_KERNELS_WASM
+namespace wasm_simd128 {
+extern const FloatKernels kFloat;
+extern const PackedKernels kPacked;
+}  // namespace wasm_simd128
+#endif
+#ifdef THIMBLE_KERNELS_WASM_RELAXED
+namespace wasm_relaxed {
+extern const FloatKernels kFloat;
+extern const PackedKernels kPacked;
+}  // namespace wasm_relaxed
+#endif
 
 namespace {
 
@@ -49,6 +61,15 @@ constexpr KernelTable kNeon = {"neon", kCpuNeon | kCpuNeonDotprod, &neon::kFloat
 constexpr KernelTable kNeonI8mm = {"neon_i8mm", kCpuNeon | kCpuNeonDotprod | kCpuNeonI8mm, &neon::kFloat,
                                    &neon_i8mm::kPacked};
 constexpr std::array<const KernelTable*, 4> kTables = {&kNeonI8mm, &kNeon, &kNeonMull, &kScalar};
+#elif defined(THIMBLE_KERNELS_WASM)
+constexpr KernelTable kSimd128 = {"wasm_simd128", kCpuWasmSimd, &wasm_simd128::kFloat, &wasm_simd128::kPacked};
+#ifdef THIMBLE_KERNELS_WASM_RELAXED
+constexpr KernelTable kRelaxed = {"wasm_relaxed", kCpuWasmSimd | kCpuWasmRelaxed, &wasm_relaxed::kFloat,
+                                  &wasm_relaxed::kPacked};
+constexpr std::array<const KernelTable*, 3> kTables = {&kRelaxed, &kSimd128, &kScalar};
+#else
+constexpr std::array<const KernelTable*, 2> kTables = {&kSimd128, &kScalar};
+#endif
 #else
 constexpr std::array<const KernelTable*, 1> kTables = {&kScalar};
 #endif

@@ -20,8 +20,8 @@ std::span<const KernelTable* const> AllTables();
 // kInvalid when no table has that name, kUnsupported when this processor cannot run it.
 Result<const KernelTable*> Choose(CpuFeatures features, std::string_view forced);
 
-// Choose, but a table that fails its self-test (self_check.h) is passed over, with a warning, for the next one that this
-// processor can run.
+// Choose, but a table that fails its self-test (self_check.h) is passed over, with a warning, for the next one that
+// this processor can run.
 Result<const KernelTable*> ChooseTested(CpuFeatures features, std::string_view forced,
                                         std::vector<std::string>* warnings);
 

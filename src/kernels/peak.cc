@@ -36,10 +36,18 @@ const PeakKernels& PeakOf(const KernelTable& table) {
   };
   constexpr Entry kEntries[] = {
 #ifdef THIMBLE_KERNELS_X86
-      {"avx512vnni", &avx512vnni::kPeak}, {"avx2", &avx2::kPeak},
+      {"avx512vnni", &avx512vnni::kPeak},
+      {"avx2", &avx2::kPeak},
 #endif
 #ifdef THIMBLE_KERNELS_NEON
-      {"neon_i8mm", &neon::kPeak},        {"neon", &neon::kPeak}, {"neon_mull", &neon_mull::kPeak},
+      {"neon_i8mm", &neon::kPeak},
+      {"neon", &neon::kPeak},
+      {"neon_mull", &neon_mull::kPeak},
+#endif
+#ifdef THIMBLE_KERNELS_WASM
+      // Browsers have no `thimble bench`; the loops of any processor stand in.
+      {"wasm_relaxed", &scalar::kPeak},
+      {"wasm_simd128", &scalar::kPeak},
 #endif
       {"scalar", &scalar::kPeak},
   };

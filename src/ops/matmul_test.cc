@@ -6,6 +6,7 @@
 #include "kernels/pack.h"
 #include "npy.h"
 #include "ops_tools.h"
+#include "sys/folder.h"
 
 #include <gtest/gtest.h>
 
@@ -55,7 +56,7 @@ Weight FloatWeight(DType dtype, std::int64_t rows, std::int64_t cols, unsigned s
 Weight QuantisedWeight(DType dtype) {
   const std::string stem = std::string(THIMBLE_FIXTURES_DIR) + "/quants/" + std::string(TraitsOf(dtype).name);
   Weight w{dtype, 0, {}, {}};
-  if (!std::ifstream(stem + ".out.npy")) return w;
+  if (KindOfPath(stem + ".out.npy") == PathKind::kNothing) return w;
   const testing::NpyArray raw = testing::LoadNpy(stem + ".out.npy");
   const testing::NpyArray values = testing::LoadNpy(stem + ".outf.npy");
   w.cols = values.shape[1];

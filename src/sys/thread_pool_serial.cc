@@ -14,3 +14,13 @@ void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
 }
 
 }  // namespace thimble
+
+#if defined(__wasi__)
+// What compilers call for thread_local objects with destructors, and this system's library lacks: the only thread ends
+// when the program does. (The names belong to the C++ ABI.)
+extern "C" int __cxa_atexit(void (*destroy)(void*), void* object, void* module);         // NOLINT
+extern "C" int __cxa_thread_atexit(void (*destroy)(void*), void* object, void* module);  // NOLINT
+extern "C" int __cxa_thread_atexit(void (*destroy)(void*), void* object, void* module) {
+  return __cxa_atexit(destroy, object, module);
+}
+#endif

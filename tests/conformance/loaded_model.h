@@ -2,6 +2,7 @@
 // A fixture model opened for tests: files, config, weights, kernels, threads, scratch.
 #pragma once
 
+#include "fail.h"
 #include "files/json.h"
 #include "files/model_file.h"
 #include "kernels/kernels.h"
@@ -18,7 +19,6 @@
 #include <cstdlib>
 #include <memory>
 #include <numeric>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -26,7 +26,7 @@ namespace thimble::testing {
 
 template <typename T>
 T Get(Result<T> result) {
-  if (!result.ok()) throw std::runtime_error(result.error().message);
+  if (!result.ok()) Fail(result.error().message);
   return std::move(result).value();
 }
 
@@ -101,8 +101,7 @@ inline void Feed(LoadedModel& model, DecoderState& state, std::span<const std::i
 }
 
 inline float LargestDifference(std::span<const float> a, std::span<const float> b) {
-  if (a.size() != b.size())
-    throw std::runtime_error("sizes differ: " + std::to_string(a.size()) + " and " + std::to_string(b.size()));
+  if (a.size() != b.size()) Fail("sizes differ: " + std::to_string(a.size()) + " and " + std::to_string(b.size()));
   float largest = 0;
   for (std::size_t i = 0; i < a.size(); ++i)
     largest = std::max(largest, std::isnan(a[i]) ? INFINITY : std::fabs(a[i] - b[i]));

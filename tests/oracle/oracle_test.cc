@@ -4,10 +4,10 @@
 #include "oracle/oracle.h"
 
 #include "conformance/loaded_model.h"
-#include "image/decode.h"
 #include "model/mtp.h"
 #include "model/vision.h"
 #include "npy.h"
+#include "pictures.h"
 
 #include <gtest/gtest.h>
 
@@ -150,7 +150,7 @@ TEST_P(Towers, EveryTensorEqualsTheReference) {
   for (const Json& item : cases.items()) {
     const std::string image = item.Find("image")->text();
     SCOPED_TRACE(image);
-    const Image decoded = Get(DecodeImageFile(Fixture("vision/images/" + image), {}));
+    const Image decoded = testing::LoadPicture(image);
     const Patches patches = Get(PatchifyImage(decoded, PatchSizes{}, limits));
     const Matrix rows =
         FromFloats(patches.values.span(), patches.values.size() / static_cast<std::size_t>(patches.num_patches()));

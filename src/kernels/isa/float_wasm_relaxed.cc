@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Float kernels for WebAssembly with relaxed SIMD.
+#include "kernels/float_kernels.h"
+
+#include <wasm_simd128.h>
+
+namespace thimble::kernels::wasm_relaxed {
+namespace {
+#include "kernels/isa/half_wasm.inl"
+
+// After half_wasm.inl.
+#include "kernels/isa/float_wasm.inl"
+
+#include "kernels/generic/float.inl"
+
+// After float.inl.
+#include "kernels/generic/float_gemm.inl"
+}  // namespace
+#include "kernels/generic/float_table.inl"
+}  // namespace thimble::kernels::wasm_relaxed

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packed products for WebAssembly with relaxed SIMD.
+#include "kernels/packed_kernels.h"
+
+#include <wasm_simd128.h>
+
+namespace thimble::kernels::wasm_relaxed {
+namespace {
+#include "kernels/isa/half_wasm.inl"
+#include "kernels/isa/packed_wasm.inl"
+
+// After packed_wasm.inl.
+#include "kernels/isa/packed_wasm_widening.inl"
+
+// After packed_wasm_widening.inl.
+#include "kernels/isa/packed_wasm_relaxed.inl"
+
+#include "kernels/generic/packed_narrow.inl"
+#include "kernels/generic/packed_quantise.inl"
+#include "kernels/generic/packed_steps.inl"
+#include "kernels/generic/packed_wide.inl"
+}  // namespace
+#define THIMBLE_NARROW_SUPER Narrow
+#define THIMBLE_WIDE WideByBlock
+#define THIMBLE_BEATS_FLOATS false
+#define THIMBLE_HAS_ONE_FORM false
+#include "kernels/generic/packed_table.inl"
+}  // namespace thimble::kernels::wasm_relaxed

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dot step of plain SIMD128. Included after packed_wasm_widening.inl.
+
+constexpr int kTilePanels = 1;
+constexpr int kBlockTileRows = 2;
+
+template <int kBits, int kCount>
+using DotSum = WideningDot<kBits, kCount>;

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# The tests that run in a WebAssembly engine (Node): those that need neither threads nor std::filesystem. One test an
+# executable, since starting an engine costs more than most tests.
+set(googletest /usr/src/googletest CACHE PATH "GoogleTest's sources, as Debian's package googletest installs them")
+add_library(gtest_wasi STATIC ${googletest}/googletest/src/gtest-all.cc ${googletest}/googlemock/src/gmock-all.cc
+  ${googletest}/googletest/src/gtest_main.cc)
+target_include_directories(gtest_wasi SYSTEM PUBLIC ${googletest}/googletest/include ${googletest}/googlemock/include)
+target_include_directories(gtest_wasi PRIVATE ${googletest}/googletest ${googletest}/googlemock)
+target_compile_definitions(gtest_wasi PUBLIC GTEST_HAS_PTHREAD=0 GTEST_HAS_STREAM_REDIRECTION=0 GTEST_HAS_DEATH_TEST=0)
+# Sizes of fixtures fit the 32 bits of this size_t. (Linked last, so that it comes behind -Wconversion.)
+target_compile_options(gtest_wasi INTERFACE -Wno-shorten-64-to-32)
+
+include(ThimbleFixtures)
+function(thimble_wasi_test name)
+  cmake_parse_arguments(TEST "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(test_${name} ${TEST_SOURCES})
+  target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(test_${name} PRIVATE ${TEST_LIBS} gtest_wasi)
+  # Models need more stack than the default of 64 KiB.
+  target_link_options(test_${name} PRIVATE -Wl,-z,stack-size=1048576)
+  target_compile_definitions(test_${name} PRIVATE
+    THIMBLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" THIMBLE_FIXTURES_DIR="${THIMBLE_FIXTURES_DIR}")
+  add_test(NAME ${name} COMMAND test_${name})
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
+endfunction()
+
+foreach(floor base kernels sampling ops)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${floor}/*_test.cc)
+  thimble_wasi_test(${floor} SOURCES ${sources} LIBS thimble_${floor} thimble_sys)
+endforeach()
+# Whole models: the fixtures' tokens, and every step of a pass against the reference's numbers.
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/conformance/*_test.cc)
+thimble_wasi_test(conformance SOURCES ${sources} LIBS thimble_core)
