@@ -35,9 +35,11 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d) {
   const ModelConfig& c = d.config;
   const auto number = [](std::int64_t value) { return Json::Integer(value); };
   std::vector<Json> kinds;
+  kinds.reserve(c.layers.size());
   for (const LayerKind kind : c.layers)
     kinds.push_back(Json::String(kind == LayerKind::kDelta ? "delta" : "attention"));
   std::vector<Json> warnings;
+  warnings.reserve(d.warnings.size());
   for (const std::string& warning : d.warnings) warnings.push_back(Json::String(warning));
   Json sizes = Json::Object({{"width", number(c.width)},
                              {"mlp", number(c.mlp)},

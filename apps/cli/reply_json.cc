@@ -32,6 +32,7 @@ Json IdsJson(const std::vector<std::int32_t>& ids) {
 
 Json ReplyJson(const Reply& reply) {
   std::vector<Json> calls;
+  calls.reserve(reply.tool_calls.size());
   for (const ToolCall& call : reply.tool_calls) calls.push_back(ToolCallJson(call));
   const GenerateStats& s = reply.stats;
   const int read = s.prompt_tokens - s.reused_tokens;
