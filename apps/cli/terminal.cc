@@ -116,17 +116,27 @@ int PrintJson(const Json& json) {
   return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
 }
 
+namespace {
+
+// Seconds of work before a bar appears.
+double ProgressDelay() {
+  const char* value = std::getenv("THIMBLE_PROGRESS_DELAY");
+  return value != nullptr ? std::strtod(value, nullptr) : 0.3;
+}
+
+}  // namespace
+
 ProgressBar::ProgressBar(std::string label)
     : label_(std::move(label)),
       is_active_(IsTerminal(STDERR_FILENO)),
       has_colours_(HasColours(STDERR_FILENO)),
-      begin_(MonotonicSeconds()) {}
+      first_(MonotonicSeconds() + ProgressDelay()) {}
 ProgressBar::~ProgressBar() { Clear(); }
 
 void ProgressBar::Show(double share) {
   const double now = MonotonicSeconds();
   // Nothing for work that is over before one could read it; at most twenty times a second.
-  if (!is_active_ || now - begin_ < 0.3 || now - last_ < 0.05) return;
+  if (!is_active_ || now < first_ || now - last_ < 0.05) return;
   last_ = now;
   is_shown_ = true;
   // Beside the label and the number; a bar that wraps could not be drawn over.

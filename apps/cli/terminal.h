@@ -47,7 +47,8 @@ bool Write(std::string_view text);
 // One JSON object and a newline on stdout; kExitOk, or kExitCorrupt when it cannot be written.
 int PrintJson(const Json& json);
 
-// A bar on stderr, drawn only on a terminal and only when the work takes longer than a moment.
+// A bar on stderr, drawn only on a terminal and only when the work takes longer than a moment
+// (0.3 s, or the seconds in THIMBLE_PROGRESS_DELAY).
 class ProgressBar {
  public:
   explicit ProgressBar(std::string label);
@@ -62,7 +63,7 @@ class ProgressBar {
   bool is_active_;
   bool has_colours_;
   bool is_shown_ = false;
-  double begin_;
+  double first_;  // not before
   double last_ = 0;
 };
 

@@ -210,16 +210,12 @@ class Appearance(unittest.TestCase):
         self.assertNotRegex(t.raw, r"\x1b\[[0-9;]*m")
 
     def test_a_long_prompt_shows_a_bar(self):
-        t = Terminal("run", VL, "word " * 1300, "--exact", "--threads", "1", "--max-tokens", "1", "--verbose", columns=30)
+        t = Terminal("run", VL, "word " * 1300, "--exact", "--threads", "1", "--max-tokens", "1", columns=30,
+                     env={"THIMBLE_PROGRESS_DELAY": "0"})  # a fast machine needs less than the usual delay for this prompt
         self.addCleanup(t.close)
-        t.read_until("loaded in")
-        # The bar appears after 0.3 s only, which a fast machine does not need for this prompt.
-        t.signal(signal.SIGSTOP)
-        time.sleep(0.5)
-        t.signal(signal.SIGCONT)
         self.assertEqual(t.finish(), 0)
         bars = [line for line in t.raw.replace("\r", "\n").split("\n") if "reading" in line]
-        self.assertGreater(len(bars), 1)
+        self.assertGreater(len(bars), 0)
         lines = Screen(30).feed(t.raw).lines()
         self.assertNotIn("reading", "".join(lines))  # and it is gone in the end: it never wrapped
 
