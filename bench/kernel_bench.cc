@@ -11,6 +11,7 @@
 #include "ops/delta_net.h"
 #include "ops/machine_limits.h"
 #include "ops/packed_matrix.h"
+#include "ops/rounded_attention.h"
 #include "sys/machine.h"
 
 #include <benchmark/benchmark.h>
@@ -219,11 +220,20 @@ void PictureAttention(State& state, const Bench& bench, std::int64_t patches) {
   const auto qkv = Normal(patches * kWidth * 3);
   std::vector<float> out(static_cast<std::size_t>(patches * kWidth));
   auto scratch = Get(AttentionScratch::Create(bench.pool->num_threads(), kHead));
+  const kernels::Family family = bench.table->packed->rounded_floats;
+  const bool is_rounded = family != kernels::Family::kFileRows;
+  RoundedAttention rounded;
+  if (is_rounded) rounded = Get(RoundedAttention::Create(family, patches, kHeads, kHead, bench.pool->num_threads()));
   const auto part = [&](int i) { return MatView<const float>(qkv.data() + i * kWidth, patches, kWidth, 3 * kWidth); };
   for ([[maybe_unused]] auto _ : state) {
-    FullAttention(ops, part(0), part(1), part(2), kHeads, kHead, &scratch, {out.data(), patches, kWidth});
+    if (is_rounded) {
+      rounded.Run(ops, part(0), part(1), part(2), {out.data(), patches, kWidth});
+    } else {
+      FullAttention(ops, part(0), part(1), part(2), kHeads, kHead, &scratch, {out.data(), patches, kWidth});
+    }
   }
-  Report(state, "MAC/s", static_cast<double>(2 * patches * patches * kWidth), bench.all_threads.float_multiply_adds);
+  Report(state, "MAC/s", static_cast<double>(2 * patches * patches * kWidth),
+         is_rounded ? bench.all_threads.int8_multiply_adds : bench.all_threads.float_multiply_adds);
 }
 
 // The gated delta rule over t rows, 16 heads of 128: multiply-adds of its step-by-step form, whatever form runs.

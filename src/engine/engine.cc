@@ -95,7 +95,7 @@ Result<Prepared> Prepare(const OpenOptions& options) {
     return Error{Code::kInvalid, Cat("[engine] ", options.threads, " threads; 1 to 1024 are possible")};
   p.threads = options.threads > 0 ? options.threads : NumUsableCores();
   THIMBLE_ASSIGN_OR_RETURN(p.table, kernels::ChooseTested(DetectCpuFeatures(), options.isa, &p.warnings));
-  p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, p.table->packed->beats_floats,
+  p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, p.table->packed->rounded_floats,
                            p.context, kGatePatches, p.threads);
   return p;
 }
@@ -175,7 +175,7 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   load.pool = parts.pool.get();
   load.precision = options.precision;
   load.warnings = &parts.warnings;
-  load.int8_tower = p.table->packed->beats_floats;
+  load.tower_floats = p.table->packed->rounded_floats;
   if (options.progress) {
     load.progress = [&](std::uint64_t done, std::uint64_t total) {
       return options.progress(total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 1.0);

@@ -13,6 +13,7 @@
 //   u4   4 x 64 bytes: byte vector i = step i in the low nibbles, step i + 4 in the high nibbles
 //   u5   u4, then 64 bytes: bit s of byte j = fifth bit of step s, byte j
 //   u6   u4, then 2 x 64 bytes: bits 2j, 2j + 1 of vector p = bits 4, 5 of step 4p + j
+//   u7   8 x 64 bytes, codes below 128
 //   u8   8 x 64 bytes
 //
 // The layout is the same for every instruction set: a narrower vector takes a part of the 64 bytes.
@@ -33,8 +34,9 @@ enum class Family : std::uint8_t {
   kU5Affine,  // Q5_1
   kL4Flat,    // IQ4_NL, IQ4_XS: w = d * table[u], d per 32
   kU8Flat,    // Q8_0: w = d * (u - 128); also what every other quantised type is rounded to
+  kU7Flat,    // w = d * (u - 64): floats rounded where products of 8-bit codes need more than one instruction (AVX2)
 };
-inline constexpr int kNumFamilies = 10;
+inline constexpr int kNumFamilies = 11;
 
 inline constexpr int kPanelRows = 16;
 inline constexpr int kBlock = 32;      // columns of a block
@@ -44,7 +46,7 @@ inline constexpr int kStepBytes = 64;  // 16 rows x 4 columns of 8-bit codes
 inline constexpr int kDotColumns = 4;  // columns of a dot step
 
 // How a family's columns of one block and its header are stored.
-enum class Codes : std::uint8_t { kU4, kU5, kU6, kL4, kU8 };
+enum class Codes : std::uint8_t { kU4, kU5, kU6, kL4, kU8, kU7 };
 enum class Scales : std::uint8_t {
   kSuperMin,  // header: d[16] f16, dmin[16] f16, sc[8][16] u8, mn[8][16] u8
   kSuper16,   // header: d[16] f16, 32 bytes unused, sc[16][16] s8
@@ -75,6 +77,8 @@ inline constexpr FamilyTraits TraitsOf(Family family) {
       return {Codes::kU5, Scales::kAffine, 0};
     case Family::kL4Flat:
       return {Codes::kL4, Scales::kFlat, 128};
+    case Family::kU7Flat:
+      return {Codes::kU7, Scales::kFlat, 64};
     case Family::kU8Flat:
     case Family::kFileRows:
       break;
@@ -91,6 +95,7 @@ inline constexpr int BlockCodeBytes(Codes codes) {
       return 5 * kStepBytes;
     case Codes::kU6:
       return 6 * kStepBytes;
+    case Codes::kU7:
     case Codes::kU8:
       break;
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -142,24 +143,28 @@ void SplitIQ4XS(const std::uint8_t* p, RowSuper* out) {
   }
 }
 
-// Any other type: widened to float, then rounded to 8 bits per block.
-void SplitByRounding(const float* values, std::size_t columns, RowSuper* out) {
+// Any other type: widened to float, then rounded to codes offset - largest_code .. offset + largest_code per block.
+void SplitByRounding(const float* values, std::size_t columns, int offset, RowSuper* out) {
+  const float largest_code = static_cast<float>(offset - 1);
   for (std::size_t b = 0; b * kBlock < columns; ++b) {
     const float* x = values + b * kBlock;
     float largest = 0;
     for (std::size_t j = 0; j < kBlock; ++j) largest = std::max(largest, std::fabs(x[j]));
-    out->block_d[b] = F32ToF16(largest / 127.0f);
+    out->block_d[b] = F32ToF16(largest / largest_code);
     const float scale = F16ToF32(out->block_d[b]);
     const float inverse = scale > 0 ? 1.0f / scale : 0.0f;
+    // Adding 1.5 * 2^23 rounds to the nearest integer, which then stands in the low bits, offset included.
+    const float shift = 12582912.0f + static_cast<float>(offset);
     for (std::size_t j = 0; j < kBlock; ++j) {
-      const float code = std::clamp(std::nearbyint(x[j] * inverse), -127.0f, 127.0f);
-      out->codes[b * kBlock + j] = static_cast<std::uint8_t>(static_cast<int>(code) + 128);
+      const float code = std::clamp(x[j] * inverse, -largest_code, largest_code) + shift;
+      out->codes[b * kBlock + j] = static_cast<std::uint8_t>(std::bit_cast<std::uint32_t>(code));
     }
   }
 }
 
-// Super-block `index` of a row of file blocks.
-void SplitSuper(DType dtype, const std::byte* row, std::int64_t index, std::size_t columns, RowSuper* out) {
+// Super-block `index` of a row of file blocks; what has no family of its own is rounded to `family`.
+void SplitSuper(DType dtype, Family family, const std::byte* row, std::int64_t index, std::size_t columns,
+                RowSuper* out) {
   const DTypeTraits& traits = TraitsOf(dtype);
   const std::int64_t per_super = kSuper / traits.block_length;
   const auto* p = reinterpret_cast<const std::uint8_t*>(row) + index * per_super * traits.block_bytes;
@@ -186,7 +191,7 @@ void SplitSuper(DType dtype, const std::byte* row, std::int64_t index, std::size
   }
   std::array<float, kSuper> values{};
   RowToFloat(dtype)(reinterpret_cast<const std::byte*>(p), static_cast<std::int64_t>(columns), values.data());
-  SplitByRounding(values.data(), columns, out);
+  SplitByRounding(values.data(), columns, TraitsOf(family).offset, out);
 }
 
 // Code of zero weight value for rows that only fill a panel: scales are zero, so any code will do.
@@ -227,7 +232,7 @@ void StoreBlock(Codes kind, int row, const std::uint8_t* codes, std::byte* block
   std::array<std::uint32_t, kSteps> steps{};
   std::memcpy(steps.data(), codes, kBlock);
   const auto at = [&](int vector) { return block + vector * kStepBytes + row * kDotColumns; };
-  if (kind == Codes::kU8) {
+  if (kind == Codes::kU8 || kind == Codes::kU7) {
     for (int step = 0; step < kSteps; ++step) std::memcpy(at(step), &steps[static_cast<std::size_t>(step)], 4);
     return;
   }
@@ -293,7 +298,7 @@ void PackPanel(DType dtype, Family family, const std::byte* rows, std::int64_t r
     std::byte* codes = super + HeaderBytes(traits.scales, blocks);
     for (int row = 0; row < num_rows; ++row) {
       RowSuper split;
-      SplitSuper(dtype, rows + row * row_bytes, first / 8, columns, &split);
+      SplitSuper(dtype, family, rows + row * row_bytes, first / 8, columns, &split);
       StoreHeader(traits.scales, blocks, row, split, super);
       for (int block = 0; block < blocks; ++block) {
         StoreBlock(traits.codes, row, split.codes.data() + block * kBlock,
@@ -310,7 +315,7 @@ int CodeAt(Codes kind, const std::byte* block, int row, int column) {
   const int step = column / kDotColumns;
   const int byte = row * kDotColumns + column % kDotColumns;
   const auto at = [&](int vector) { return static_cast<int>(block[vector * kStepBytes + byte]); };
-  if (kind == Codes::kU8) return at(step);
+  if (kind == Codes::kU8 || kind == Codes::kU7) return at(step);
   int code = step < 4 ? at(step) & 15 : at(step - 4) >> 4;
   if (kind == Codes::kU5) code |= ((at(4) >> step) & 1) << 4;
   if (kind == Codes::kU6) code |= ((at(4 + step / 4) >> (2 * (step % 4))) & 3) << 4;

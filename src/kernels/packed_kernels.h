@@ -59,9 +59,9 @@ struct PackedKernels {
   // and of activations only.
   void (*narrow[kNumFamilies])(const PackedArgs& args);
   void (*wide[kNumFamilies])(const PackedArgs& args);
-  // Whether products of 8-bit codes are several times as fast as float32 ones here, so that it pays to round a vision
-  // tower's float weights to them.
-  bool beats_floats;
+  // What to round a vision tower's float weights to, where products of such codes are several times as fast as float32
+  // ones; kFileRows where they are not.
+  Family rounded_floats;
   // Whether the families with super-blocks give the same bits in both forms.
   bool has_one_form;
 };

@@ -90,9 +90,9 @@ struct Packed {
   Buffer<std::byte> panels;
   std::vector<float> values;  // [rows, cols]
 };
-Packed PackRows(DType dtype, std::int64_t rows, std::int64_t cols, const std::vector<std::byte>& bytes) {
+Packed PackRows(DType dtype, Family family, std::int64_t rows, std::int64_t cols, const std::vector<std::byte>& bytes) {
   Packed p;
-  p.family = FamilyFor(dtype, cols);
+  p.family = family;
   p.rows = rows;
   p.cols = cols;
   p.panel_bytes = PanelBytes(p.family, cols);
@@ -110,6 +110,9 @@ Packed PackRows(DType dtype, std::int64_t rows, std::int64_t cols, const std::ve
                       p.values.data() + (first + row) * cols);
   }
   return p;
+}
+Packed PackRows(DType dtype, std::int64_t rows, std::int64_t cols, const std::vector<std::byte>& bytes) {
+  return PackRows(dtype, FamilyFor(dtype, cols), rows, cols, bytes);
 }
 Packed PackRandom(DType dtype, std::int64_t rows, std::int64_t cols, unsigned seed) {
   return PackRows(dtype, rows, cols, RandomRows(dtype, rows, cols, seed));
@@ -324,6 +327,53 @@ TEST(Packed, TheLargestSumsFit) {
                   << (is_wide ? "wide" : "narrow");
             }
           }
+        }
+      }
+    }
+  }
+}
+
+// Floats that are rounded when packed, as a vision tower's are.
+Packed PackFloats(Family family, std::int64_t rows, std::int64_t cols, const std::vector<float>& values) {
+  std::vector<std::byte> bytes(values.size() * sizeof(float));
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return PackRows(DType::kF32, family, rows, cols, bytes);
+}
+
+TEST(Packed, RoundedFloatsAreNearTheirValues) {
+  for (const auto& [family, largest_code] : {std::pair{Family::kU7Flat, 63.0F}, std::pair{Family::kU8Flat, 127.0F}}) {
+    for (const std::int64_t cols : {512, 72, 24}) {
+      const auto values = Normal(static_cast<std::size_t>(20 * cols), 17);
+      const Packed w = PackFloats(family, 20, cols, values);
+      for (std::int64_t row = 0; row < 20; ++row) {
+        for (std::int64_t k = 0; k < cols; ++k) {
+          float largest = 0;
+          for (std::int64_t j = k / 32 * 32; j < std::min(cols, k / 32 * 32 + 32); ++j)
+            largest = std::max(largest, std::fabs(values[static_cast<std::size_t>(row * cols + j)]));
+          const auto at = static_cast<std::size_t>(row * cols + k);
+          ASSERT_NEAR(w.values[at], values[at], largest * (0.501F / largest_code + 0.0005F)) << row << ", " << k;
+        }
+      }
+    }
+  }
+}
+
+TEST(Packed, ProductsOfRoundedFloatsAreCloseToDoublePrecision) {
+  for (const Table& table : Tables()) {
+    for (const Family family : {Family::kU7Flat, Family::kU8Flat}) {
+      for (const std::int64_t cols : {768, 64, 72, 24}) {
+        SCOPED_TRACE(table.name + ", " + std::to_string(cols) + " columns");
+        const Packed w = PackFloats(family, 40, cols, Normal(static_cast<std::size_t>(40 * cols), 18));
+        const auto x = Normal(static_cast<std::size_t>(21 * cols), 19);
+        for (const bool is_wide : {false, true})
+          EXPECT_LT(RelativeRms(Product(*table.kernels, w, x, 21, is_wide), w, x, 21), 0.02);
+        // All codes and activations at their ends: the largest sums.
+        for (const float sign : {1.0F, -1.0F}) {
+          const Packed ends =
+              PackFloats(family, 16, cols, std::vector<float>(static_cast<std::size_t>(16 * cols), sign));
+          const std::vector<float> ones(static_cast<std::size_t>(17 * cols), 1.0F);
+          for (const bool is_wide : {false, true})
+            EXPECT_LT(RelativeRms(Product(*table.kernels, ends, ones, 17, is_wide), ends, ones, 17), 1e-3);
         }
       }
     }

@@ -52,7 +52,8 @@ bool AreClose(const std::vector<float>& got, const std::vector<float>& wanted, d
 std::vector<std::byte> RandomPanel(Family family, std::int64_t cols, Stream* stream) {
   const FamilyTraits traits = TraitsOf(family);
   std::vector<std::byte> panel(static_cast<std::size_t>(PanelBytes(family, cols)));
-  for (std::byte& byte : panel) byte = static_cast<std::byte>(stream->Next());
+  const unsigned code_bits = traits.codes == Codes::kU7 ? 0x7FU : 0xFFU;
+  for (std::byte& byte : panel) byte = static_cast<std::byte>(stream->Next() & code_bits);
   const auto put_halves = [&](std::int64_t at, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
       const std::uint16_t half = F32ToF16(0.01F * (1.5F + stream->Float()));
@@ -181,8 +182,9 @@ std::string TestFloats(const FloatKernels& got, const FloatKernels& truth, Strea
   return AreClose(a, b, kBound) ? "" : "delta_step";
 }
 
-constexpr std::array<const char*, kNumFamilies> kFamilyNames = {
-    "", "u4_super", "u5_super", "u6_super", "u4_flat", "u4_affine", "u5_flat", "u5_affine", "l4_flat", "u8_flat"};
+constexpr std::array<const char*, kNumFamilies> kFamilyNames = {"",        "u4_super",  "u5_super", "u6_super",
+                                                                "u4_flat", "u4_affine", "u5_flat",  "u5_affine",
+                                                                "l4_flat", "u8_flat",   "u7_flat"};
 
 }  // namespace
 

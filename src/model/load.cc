@@ -104,8 +104,8 @@ class Loader {
     THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, {rows, cols}, is_vision));
     const DType dtype = found.tensor->dtype;
     kernels::Family family = kernels::FamilyFor(dtype, cols);
-    if (is_vision && options_.int8_tower && family == kernels::Family::kFileRows && cols % kernels::kBlock == 0)
-      family = kernels::Family::kU8Flat;
+    if (is_vision && family == kernels::Family::kFileRows && cols % kernels::kBlock == 0)
+      family = options_.tower_floats;
     const bool is_mapped = options_.precision == Precision::kExact || family == kernels::Family::kFileRows;
     if (counted_ != nullptr) {
       (is_mapped ? counted_->mapped_bytes : counted_->weights_bytes) +=
@@ -373,12 +373,12 @@ Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, cons
 }
 
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           Precision precision, bool int8_tower, int context, std::int64_t max_patches,
+                           Precision precision, kernels::Family tower_floats, int context, std::int64_t max_patches,
                            int num_threads) {
   MemoryNeeds needs;
   LoadOptions options;
   options.precision = precision;
-  options.int8_tower = int8_tower;
+  options.tower_floats = tower_floats;
   Loader(text, vision, config, options).Count(&needs);
   needs.kv_bytes = DecoderState::KvBytes(config, context, precision == Precision::kExact ? KvType::kF32 : KvType::kF16);
   // The state and one checkpoint of half its size.

@@ -19,8 +19,8 @@ struct LoadOptions {
   std::vector<std::string>* warnings = nullptr;  // what is odd but bearable; may be nullptr
   // Called with bytes done and bytes in all; returning false cancels (kCancelled). May be empty.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
-  // With kFast: rounds the vision tower's float matrices to 8-bit codes (kernels::PackedKernels::beats_floats).
-  bool int8_tower = false;
+  // With kFast: what the vision tower's float matrices are rounded to (kernels::PackedKernels::rounded_floats).
+  kernels::Family tower_floats = kernels::Family::kFileRows;
 };
 
 // Errors name the file and the tensor: missing, wrong shape (found and expected), unreadable type, truncated.
@@ -41,7 +41,7 @@ struct MemoryNeeds {
 };
 // What loading, a session of `context` tokens and pictures of `max_patches` patches will take on `num_threads` threads.
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           Precision precision, bool int8_tower, int context, std::int64_t max_patches,
+                           Precision precision, kernels::Family tower_floats, int context, std::int64_t max_patches,
                            int num_threads);
 
 }  // namespace thimble

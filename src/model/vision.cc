@@ -7,6 +7,7 @@
 #include "ops/elementwise.h"
 #include "ops/matmul.h"
 #include "ops/rope.h"
+#include "ops/rounded_attention.h"
 #include "ops/rows.h"
 
 #include <algorithm>
@@ -19,7 +20,7 @@ namespace thimble {
 namespace {
 
 // Rows that go through a product together: bounds the activations of large pictures.
-constexpr std::int64_t kSlice = 1024;
+constexpr std::int64_t kSlice = 256;
 
 // Row and column of every patch of one frame, in merge-block order.
 std::vector<std::array<std::int32_t, 2>> PatchPlaces(int grid_h, int grid_w, int merge) {
@@ -54,6 +55,10 @@ class Tower {
       : c_(config), w_(weights), patches_(patches), ops_(ops), options_(options) {
     num_patches_ = patches.num_patches();
     per_frame_ = num_patches_ / std::max(1, patches.grid_t);
+    // Where weights are taken as 8-bit codes there is no point in more precision between them.
+    rounds_attention_ = !w_.blocks.empty() && c_.head <= RoundedAttention::kLargestHead &&
+                        (w_.blocks[0].qkv.family() == kernels::Family::kU7Flat ||
+                         w_.blocks[0].qkv.family() == kernels::Family::kU8Flat);
   }
 
   Result<VisionRows> Run() {
@@ -85,7 +90,13 @@ class Tower {
     THIMBLE_ASSIGN_OR_RETURN(cos_, Buffer<float>::Create(static_cast<std::size_t>(per_frame_ * c_.head / 2)));
     THIMBLE_ASSIGN_OR_RETURN(sin_, Buffer<float>::Create(static_cast<std::size_t>(per_frame_ * c_.head / 2)));
     THIMBLE_ASSIGN_OR_RETURN(activations_, Activations::Create(slice, widest));
-    THIMBLE_ASSIGN_OR_RETURN(attention_, AttentionScratch::Create(ops_.pool.num_threads(), c_.head));
+    if (rounds_attention_) {
+      THIMBLE_ASSIGN_OR_RETURN(rounded_attention_,
+                               RoundedAttention::Create(w_.blocks[0].qkv.family(), per_frame_, c_.num_heads, c_.head,
+                                                        ops_.pool.num_threads()));
+    } else {
+      THIMBLE_ASSIGN_OR_RETURN(attention_, AttentionScratch::Create(ops_.pool.num_threads(), c_.head));
+    }
     return Done{};
   }
   [[nodiscard]] std::int64_t PatchCols() const {
@@ -148,8 +159,15 @@ class Tower {
       const MatView<const float> sin(sin_.data(), per_frame_, c_.head / 2);
       ApplyRope(ops_, frame.Cols(0, width), c_.num_heads, c_.head, cos, sin);
       ApplyRope(ops_, frame.Cols(width, width), c_.num_heads, c_.head, cos, sin);
-      FullAttention(ops_, frame.Cols(0, width), frame.Cols(width, width), frame.Cols(2 * width, width), c_.num_heads,
-                    c_.head, &attention_, context.Rows(first, per_frame_));
+      const MatView<const float> q = frame.Cols(0, width);
+      const MatView<const float> k = frame.Cols(width, width);
+      const MatView<const float> v = frame.Cols(2 * width, width);
+      const MatView<float> out = context.Rows(first, per_frame_);
+      if (rounds_attention_) {
+        rounded_attention_.Run(ops_, q, k, v, out);
+      } else {
+        FullAttention(ops_, q, k, v, c_.num_heads, c_.head, &attention_, out);
+      }
     }
     ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
       const MatView<float> x = X().Rows(first, count);
@@ -200,7 +218,9 @@ class Tower {
   Buffer<float> cos_;      // [patches of a frame, head / 2]
   Buffer<float> sin_;
   Activations activations_;
+  bool rounds_attention_;
   AttentionScratch attention_;
+  RoundedAttention rounded_attention_;
 };
 
 }  // namespace
@@ -221,6 +241,7 @@ std::uint64_t VisionScratchBytes(const VisionConfig& config, std::int64_t num_pa
                                slice * (width + widest) + patches / 4 * static_cast<std::uint64_t>(config.out_width);
   return floats * sizeof(float) +
          Activations::BytesNeeded(static_cast<std::int64_t>(slice), static_cast<std::int64_t>(widest)) +
+         RoundedAttention::BytesNeeded(num_patches, config.num_heads, config.head, num_threads) +
          (std::uint64_t{256} << 10) * static_cast<std::uint64_t>(num_threads);
 }
 

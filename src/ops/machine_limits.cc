@@ -81,7 +81,7 @@ Result<MachineLimits> MeasureLimits(const Ops& ops, const LimitOptions& options)
   if (const std::uint64_t available = AvailableMemoryBytes(); available > 0) bytes = std::min(bytes, available / 4);
   bytes = std::max<std::uint64_t>(bytes / kBytesPerTask, 2) * kBytesPerTask;
   {
-    THIMBLE_ASSIGN_OR_RETURN(auto memory, Buffer<std::byte>::Create(bytes));
+    THIMBLE_ASSIGN_OR_RETURN(auto memory, Buffer<std::byte>::Create(static_cast<std::size_t>(bytes)));
     const std::uint64_t before = HugePageBytes();
     Fill(ops, &memory);
     const std::uint64_t after = HugePageBytes();
@@ -91,7 +91,7 @@ Result<MachineLimits> MeasureLimits(const Ops& ops, const LimitOptions& options)
     limits.read_bytes = rates.fastest;
     limits.typical_read_bytes = rates.median;
   }
-  THIMBLE_ASSIGN_OR_RETURN(auto memory, Buffer<std::byte>::Create(bytes));
+  THIMBLE_ASSIGN_OR_RETURN(auto memory, Buffer<std::byte>::Create(static_cast<std::size_t>(bytes)));
   if (!UseSmallPages(memory.data(), memory.size())) return limits;
   Fill(ops, &memory);
   THIMBLE_ASSIGN_OR_RETURN(const Rates rates, ReadBytes(ops, memory, options));

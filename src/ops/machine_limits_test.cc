@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 namespace thimble {
 namespace {
 
@@ -38,6 +40,7 @@ TEST(MachineLimits, AreMeasuredOnEveryInstructionSet) {
 TEST(MachineLimits, WiderRegistersDoMore) {
   const auto tables = testing::RunnableTables();
   if (tables.size() < 2) GTEST_SKIP() << "one instruction set only";
+  if (std::getenv("THIMBLE_EMULATED") != nullptr) GTEST_SKIP() << "an emulator's times say nothing";
   ThreadPool pool(1);
   const auto first = MeasureLimits({*tables.front(), pool}, Short());
   const auto last = MeasureLimits({*tables.back(), pool}, Short());

@@ -56,7 +56,7 @@ struct LoadedModel {
   Decoder decoder;
 
   LoadedModel(const std::string& path, const std::string& mmproj, Precision precision, int threads = 2,
-              bool int8_tower = false)
+              kernels::Family tower_floats = kernels::Family::kFileRows)
       : text(Get(ModelFile::Open(path))),
         vision(mmproj.empty() ? nullptr : std::make_unique<ModelFile>(Get(ModelFile::Open(mmproj)))),
         config(Get(ReadModelConfig(text, vision.get(), &warnings))),
@@ -64,7 +64,7 @@ struct LoadedModel {
         table(Get(kernels::Choose(DetectCpuFeatures(),
                                   std::getenv("THIMBLE_ISA") != nullptr ? std::getenv("THIMBLE_ISA") : ""))),
         weights(Get(
-            LoadWeights(text, vision.get(), config, LoadOptions{&pool, precision, &warnings, nullptr, int8_tower}))),
+            LoadWeights(text, vision.get(), config, LoadOptions{&pool, precision, &warnings, nullptr, tower_floats}))),
         ops{*table, pool, precision},
         scratch(Get(Scratch::Create(config, Decoder::kMaxRows, threads))),
         decoder(&config, &weights) {}

@@ -8,8 +8,23 @@ constexpr int kVecBytes = 4 * kLanes;       // bytes of one dot step in one vect
 inline const std::uint8_t* AsBytes(const std::byte* p) { return reinterpret_cast<const std::uint8_t*>(p); }
 
 constexpr int BitsOf(Codes codes) {
-  return codes == Codes::kU4 ? 4 : codes == Codes::kU5 ? 5 : codes == Codes::kU6 ? 6 : 8;
+  switch (codes) {
+    case Codes::kU4:
+      return 4;
+    case Codes::kU5:
+      return 5;
+    case Codes::kU6:
+      return 6;
+    case Codes::kU7:
+      return 7;
+    case Codes::kL4:
+    case Codes::kU8:
+      break;
+  }
+  return 8;
 }
+// Whether codes lie in panels as bytes.
+constexpr bool AreBytes(Codes codes) { return codes == Codes::kU7 || codes == Codes::kU8; }
 // What is to be subtracted from a family's codes as DotSum sees them.
 constexpr int DotOffset(FamilyTraits traits) { return BitsOf(traits.codes) == 8 ? kFullOffset : traits.offset; }
 constexpr bool HasMin(FamilyTraits traits) {
@@ -20,7 +35,7 @@ constexpr bool HasMin(FamilyTraits traits) {
 template <Codes kCodes>
 [[gnu::always_inline]] inline void UnpackBlock(const std::uint8_t* block, int v, U8 (&u)[kSteps]) {
   const std::uint8_t* p = block + v * kVecBytes;
-  if constexpr (kCodes == Codes::kU8) {
+  if constexpr (AreBytes(kCodes)) {
     for (int step = 0; step < kSteps; ++step) u[step] = LoadCodes(p + step * kStepBytes);
   } else {
     for (int pair = 0; pair < 4; ++pair) {

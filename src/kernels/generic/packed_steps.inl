@@ -2,7 +2,7 @@
 // The innermost loops of wide products for instructions that multiply each row by the same four activations, step after
 // step. Codes lie in the scratch as in panels. Included after packed_narrow.inl.
 
-constexpr bool kStoresAsPacked = true;  // codes of 8 bits need not be copied
+constexpr bool kStoresAsPacked = true;  // codes that are bytes need not be copied
 
 // Codes of a block's steps of the rows of vector `v`, into the block's place in the scratch.
 inline void StoreBlock(std::uint8_t* block, int v, const U8 (&u)[kSteps]) {

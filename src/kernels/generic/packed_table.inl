@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of packed kernels of the instruction set whose namespace includes this. THIMBLE_WIDE names the wide form of
 // most families, THIMBLE_NARROW_SUPER the narrow one of families with super-blocks, THIMBLE_HAS_ONE_FORM whether the
-// two give the same bits there, THIMBLE_BEATS_FLOATS whether 8-bit products outrun float32 by far.
+// two give the same bits there, THIMBLE_ROUNDED_FLOATS the family that float weights
+// are rounded to where that outruns float32 by far.
 extern const PackedKernels kPacked;
 const PackedKernels kPacked = {
     &QuantiseRow,
     {nullptr, &THIMBLE_NARROW_SUPER<Family::kU4Super>, &THIMBLE_NARROW_SUPER<Family::kU5Super>,
      &THIMBLE_NARROW_SUPER<Family::kU6Super>, &Narrow<Family::kU4Flat>, &Narrow<Family::kU4Affine>,
-     &Narrow<Family::kU5Flat>, &Narrow<Family::kU5Affine>, &Narrow<Family::kL4Flat>, &Narrow<Family::kU8Flat>},
+     &Narrow<Family::kU5Flat>, &Narrow<Family::kU5Affine>, &Narrow<Family::kL4Flat>, &Narrow<Family::kU8Flat>,
+     &Narrow<Family::kU7Flat>},
     {nullptr, &THIMBLE_WIDE<Family::kU4Super>, &THIMBLE_WIDE<Family::kU5Super>, &THIMBLE_WIDE<Family::kU6Super>,
      &THIMBLE_WIDE<Family::kU4Flat>, &THIMBLE_WIDE<Family::kU4Affine>, &THIMBLE_WIDE<Family::kU5Flat>,
-     &THIMBLE_WIDE<Family::kU5Affine>, &WideByBlock<Family::kL4Flat>, &WideByBlock<Family::kU8Flat>},
-    THIMBLE_BEATS_FLOATS,
+     &THIMBLE_WIDE<Family::kU5Affine>, &WideByBlock<Family::kL4Flat>, &WideByBlock<Family::kU8Flat>,
+     &WideByBlock<Family::kU7Flat>},
+    THIMBLE_ROUNDED_FLOATS,
     THIMBLE_HAS_ONE_FORM,
 };

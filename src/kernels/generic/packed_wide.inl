@@ -155,7 +155,7 @@ inline void BlockPanels(const PackedArgs& args, int first) {
     for (int panel = 0; panel < kPanels; ++panel) {
       const std::byte* super = args.panels + (first + panel) * args.panel_bytes + offset;
       UnpackScales<kFamily>(super, blocks, wide.scales[panel], wide.mins[panel]);
-      if constexpr (kTraits.codes == Codes::kU8 && kStoresAsPacked) {
+      if constexpr (AreBytes(kTraits.codes) && kStoresAsPacked) {
         codes[panel] = AsBytes(super) + HeaderBytes(kTraits.scales, blocks);
       } else {
         UnpackCodes<kFamily>(super, blocks, wide.codes[panel]);

@@ -18,7 +18,7 @@ namespace {
 }  // namespace
 #define THIMBLE_NARROW_SUPER NarrowScaled
 #define THIMBLE_WIDE WideScaled
-#define THIMBLE_BEATS_FLOATS false
+#define THIMBLE_ROUNDED_FLOATS Family::kU7Flat
 #define THIMBLE_HAS_ONE_FORM true
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::avx2

@@ -15,7 +15,7 @@ namespace {
 }  // namespace
 #define THIMBLE_NARROW_SUPER Narrow
 #define THIMBLE_WIDE WideByBlock
-#define THIMBLE_BEATS_FLOATS true
+#define THIMBLE_ROUNDED_FLOATS Family::kU8Flat
 #define THIMBLE_HAS_ONE_FORM false
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::avx512vnni

@@ -22,7 +22,7 @@ namespace {
 }  // namespace
 #define THIMBLE_NARROW_SUPER Narrow
 #define THIMBLE_WIDE WideByBlock
-#define THIMBLE_BEATS_FLOATS false
+#define THIMBLE_ROUNDED_FLOATS Family::kFileRows
 #define THIMBLE_HAS_ONE_FORM false
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::wasm_simd128
