@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The AVX-512 intrinsics that our kernels use, as plain loops, so that the AVX-512 text is compiled and tested on
 // machines without it. A test includes this in place of <immintrin.h>; results are the same to the bit, since every
-// operation is exactly rounded.
+// operation is exactly rounded. Each is a call: inlined, they would keep compilers busy for minutes.
 #pragma once
 
 #include <immintrin.h>
@@ -20,7 +20,7 @@ struct M512 {
 };
 
 template <typename T, typename F>
-M512i Each(const M512i& a, const M512i& b, F f) {
+[[gnu::noinline]] M512i Each(const M512i& a, const M512i& b, F f) {
   constexpr int kCount = 64 / sizeof(T);
   T x[kCount];
   T y[kCount];
@@ -32,13 +32,13 @@ M512i Each(const M512i& a, const M512i& b, F f) {
   return out;
 }
 template <typename T>
-M512i Same(T value) {
+[[gnu::noinline]] M512i Same(T value) {
   M512i out;
   for (std::size_t i = 0; i < 64; i += sizeof(T)) std::memcpy(out.bytes + i, &value, sizeof(T));
   return out;
 }
 template <typename F>
-M512 EachLane(F f) {
+[[gnu::noinline]] M512 EachLane(F f) {
   M512 out;
   for (int i = 0; i < 16; ++i) out.lanes[i] = f(i);
   return out;
@@ -49,12 +49,12 @@ inline std::int32_t Lane(const M512i& a, int i) {
   return value;
 }
 
-inline M512i LoadInt(const void* p) {
+[[gnu::noinline]] inline M512i LoadInt(const void* p) {
   M512i out;
   std::memcpy(out.bytes, p, 64);
   return out;
 }
-inline M512i TernaryLogic(const M512i& a, const M512i& b, const M512i& c, int table) {
+[[gnu::noinline]] inline M512i TernaryLogic(const M512i& a, const M512i& b, const M512i& c, int table) {
   M512i out;
   for (int i = 0; i < 64; ++i) {
     unsigned byte = 0;
@@ -66,14 +66,14 @@ inline M512i TernaryLogic(const M512i& a, const M512i& b, const M512i& c, int ta
   }
   return out;
 }
-inline M512i Shuffle(const M512i& table, const M512i& index) {
+[[gnu::noinline]] inline M512i Shuffle(const M512i& table, const M512i& index) {
   M512i out;
   for (int i = 0; i < 64; ++i) {
     out.bytes[i] = (index.bytes[i] & 0x80) != 0 ? std::uint8_t{0} : table.bytes[(i & 48) + (index.bytes[i] & 15)];
   }
   return out;
 }
-inline M512i DotBytes(const M512i& acc, const M512i& u, const M512i& s) {
+[[gnu::noinline]] inline M512i DotBytes(const M512i& acc, const M512i& u, const M512i& s) {
   M512i out;
   for (int i = 0; i < 16; ++i) {
     std::int32_t sum = Lane(acc, i);
@@ -84,7 +84,7 @@ inline M512i DotBytes(const M512i& acc, const M512i& u, const M512i& s) {
   return out;
 }
 template <typename T>
-M512i WidenBytes(__m128i packed) {
+[[gnu::noinline]] M512i WidenBytes(__m128i packed) {
   T small[16];
   std::memcpy(small, &packed, 16);
   M512i out;
@@ -94,20 +94,20 @@ M512i WidenBytes(__m128i packed) {
   }
   return out;
 }
-inline M512i Broadcast128(__m128i block) {
+[[gnu::noinline]] inline M512i Broadcast128(__m128i block) {
   M512i out;
   for (int i = 0; i < 4; ++i) std::memcpy(out.bytes + 16 * i, &block, 16);
   return out;
 }
-inline M512 FromHalf(__m256i halves) {
+[[gnu::noinline]] inline M512 FromHalf(__m256i halves) {
   std::uint16_t bits[16];
   std::memcpy(bits, &halves, 32);
   return EachLane([&](int i) { return _cvtsh_ss(bits[i]); });
 }
-inline M512 LoadFloat(const float* p) {
+[[gnu::noinline]] inline M512 LoadFloat(const float* p) {
   return EachLane([p](int i) { return p[i]; });
 }
-inline void MaskStore(float* p, unsigned mask, const M512& value) {
+[[gnu::noinline]] inline void MaskStore(float* p, unsigned mask, const M512& value) {
   for (int i = 0; i < 16; ++i) {
     if ((mask >> i & 1u) != 0) p[i] = value.lanes[i];
   }
@@ -126,6 +126,8 @@ inline void MaskStore(float* p, unsigned mask, const M512& value) {
 #define _mm512_and_si512(a, b) ::emulated::Each<std::uint8_t>(a, b, [](int x, int y) { return x & y; })
 #define _mm512_add_epi16(a, b) ::emulated::Each<std::uint16_t>(a, b, [](int x, int y) { return x + y; })
 #define _mm512_mullo_epi16(a, b) ::emulated::Each<std::uint16_t>(a, b, [](unsigned x, unsigned y) { return x * y; })
+#undef _mm512_slli_epi16  // without optimisation GCC has these as macros
+#undef _mm512_srli_epi16
 #define _mm512_slli_epi16(a, n) ::emulated::Each<std::uint16_t>(a, a, [](int x, int) { return x << (n); })
 #define _mm512_srli_epi16(a, n) ::emulated::Each<std::uint16_t>(a, a, [](int x, int) { return x >> (n); })
 #undef _mm512_ternarylogic_epi32  // clang has it as a macro
