@@ -75,6 +75,12 @@ const float* LoadTokens(const Ops& ops, const KvView& kv, std::int64_t first, st
   return scratch;
 }
 
+// With few query rows memory is the limit: keys and values are widened in pieces that stay in L1 until they are used.
+// (Widening them in registers was slower: rows then are read side by side, and processors fetch ahead only what is read
+// in order.)
+constexpr std::int64_t kFewRows = 8;
+constexpr std::int64_t kPiece = 12;
+
 // One task of causal attention: `num_tokens` query tokens from row `t0` on, with all heads that share `kv_head`.
 struct CausalTask {
   const Ops& ops;
@@ -96,12 +102,17 @@ struct CausalTask {
       f32.scale(from, scale, nullptr, head, tile.queries + row * head);
     }
     tile.Begin(rows, head);
+    const bool is_few = rows <= kFewRows;
+    const std::int64_t piece = is_few ? kPiece : kKeyBlock;
     const std::int64_t end = first + t0 + num_tokens;  // keys that the last token may see
     for (std::int64_t key = 0; key < end; key += kKeyBlock) {
       const std::int64_t count = std::min(kKeyBlock, end - key);
-      const float* keys = LoadTokens(ops, kv, key, count, kv_head, 0, tile.keys);
-      f32.gemm(tile.queries, head, rows, keys, head, count, head, tile.scores, kKeyBlock);
-      const float* values = LoadTokens(ops, kv, key, count, kv_head, 1, tile.values);
+      for (std::int64_t i = 0; i < count; i += piece) {
+        const std::int64_t keys = std::min(piece, count - i);
+        f32.gemm(tile.queries, head, rows, LoadTokens(ops, kv, key + i, keys, kv_head, 0, tile.keys), head, keys, head,
+                 tile.scores + i, kKeyBlock);
+      }
+      const float* whole = is_few ? nullptr : LoadTokens(ops, kv, key, count, kv_head, 1, tile.values);
       // Rows that see the whole block go together; those whose own token lies in it one by one.
       std::int64_t row = 0;
       while (row < rows) {
@@ -110,8 +121,12 @@ struct CausalTask {
         while (row + same < rows && std::min(count, first + t0 + (row + same) / group + 1 - key) == seen) ++same;
         if (seen > 0) {
           for (std::int64_t i = row; i < row + same; ++i) tile.Absorb(f32, i, seen, head);
-          f32.gemm_add(tile.scores + row * kKeyBlock, kKeyBlock, same, values, head, seen, head,
-                       tile.outputs + row * head, head);
+          for (std::int64_t i = 0; i < seen; i += piece) {
+            const std::int64_t keys = std::min(piece, seen - i);
+            const float* values = is_few ? LoadTokens(ops, kv, key + i, keys, kv_head, 1, tile.values) : whole;
+            f32.gemm_add(tile.scores + row * kKeyBlock + i, kKeyBlock, same, values, head, keys, head,
+                         tile.outputs + row * head, head);
+          }
         }
         row += same;
       }

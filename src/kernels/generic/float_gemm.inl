@@ -116,6 +116,14 @@ inline void GemmColumns(const GemmPanel<W>& panel, std::int64_t rows, std::int64
 template <typename W>
 inline void GemmBlock(const GemmPanel<W>& panel, std::int64_t rows, std::int64_t columns) {
   std::int64_t n = 0;
+  if constexpr (kGemmT == 3 && kGemmN == 4) {
+    // Four rows, the queries that share a key and value head, are one tile lying on its side, not one and a third.
+    if (rows == 4) {
+      for (; n + 3 <= columns; n += 3) GemmTile<W, 4, 3>(panel, 0, n);
+      for (; n < columns; ++n) GemmTile<W, 4, 1>(panel, 0, n);
+      return;
+    }
+  }
   for (; n + kGemmN <= columns; n += kGemmN) GemmColumns<W, kGemmN>(panel, rows, n);
   for (; n + 2 <= columns; n += 2) GemmColumns<W, 2>(panel, rows, n);
   if (n < columns) GemmColumns<W, 1>(panel, rows, n);
