@@ -131,6 +131,7 @@ int Info(const CommonOptions& options) {
   open.context = options.context;
   open.threads = options.threads;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
+  open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
   auto described = Engine::Describe(open);
   if (!described.ok()) return Fail(described.error());
   Json facts;

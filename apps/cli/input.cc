@@ -52,6 +52,7 @@ Result<OpenOptions> ToOpenOptions(const CommonOptions& options) {
   open.threads = options.threads;
   open.context = options.context;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
+  open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
   const char* isa = std::getenv("THIMBLE_ISA");
   open.isa = !options.isa.empty() ? options.isa : isa != nullptr ? isa : "";
   return open;

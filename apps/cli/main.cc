@@ -81,6 +81,10 @@ void AddCommon(CLI::App* app, CommonOptions* o) {
       ->type_name("FILE")
       ->group(kGroup);
   app->add_flag("--exact", o->exact, "float32 throughout: slower, equal to the reference")->group(kGroup);
+  app->add_option("--kv", o->kv, "keep keys and values of the context in 16 bits or, in half the memory, in 8")
+      ->type_name("f16|q8")
+      ->check(CLI::IsMember({"f16", "q8"}))
+      ->group(kGroup);
   app->add_option("--isa", o->isa, "kernels to use (default: the best; also THIMBLE_ISA)")
       ->type_name("NAME")
       ->group(kGroup);
@@ -92,6 +96,7 @@ void AddUnused(CLI::App* app, CommandLine* line, CommonOptions* o) {
   app->add_option("--threads", line->unused.threads)->check(From(1, 1024))->group("");
   app->add_option("--context", line->unused.context)->check(From(1, kMost))->group("");
   app->add_option("--mmproj", line->unused.mmproj)->group("");
+  app->add_option("--kv", line->unused.kv)->group("");
   app->add_option("--isa", line->unused.isa)->group("");
   app->add_flag("--exact", line->unused.exact)->group("");
   app->add_flag("-v,--verbose", o->verbose, "say what is done and how long it takes");

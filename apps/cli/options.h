@@ -18,6 +18,7 @@ struct CommonOptions {
   int threads = 0;
   int context = 0;
   bool exact = false;
+  std::string kv = "f16";
   bool verbose = false;
   bool json = false;
   std::string isa;

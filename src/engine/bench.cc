@@ -24,7 +24,7 @@ Result<std::unique_ptr<Bench>> Bench::Create(std::shared_ptr<const Engine> engin
   std::unique_ptr<Bench> bench(new Bench(std::move(engine), std::move(goes_on)));
   const EngineParts& parts = *bench->engine_->parts_;
   const int room = std::max(1, max_tokens);
-  const KvType kv_type = KvTypeFor(parts.precision);
+  const KvType kv_type = parts.kv_type;
   THIMBLE_ASSIGN_OR_RETURN(bench->prompt_state_, DecoderState::Create(parts.config, room, kv_type));
   THIMBLE_ASSIGN_OR_RETURN(bench->decode_state_, DecoderState::Create(parts.config, room, kv_type));
   return bench;
@@ -112,8 +112,7 @@ Workload Bench::PromptWork(int num_tokens) const {
   Workload work;
   for (int first = 0; first < num_tokens; first += Decoder::kMaxRows) {
     const int rows = std::min(Decoder::kMaxRows, num_tokens - first);
-    work += PassWorkload(parts.config, parts.weights, KvTypeFor(parts.precision), first, rows,
-                         first + rows == num_tokens ? 1 : 0);
+    work += PassWorkload(parts.config, parts.weights, parts.kv_type, first, rows, first + rows == num_tokens ? 1 : 0);
   }
   return work;
 }
@@ -122,7 +121,7 @@ Workload Bench::DecodeWork(int num_tokens) const {
   const EngineParts& parts = *engine_->parts_;
   Workload work;
   for (int i = 0; i < num_tokens; ++i) {
-    work += PassWorkload(parts.config, parts.weights, KvTypeFor(parts.precision), depth_ + i, 1, 1);
+    work += PassWorkload(parts.config, parts.weights, parts.kv_type, depth_ + i, 1, 1);
   }
   return work;
 }

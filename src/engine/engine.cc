@@ -15,6 +15,10 @@ namespace thimble {
 
 namespace {
 
+KvType KvTypeOf(const OpenOptions& options) {
+  return options.precision == Precision::kExact ? KvType::kF32 : options.kv;
+}
+
 constexpr int kDefaultContext = 8192;
 // Pictures the memory gate allows for: about a megapixel. Larger ones are checked when they come.
 constexpr std::int64_t kGatePatches = 4096;
@@ -95,8 +99,8 @@ Result<Prepared> Prepare(const OpenOptions& options) {
     return Error{Code::kInvalid, Cat("[engine] ", options.threads, " threads; 1 to 1024 are possible")};
   p.threads = options.threads > 0 ? options.threads : NumUsableCores();
   THIMBLE_ASSIGN_OR_RETURN(p.table, kernels::ChooseTested(DetectCpuFeatures(), options.isa, &p.warnings));
-  p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, p.table->packed->rounded_floats,
-                           p.context, kGatePatches, p.threads);
+  p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, KvTypeOf(options),
+                           p.table->packed->rounded_floats, p.context, kGatePatches, p.threads);
   return p;
 }
 
@@ -167,6 +171,7 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   parts.video_limits = ReadVideoLimits(*parts.text_file);
   parts.needs = p.needs;
   parts.precision = options.precision;
+  parts.kv_type = KvTypeOf(options);
   parts.context = p.context;
   parts.table = p.table;
   parts.pool = std::make_unique<ThreadPool>(p.threads);

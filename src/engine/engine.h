@@ -38,6 +38,7 @@ struct OpenOptions {
   int threads = 0;     // 0: as many as this process may use
   int context = 0;     // tokens a session may hold; 0: the model's own maximum, at most 8192
   Precision precision = Precision::kFast;
+  KvType kv = KvType::kF16;                 // how keys and values are kept; kExact keeps them as kF32 always
   std::string isa;                          // forces a kernel table (THIMBLE_ISA); empty: the best one
   std::optional<PixelLimits> pixel_limits;  // overrides the file's and the released ones
   bool check_memory = true;                 // refuse before loading when it cannot fit

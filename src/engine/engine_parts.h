@@ -21,9 +21,6 @@ struct SpecialIds {
   std::optional<std::int32_t> image_pad, video_pad, think_open, think_close;
 };
 
-// How keys and values are stored: halves, but floats where results are to equal the reference's.
-inline KvType KvTypeFor(Precision precision) { return precision == Precision::kExact ? KvType::kF32 : KvType::kF16; }
-
 struct EngineParts {
   // Constant after Open.
   std::shared_ptr<const ModelFile> text_file;
@@ -38,6 +35,7 @@ struct EngineParts {
   VideoLimits video_limits;
   MemoryNeeds needs;
   Precision precision = Precision::kFast;
+  KvType kv_type = KvType::kF16;
   int context = 0;
   double load_seconds = 0;
   const kernels::KernelTable* table = nullptr;

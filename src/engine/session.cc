@@ -30,8 +30,7 @@ Session::Session() = default;
 Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Engine::NewSession() const {
-  THIMBLE_ASSIGN_OR_RETURN(auto state,
-                           DecoderState::Create(parts_->config, parts_->context, KvTypeFor(parts_->precision)));
+  THIMBLE_ASSIGN_OR_RETURN(auto state, DecoderState::Create(parts_->config, parts_->context, parts_->kv_type));
   std::unique_ptr<Session> session(new Session());
   session->memory_ = std::make_unique<Session::Memory>(shared_from_this(), parts_.get(), std::move(state));
   return session;

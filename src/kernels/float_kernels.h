@@ -24,6 +24,8 @@ struct FloatKernels {
                    std::int64_t num_j, std::int64_t num_n, float* out, std::int64_t out_stride);
   void (*f16_to_f32)(const std::uint16_t* in, std::int64_t count, float* out);
   void (*bf16_to_f32)(const std::uint16_t* in, std::int64_t count, float* out);
+  // Codes in [-127, 127] of whole blocks of 32, one scale each -> count floats, count <= 32 * blocks.
+  void (*codes_to_f32)(const std::int8_t* codes, const float* scales, std::int64_t count, float* out);
   void (*f32_to_f16)(const float* in, std::int64_t count, std::uint16_t* out);  // to nearest even
   float (*sum_of_squares)(const float* x, std::int64_t count);
   float (*sum)(const float* x, std::int64_t count);

@@ -373,14 +373,14 @@ Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, cons
 }
 
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           Precision precision, kernels::Family tower_floats, int context, std::int64_t max_patches,
-                           int num_threads) {
+                           Precision precision, KvType kv_type, kernels::Family tower_floats, int context,
+                           std::int64_t max_patches, int num_threads) {
   MemoryNeeds needs;
   LoadOptions options;
   options.precision = precision;
   options.tower_floats = tower_floats;
   Loader(text, vision, config, options).Count(&needs);
-  needs.kv_bytes = DecoderState::KvBytes(config, context, precision == Precision::kExact ? KvType::kF32 : KvType::kF16);
+  needs.kv_bytes = DecoderState::KvBytes(config, context, kv_type);
   // The state and one checkpoint of half its size.
   needs.state_bytes = DecoderState::RecurrentBytes(config) * 3 / 2;
   needs.activation_bytes = Scratch::BytesNeeded(config, Decoder::kMaxRows, num_threads);

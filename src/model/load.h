@@ -5,6 +5,7 @@
 #include "files/model_file.h"
 #include "model/config.h"
 #include "model/weights.h"
+#include "ops/attention.h"
 #include "ops/ops.h"
 
 #include <functional>
@@ -41,7 +42,7 @@ struct MemoryNeeds {
 };
 // What loading, a session of `context` tokens and pictures of `max_patches` patches will take on `num_threads` threads.
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           Precision precision, kernels::Family tower_floats, int context, std::int64_t max_patches,
-                           int num_threads);
+                           Precision precision, KvType kv_type, kernels::Family tower_floats, int context,
+                           std::int64_t max_patches, int num_threads);
 
 }  // namespace thimble

@@ -21,8 +21,7 @@ std::size_t ReplayFloats(const ModelConfig& config) {
   return static_cast<std::size_t>(config.conv_channels()) + 2 * static_cast<std::size_t>(config.delta.num_value_heads);
 }
 std::size_t PageBytes(const ModelConfig& config, KvType type) {
-  return 2 * static_cast<std::size_t>(config.num_kv_heads) * KvView::kPageTokens *
-         static_cast<std::size_t>(config.head) * (type == KvType::kF16 ? 2 : 4);
+  return 2 * static_cast<std::size_t>(config.num_kv_heads) * KvView::kPageTokens * KvRowBytes(type, config.head);
 }
 
 }  // namespace

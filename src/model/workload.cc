@@ -31,7 +31,8 @@ void AddAttention(const ModelConfig& c, const AttentionWeights& w, KvType kv_typ
   // Row t sees the tokens 0 .. first + t: scores and weighted values.
   const std::int64_t seen = rows * first + rows * (rows + 1) / 2;
   work->float_multiply_adds += U64(2 * seen * c.num_heads * c.head);
-  const std::int64_t token_bytes = std::int64_t{2} * c.num_kv_heads * c.head * (kv_type == KvType::kF16 ? 2 : 4);
+  const std::int64_t token_bytes =
+      std::int64_t{2} * c.num_kv_heads * static_cast<std::int64_t>(KvRowBytes(kv_type, c.head));
   work->kv_bytes += U64((first + rows) * token_bytes);
 }
 

@@ -57,22 +57,50 @@ struct Tile {
   }
 };
 
-std::size_t ElementBytes(KvType type) { return type == KvType::kF16 ? 2 : 4; }
+std::int64_t BlocksOf(int head) { return (head + kernels::kBlock - 1) / kernels::kBlock; }
 
-// First element of token `token` of KV head `kv_head`, among the keys (part 0) or values (part 1).
-std::byte* ElementAt(const KvView& kv, std::int64_t token, int kv_head, int part) {
+// Row of token `token` of KV head `kv_head`, among the keys (part 0) or values (part 1).
+std::byte* RowAt(const KvView& kv, std::int64_t token, int kv_head, int part) {
   const std::int64_t row =
       (static_cast<std::int64_t>(part) * kv.num_kv_heads + kv_head) * KvView::kPageTokens + token % KvView::kPageTokens;
-  return kv.pages[token / KvView::kPageTokens] + static_cast<std::size_t>(row * kv.head) * ElementBytes(kv.type);
+  return kv.pages[token / KvView::kPageTokens] + static_cast<std::size_t>(row) * KvRowBytes(kv.type, kv.head);
 }
 
 // `count` tokens from `first` on, within one page, as floats: in place for a float cache, else widened into `scratch`.
 const float* LoadTokens(const Ops& ops, const KvView& kv, std::int64_t first, std::int64_t count, int kv_head, int part,
                         float* scratch) {
-  const std::byte* from = ElementAt(kv, first, kv_head, part);
-  if (kv.type == KvType::kF32) return reinterpret_cast<const float*>(from);
-  ops.kernels.f32->f16_to_f32(reinterpret_cast<const std::uint16_t*>(from), count * kv.head, scratch);
+  const std::byte* from = RowAt(kv, first, kv_head, part);
+  switch (kv.type) {
+    case KvType::kF32:
+      return reinterpret_cast<const float*>(from);
+    case KvType::kF16:
+      ops.kernels.f32->f16_to_f32(reinterpret_cast<const std::uint16_t*>(from), count * kv.head, scratch);
+      break;
+    case KvType::kQ8: {
+      const std::size_t row_bytes = KvRowBytes(kv.type, kv.head);
+      for (std::int64_t i = 0; i < count; ++i, from += row_bytes) {
+        const auto* scales = reinterpret_cast<const float*>(from);
+        ops.kernels.f32->codes_to_f32(reinterpret_cast<const std::int8_t*>(scales + BlocksOf(kv.head)), scales, kv.head,
+                                      scratch + i * kv.head);
+      }
+      break;
+    }
+  }
   return scratch;
+}
+
+// Scales, then codes of whole blocks.
+void StoreCodes(const Ops& ops, const float* from, int head, std::byte* to) {
+  constexpr std::int64_t kMostBlocks = 64;
+  float block_sums[kMostBlocks];
+  std::int32_t sum_pairs[kMostBlocks];
+  auto* scales = reinterpret_cast<float*>(to);
+  auto* codes = reinterpret_cast<std::int8_t*>(scales + BlocksOf(head));
+  for (std::int64_t block = 0; block < BlocksOf(head); block += kMostBlocks) {
+    const std::int64_t first = block * kernels::kBlock;
+    const std::int64_t count = std::min<std::int64_t>(head - first, kMostBlocks * kernels::kBlock);
+    ops.kernels.packed->quantise_row(from + first, count, codes + first, scales + block, block_sums, sum_pairs);
+  }
 }
 
 // With few query rows memory is the limit: keys and values are widened in pieces that stay in L1 until they are used.
@@ -140,6 +168,13 @@ struct CausalTask {
 
 }  // namespace
 
+std::size_t KvRowBytes(KvType type, int head) {
+  const auto width = static_cast<std::size_t>(head);
+  if (type == KvType::kF32) return width * sizeof(float);
+  if (type == KvType::kF16) return width * sizeof(std::uint16_t);
+  return static_cast<std::size_t>(BlocksOf(head)) * (kernels::kBlock + sizeof(float));
+}
+
 Result<AttentionScratch> AttentionScratch::Create(int num_threads, int max_head) {
   AttentionScratch scratch;
   scratch.floats_per_worker_ = (Tile::Floats(max_head) + 15) / 16 * 16;
@@ -153,11 +188,17 @@ void StoreKv(const Ops& ops, const KvView& kv, std::int64_t first, MatView<const
     for (int kv_head = 0; kv_head < kv.num_kv_heads; ++kv_head) {
       for (int part = 0; part < 2; ++part) {
         const float* from = (part == 0 ? k : v).Row(t) + static_cast<std::int64_t>(kv_head) * kv.head;
-        std::byte* to = ElementAt(kv, first + t, kv_head, part);
-        if (kv.type == KvType::kF32) {
-          std::memcpy(to, from, static_cast<std::size_t>(kv.head) * sizeof(float));
-        } else {
-          ops.kernels.f32->f32_to_f16(from, kv.head, reinterpret_cast<std::uint16_t*>(to));
+        std::byte* to = RowAt(kv, first + t, kv_head, part);
+        switch (kv.type) {
+          case KvType::kF32:
+            std::memcpy(to, from, static_cast<std::size_t>(kv.head) * sizeof(float));
+            break;
+          case KvType::kF16:
+            ops.kernels.f32->f32_to_f16(from, kv.head, reinterpret_cast<std::uint16_t*>(to));
+            break;
+          case KvType::kQ8:
+            StoreCodes(ops, from, kv.head, to);
+            break;
         }
       }
     }

@@ -12,7 +12,13 @@
 
 namespace thimble {
 
-enum class KvType { kF32, kF16 };
+enum class KvType {
+  kF32,
+  kF16,
+  kQ8,  // signed 8-bit codes of each head's row, a float scale per 32 of them
+};
+// Bytes of one token's keys, or values, of one head of width `head`.
+std::size_t KvRowBytes(KvType type, int head);
 
 // Keys and values of one layer, in pages of kPageTokens tokens; a page holds, per KV head, [kPageTokens, C] keys and
 // the same of values. Rows from 0 on in sequence order.
@@ -21,12 +27,13 @@ struct KvView {
   KvType type = KvType::kF32;
   int num_kv_heads = 0;  // G
   int head = 0;          // C
-  // pages[i] -> keys of page i: [G, kPageTokens, C], then values [G, kPageTokens, C], elements of `type`.
+  // pages[i] -> keys of page i: [G, kPageTokens] rows of KvRowBytes, then values the same.
   std::byte* const* pages = nullptr;
   std::int64_t length = 0;  // tokens stored
 };
 
-// Writes T rows of keys and values (each [T, G * C] floats) at tokens first .. first + T - 1; the pages must exist.
+// Writes T rows of keys and values (each [T, G * C] floats), rounded to the cache's type, at tokens first .. first + T
+// - 1; the pages must exist.
 void StoreKv(const Ops& ops, const KvView& kv, std::int64_t first, MatView<const float> k, MatView<const float> v);
 
 // Scratch for attention; create once, sized for the most rows and threads.

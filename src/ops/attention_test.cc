@@ -21,8 +21,8 @@ using testing::RunnableTables;
 class Cache {
  public:
   Cache(KvType type, int num_kv_heads, int head, std::int64_t tokens) {
-    const std::size_t page_bytes = static_cast<std::size_t>(2 * num_kv_heads * KvView::kPageTokens * head) *
-                                   (type == KvType::kF16 ? sizeof(std::uint16_t) : sizeof(float));
+    const std::size_t page_bytes =
+        static_cast<std::size_t>(2 * num_kv_heads * KvView::kPageTokens) * KvRowBytes(type, head);
     for (std::int64_t first = 0; first < tokens; first += KvView::kPageTokens) {
       // What was never stored must never be read: bytes of NaN in either type.
       memory_.push_back(std::move(Buffer<std::byte>::Create(page_bytes)).value());
@@ -117,8 +117,9 @@ TEST(CausalAttention, EqualsDoublePrecisionForAnyGrouping) {
       const Problem p = RandomProblem(s.heads, s.kv_heads, s.head, s.stride, s.tokens, 1.0F);
       const auto wanted = Solve(p, [](std::int64_t t) { return t + 1; });
       EXPECT_LT(RelativeError(Causal(ops, p, KvType::kF32, s.tokens), wanted), 2e-6);
-      // Half precision has 11 bits: keys move scores a little, values the outputs.
+      // Half precision has 11 bits: keys move scores a little, values the outputs. Codes have 8.
       EXPECT_LT(RelativeError(Causal(ops, p, KvType::kF16, s.tokens), wanted), 2e-3);
+      EXPECT_LT(RelativeError(Causal(ops, p, KvType::kQ8, s.tokens), wanted), 3e-2);
     }
   }
 }
@@ -140,7 +141,7 @@ TEST(CausalAttention, CutsAndThreadsDoNotChangeABit) {
   const Problem p = RandomProblem(6, 2, 32, 64, 300, 1.0F);
   for (const kernels::KernelTable* table : RunnableTables()) {
     ThreadPool one(1);
-    for (const KvType type : {KvType::kF32, KvType::kF16}) {
+    for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8}) {
       const Rows whole = Causal({*table, one, Precision::kExact}, p, type, 300);
       for (const int threads : {1, 2, 3}) {
         ThreadPool pool(threads);
