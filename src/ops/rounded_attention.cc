@@ -13,7 +13,6 @@ namespace {
 
 // Keys that go through the softmax together: a super-block of the packed values.
 constexpr std::int64_t kKeyBlock = kernels::kSuper;
-constexpr std::int64_t kKeyPanels = kKeyBlock / kernels::kPanelRows;
 // Query rows of one task.
 constexpr std::int64_t kQueryRows = 32;
 
