@@ -41,6 +41,7 @@ struct OpenOptions {
   std::string isa;                          // forces a kernel table (THIMBLE_ISA); empty: the best one
   std::optional<PixelLimits> pixel_limits;  // overrides the file's and the released ones
   bool check_memory = true;                 // refuse before loading when it cannot fit
+  PackCacheOptions pack_cache;              // off unless asked for
   // Share of loading done, 0 to 1; returning false cancels. May be empty.
   std::function<bool(double share)> progress;
 };
@@ -60,6 +61,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] const ModelFile& text_file() const;
   [[nodiscard]] const ModelFile* vision_file() const;  // an mmproj of its own, or nullptr
   [[nodiscard]] std::span<const std::string> warnings() const;
+  [[nodiscard]] std::span<const std::string> notes() const;  // what was done that people may want to know
   [[nodiscard]] bool can_see() const;           // has a vision tower
   [[nodiscard]] std::string why_blind() const;  // one sentence for people when it has none
   [[nodiscard]] int context() const;
