@@ -37,7 +37,7 @@ Result<std::optional<PixelLimits>> ChoosePixelLimits(const CommonOptions& option
 
 Result<PackCacheOptions> ChoosePackCache(const CommonOptions& options, const std::string& model) {
   const char* variable = std::getenv("THIMBLE_PACK_CACHE");
-  const std::string use = !options.pack_cache.empty() ? options.pack_cache
+  const std::string use = !options.pack_cache.empty()                ? options.pack_cache
                           : variable != nullptr && *variable != '\0' ? variable
                                                                      : "auto";
   if (use == "off") return PackCacheOptions{};

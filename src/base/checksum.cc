@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Four lanes of xor, multiply, rotate. With an odd factor each step can be undone, so one word that differs leaves its
-// lane different to the end; four lanes because a multiplication takes three to four cycles and starts every cycle.
+// Four lanes of multiply, add, rotate, multiply. With odd factors each step can be undone, so one word that differs
+// leaves its lane different to the end. The first multiplication spreads a word before it meets the lane: with one
+// alone, a word's highest bit would stay a single bit, which one bit of the lane's next word could take back. Four
+// lanes because a multiplication takes three to four cycles and one starts every cycle.
 #include "base/checksum.h"
 
 #include <array>
@@ -11,11 +13,15 @@ namespace thimble {
 
 namespace {
 
-constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15ULL;  // 2^64 over the golden ratio: odd, bits well mixed
+// Odd, and irregular: fractions of the golden ratio and of the square root of 3.
+constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15ULL;
+constexpr std::uint64_t kWordFactor = 0xBB67AE8584CAA73BULL;
 constexpr std::size_t kLanes = 4;
 constexpr std::size_t kStride = kLanes * sizeof(std::uint64_t);
 
-std::uint64_t Step(std::uint64_t lane, std::uint64_t word) { return std::rotl((lane ^ word) * kFactor, 29); }
+std::uint64_t Step(std::uint64_t lane, std::uint64_t word) {
+  return std::rotl(lane + word * kWordFactor, 29) * kFactor;
+}
 
 }  // namespace
 

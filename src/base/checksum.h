@@ -10,7 +10,7 @@
 namespace thimble {
 
 // The same on every processor and in every version of the program: files hold it. Any change confined to eight aligned
-// bytes is always seen; others go unseen about once in 2^64. About 12 bytes a cycle.
+// bytes is always seen; others go unseen about once in 2^64. About 4 bytes a cycle.
 std::uint64_t Checksum(std::span<const std::byte> bytes, std::uint64_t seed = 0);
 
 }  // namespace thimble

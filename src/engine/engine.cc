@@ -135,6 +135,11 @@ Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
   description.context = p.context;
   description.warnings = std::move(p.warnings);
   if (p.vision != nullptr) description.mmproj_path = p.vision->path();
+  for (const ModelFile* file : {p.text.get(), p.vision.get()}) {
+    if (file == nullptr) continue;
+    for (std::string& path : PackCache::FindAll(*file, options.pack_cache.folder))
+      description.pack_caches.push_back(std::move(path));
+  }
   description.text_file = p.text;
   description.vision_file = p.vision;
   return description;

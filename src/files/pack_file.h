@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pack cache's file: packed matrices of one model file, ready to be mapped. Little-endian:
 //
-//   header   48 bytes: "THIMPACK", u32 kPackFileVersion, u32 panel revision, u64 identity of the model file, u64 bytes of
-//            the whole file, u32 number of matrices, u32 bytes of the table, u64 Checksum of the 40 bytes before and the table
-//   table    per matrix: u64 offset (a multiple of 4,096), u64 bytes, u64 checksum, i64 rows, i64 columns, u32 type in the
+//   header   48 bytes: "THIMPACK", u32 kPackFileVersion, u32 panel revision, u64 identity of the model file, u64 bytes
+//   of
+//            the whole file, u32 number of matrices, u32 bytes of the table, u64 Checksum of the 40 bytes before and
+//            the table
+//   table    per matrix: u64 offset (a multiple of 4,096), u64 bytes, u64 checksum, i64 rows, i64 columns, u32 type in
+//   the
 //            model file, u32 packed family, u32 bytes of the name, the name
 //   matrices
 //

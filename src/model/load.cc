@@ -195,7 +195,7 @@ class Loader {
   const ModelConfig& config_;
   const LoadOptions& options_;
   std::array<std::optional<PackCache>, 2> caches_;  // of the text file and of the vision file
-  MemoryNeeds* counted_ = nullptr;  // not nullptr: nothing is read, only added up
+  MemoryNeeds* counted_ = nullptr;                  // not nullptr: nothing is read, only added up
   bool is_mlx_ = false;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
@@ -366,8 +366,7 @@ void Loader::OpenCaches() {
   if (counted_ != nullptr || options_.precision == Precision::kExact || options_.pack_cache.use == PackCacheUse::kOff)
     return;
   const auto open = [this](const ModelFile& file, bool has_tower) {
-    // What a tower of floats is packed into depends on the processor: two of them may share a folder.
-    const char* variant = has_tower && options_.int8_tower ? "pack8" : "pack";
+    const std::string_view variant = has_tower && options_.int8_tower ? kPackVariantInt8Tower : kPackVariant;
     caches_[&file == &text_ ? 0 : 1].emplace(file, variant, options_.pack_cache, options_.pool);
   };
   open(text_, config_.vision.has_value() && vision_ == nullptr);
@@ -386,8 +385,7 @@ Status Loader::CloseCaches(Weights* weights) {
       note(Cat("pack cache: ", FormatBytes(cache->found_bytes()), " from ", cache->path()));
     }
     if (!cache->needs_writing()) continue;
-    const Status status =
-        cache->Write([this] { return !options_.progress || options_.progress(total_, total_); });
+    const Status status = cache->Write([this] { return !options_.progress || options_.progress(total_, total_); });
     if (!status.ok() && status.error().code == Code::kCancelled) return status;
     note(status.ok() ? Cat("pack cache: written to ", cache->path())
                      : Cat("pack cache: not written: ", status.error().message));

@@ -23,7 +23,7 @@ struct LoadOptions {
   // With kFast: rounds the vision tower's float matrices to 8-bit codes (kernels::PackedKernels::beats_floats).
   bool int8_tower = false;
   // With kFast: where packed matrices are kept from one start to the next.
-  PackCacheOptions pack_cache;
+  PackCacheOptions pack_cache = {};
   std::vector<std::string>* notes = nullptr;  // what the pack cache did, a sentence each; may be nullptr
 };
 

@@ -38,19 +38,31 @@ Status WritePack(const PackTable& table, std::span<const std::span<const std::by
   for (std::size_t i = 0; i < matrices.size(); ++i) {
     const PackedEntry& entry = table.entries[i];
     THIMBLE_CHECK(entry.offset >= at && entry.offset - at < kPackAlignment && entry.size_bytes == matrices[i].size());
-    if (entry.offset > at) THIMBLE_RETURN_IF_ERROR(sink(std::span(kZeros).first(static_cast<std::size_t>(entry.offset - at))));
+    if (entry.offset > at)
+      THIMBLE_RETURN_IF_ERROR(sink(std::span(kZeros).first(static_cast<std::size_t>(entry.offset - at))));
     THIMBLE_RETURN_IF_ERROR(sink(matrices[i]));
     at = entry.offset + entry.size_bytes;
   }
   return Done{};
 }
 
-std::vector<std::string> PackCache::PathsFor(const ModelFile& file, std::string_view variant, const std::string& folder) {
+std::vector<std::string> PackCache::PathsFor(const ModelFile& file, std::string_view variant,
+                                             const std::string& folder) {
   if (file.shard_paths().empty()) return {};
   const std::string& model = file.shard_paths().front();
   std::vector<std::string> paths{Cat(model, ".thimble-", variant)};
   if (!folder.empty()) paths.push_back(Cat(folder, "/", NameOf(model), ".thimble-", variant));
   return paths;
+}
+
+std::vector<std::string> PackCache::FindAll(const ModelFile& file, const std::string& folder) {
+  std::vector<std::string> found;
+  for (const std::string_view variant : {kPackVariant, kPackVariantInt8Tower}) {
+    for (std::string& path : PathsFor(file, variant, folder)) {
+      if (KindOfPath(path) == PathKind::kFile) found.push_back(std::move(path));
+    }
+  }
+  return found;
 }
 
 PackCache::PackCache(const ModelFile& file, std::string_view variant, PackCacheOptions options, ThreadPool* pool)
@@ -93,8 +105,8 @@ std::optional<PackedMatrix> PackCache::Find(const std::string& name, DType dtype
       entry.rows != rows || entry.cols != cols || entry.size_bytes != PackedMatrix::PackedBytes(family, rows, cols)) {
     return std::nullopt;
   }
-  const auto bytes = source_->bytes().subspan(static_cast<std::size_t>(entry.offset),
-                                              static_cast<std::size_t>(entry.size_bytes));
+  const auto bytes =
+      source_->bytes().subspan(static_cast<std::size_t>(entry.offset), static_cast<std::size_t>(entry.size_bytes));
   if (PackChecksum(bytes, pool_) != entry.checksum) return std::nullopt;
   ++num_found_;
   found_bytes_ += entry.size_bytes;

@@ -22,6 +22,11 @@
 
 namespace thimble {
 
+// The end of a cache's name. What a tower of floats is packed into depends on the processor, and processors of both
+// kinds may share a folder.
+inline constexpr std::string_view kPackVariant = "pack";
+inline constexpr std::string_view kPackVariantInt8Tower = "pack8";
+
 enum class PackCacheUse {
   kOff,   // neither read nor written
   kAuto,  // read where one lies, renewed when it no longer fits; never made: it is as large as the model
@@ -36,8 +41,8 @@ struct PackCacheOptions {
 
 class PackCache {
  public:
-  // Looks for the cache of `file`, in the variant that this processor packs (the end of its name). `pool` must outlive
-  // this object, and may be nullptr. A model that is no file (bytes in memory) has none.
+  // Looks for the cache of `file`. `pool` must outlive this object, and may be nullptr. A model that is no file (bytes
+  // in memory) has none.
   PackCache(const ModelFile& file, std::string_view variant, PackCacheOptions options, ThreadPool* pool);
 
   // The matrix as Pack would make it, over the cache's bytes, which hold() keeps; nullopt when the cache has none like
@@ -61,6 +66,8 @@ class PackCache {
 
   // Where a cache may lie, best first.
   static std::vector<std::string> PathsFor(const ModelFile& file, std::string_view variant, const std::string& folder);
+  // Those that are there, of any variant; whether they still fit only opening tells.
+  static std::vector<std::string> FindAll(const ModelFile& file, const std::string& folder);
 
  private:
   void Open(const std::string& path);

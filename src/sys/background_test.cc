@@ -22,7 +22,9 @@ TEST(Background, WaitingShowsWhatWasDone) {
 
 TEST(Background, TheDestructorWaits) {
   int done = 0;
-  { const Background work([&done] { done = 7; }); }
+  {
+    const Background work([&done] { done = 7; });
+  }
   EXPECT_EQ(done, 7);
 }
 

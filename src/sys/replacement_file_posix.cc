@@ -74,8 +74,9 @@ Status CheckRoom(const std::string& path, std::uint64_t size_bytes) {
   const std::uint64_t free_bytes = std::uint64_t{disk.f_bavail} * disk.f_frsize;
   const std::uint64_t margin = std::max(kLeastFreeBytes, std::uint64_t{disk.f_blocks} * disk.f_frsize / 10);
   if (free_bytes < margin || free_bytes - margin < size_bytes) {
-    return Error{Code::kExhausted, Cat(EscapeControls(path), ": [file] ", FormatBytes(size_bytes), " would leave less than ",
-                                       FormatBytes(margin), " of the disk free (", FormatBytes(free_bytes), " now)")};
+    return Error{Code::kExhausted,
+                 Cat(EscapeControls(path), ": [file] ", FormatBytes(size_bytes), " would leave less than ",
+                     FormatBytes(margin), " of the disk free (", FormatBytes(free_bytes), " now)")};
   }
   // Beyond this limit the system would end the process by a signal.
   struct rlimit limit = {};
