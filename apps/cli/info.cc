@@ -7,7 +7,9 @@
 #include "engine/engine.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <map>
+#include <system_error>
 
 namespace thimble::cli {
 
@@ -29,6 +31,12 @@ Json TypesJson(const Engine::Description& d) {
     json.Set(name, Json::Object({{"tensors", Json::Integer(entry.first)}, {"bytes", Json::Integer(entry.second)}}));
   }
   return json;
+}
+
+std::uint64_t SizeOf(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : static_cast<std::uint64_t>(size);
 }
 
 Json DescriptionJson(const std::string& path, const Engine::Description& d) {
@@ -71,6 +79,10 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d) {
                               {"state_bytes", bytes(m.state_bytes)},
                               {"activation_bytes", bytes(m.activation_bytes)},
                               {"vision_bytes", bytes(m.vision_bytes)}});
+  std::vector<Json> caches;
+  caches.reserve(d.pack_caches.size());
+  for (const std::string& cache : d.pack_caches)
+    caches.push_back(Json::Object({{"path", Json::String(cache)}, {"bytes", bytes(SizeOf(cache))}}));
   return Json::Object(
       {{"path", Json::String(path)},
        {"architecture", Json::String("qwen35")},
@@ -87,6 +99,7 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d) {
        {"template", Json::String(std::string(TemplateName(d.chat_template.variant)))},
        {"template_known", Json::Bool(d.chat_template.is_known)},
        {"memory", std::move(memory)},
+       {"pack_caches", Json::Array(std::move(caches))},
        {"warnings", Json::Array(std::move(warnings))}});
 }
 
@@ -117,6 +130,8 @@ void PrintDescription(const std::string& path, const Engine::Description& d) {
   PrintRow("memory", Cat(FormatBytes(d.memory.total()), " at ", d.context, " tokens (weights ",
                          FormatBytes(d.memory.weights_bytes + d.memory.mapped_bytes), ", keys and values ",
                          FormatBytes(d.memory.kv_bytes), ")"));
+  for (const std::string& cache : d.pack_caches)
+    PrintRow("pack cache", Cat(cache, " (", FormatBytes(SizeOf(cache)), "; may be deleted)"));
   for (const std::string& warning : d.warnings) PrintRow("warning", warning);
 }
 
@@ -127,6 +142,7 @@ int Info(const CommonOptions& options) {
   if (!path.ok()) return Fail(path.error());
   OpenOptions open;
   open.model = path.value();
+  open.pack_cache.folder = CacheFolderFor(open.model);
   open.mmproj = options.mmproj;
   open.context = options.context;
   open.threads = options.threads;

@@ -35,6 +35,18 @@ Result<std::optional<PixelLimits>> ChoosePixelLimits(const CommonOptions& option
   return std::optional(limits);
 }
 
+Result<PackCacheOptions> ChoosePackCache(const CommonOptions& options, const std::string& model) {
+  const char* variable = std::getenv("THIMBLE_PACK_CACHE");
+  const std::string use = !options.pack_cache.empty()                ? options.pack_cache
+                          : variable != nullptr && *variable != '\0' ? variable
+                                                                     : "auto";
+  if (use == "off") return PackCacheOptions{};
+  if (use != "on" && use != "auto") {
+    return Error{Code::kInvalid, Cat("[pack cache] THIMBLE_PACK_CACHE must be on, off or auto, found '", use, "'")};
+  }
+  return PackCacheOptions{use == "on" ? PackCacheUse::kOn : PackCacheUse::kAuto, CacheFolderFor(model)};
+}
+
 // A request that is no JSON is a wrong request, not a broken file.
 Result<Json> ParseRequestJson(const std::string& text, const std::string& source) {
   auto json = Json::Parse(text, source == "-" ? "standard input" : source);
@@ -55,6 +67,7 @@ Result<OpenOptions> ToOpenOptions(const CommonOptions& options) {
   open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
   const char* isa = std::getenv("THIMBLE_ISA");
   open.isa = !options.isa.empty() ? options.isa : isa != nullptr ? isa : "";
+  THIMBLE_ASSIGN_OR_RETURN(open.pack_cache, ChoosePackCache(options, open.model));
   return open;
 }
 
@@ -70,6 +83,7 @@ Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
   if (!engine.ok()) return engine.error();
   for (const std::string& warning : engine.value()->warnings()) Warn(warning);
   if (options.verbose) {
+    for (const std::string& note : engine.value()->notes()) Say(note);
     Say(Cat(open.model, " on ", engine.value()->num_threads(), " threads, ", engine.value()->isa(),
             " kernels, context ", engine.value()->context(), ", loaded in ", Fixed(engine.value()->load_seconds(), 2),
             " s"));

@@ -88,6 +88,11 @@ void AddCommon(CLI::App* app, CommonOptions* o) {
   app->add_option("--isa", o->isa, "kernels to use (default: the best; also THIMBLE_ISA)")
       ->type_name("NAME")
       ->group(kGroup);
+  app->add_option("--pack-cache", o->pack_cache,
+                  "keep packed weights in a file beside the model; auto: use one that is there (docs/cli.md)")
+      ->type_name("on|off|auto")
+      ->check(CLI::IsMember({"on", "off", "auto"}).description(""))
+      ->group(kGroup);
   app->add_flag("-v,--verbose", o->verbose, "say what is done and how long it takes")->group(kGroup);
 }
 
@@ -98,6 +103,9 @@ void AddUnused(CLI::App* app, CommandLine* line, CommonOptions* o) {
   app->add_option("--mmproj", line->unused.mmproj)->group("");
   app->add_option("--kv", line->unused.kv)->group("");
   app->add_option("--isa", line->unused.isa)->group("");
+  app->add_option("--pack-cache", line->unused.pack_cache)
+      ->check(CLI::IsMember({"on", "off", "auto"}).description(""))
+      ->group("");
   app->add_flag("--exact", line->unused.exact)->group("");
   app->add_flag("-v,--verbose", o->verbose, "say what is done and how long it takes");
 }

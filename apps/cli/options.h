@@ -22,6 +22,7 @@ struct CommonOptions {
   bool verbose = false;
   bool json = false;
   std::string isa;
+  std::string pack_cache;  // "on", "off", "auto"; empty: as THIMBLE_PACK_CACHE says
   std::optional<std::int64_t> min_pixels;
   std::optional<std::int64_t> max_pixels;
   std::int64_t max_image_pixels = 100'000'000;

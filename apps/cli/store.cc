@@ -63,6 +63,21 @@ std::string StoreHome() {
   return (user.empty() ? std::string(".") : user) + "/.local/share/thimble";
 }
 
+std::string CacheFolderFor(const std::string& model) {
+  std::string home = Environment("XDG_CACHE_HOME");
+  if (home.empty()) {
+    const std::string user = Environment("HOME");
+    if (user.empty()) return "";
+    home = user + "/.cache";
+  }
+  std::error_code error;
+  const std::filesystem::path place = std::filesystem::canonical(model, error);
+  if (error) return "";
+  std::string name = KindOfPath(model) == PathKind::kFolder ? place.string() : place.parent_path().string();
+  std::replace(name.begin(), name.end(), '/', '%');
+  return Cat(home, "/thimble/", name);
+}
+
 std::string ModelsFolder() { return StoreHome() + "/models"; }
 
 std::optional<BuiltinModel> FindBuiltinModel() {

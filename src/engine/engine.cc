@@ -7,6 +7,7 @@
 #include "engine/session.h"
 #include "engine/text_model.h"
 #include "kernels/kernels.h"
+#include "sys/background.h"
 #include "sys/machine.h"
 
 #include <algorithm>
@@ -138,15 +139,39 @@ Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
   description.context = p.context;
   description.warnings = std::move(p.warnings);
   if (p.vision != nullptr) description.mmproj_path = p.vision->path();
+  for (const ModelFile* file : {p.text.get(), p.vision.get()}) {
+    if (file == nullptr) continue;
+    for (std::string& path : PackCache::FindAll(*file, options.pack_cache.folder))
+      description.pack_caches.push_back(std::move(path));
+  }
   description.text_file = p.text;
   description.vision_file = p.vision;
   return description;
 }
 
+namespace {
+
+// What only the vocabulary and the files' hints tell.
+void TakeTextModel(TextModel vocabulary, EngineParts* parts) {
+  for (const std::string& warning : vocabulary.warnings) parts->warnings.push_back(warning);
+  parts->text_model = std::make_unique<TextModel>(std::move(vocabulary));
+  const Tokenizer& tokenizer = parts->text_model->tokenizer;
+  parts->special = {tokenizer.Find("<|image_pad|>"), tokenizer.Find("<|video_pad|>"), tokenizer.Find("<think>"),
+                    tokenizer.Find("</think>")};
+  parts->file_hints = ReadFileHints(*parts->text_file);
+  if (!parts->config.vision.has_value()) {
+    parts->why_blind =
+        "this model cannot see: it has no vision tower, and no vision file (mmproj) that fits was found beside it";
+  } else if (!parts->special.image_pad.has_value()) {
+    parts->why_blind = "this model cannot see: its vocabulary has no <|image_pad|> token";
+  }
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
-  THIMBLE_ASSIGN_OR_RETURN(auto vocabulary, ReadTextModel(*p.text));
   THIMBLE_RETURN_IF_ERROR(CheckMemory(p, options));
 
   std::shared_ptr<Engine> engine(new Engine());
@@ -155,18 +180,6 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   parts.vision_file = p.vision;
   parts.config = std::move(p.config);
   parts.warnings = std::move(p.warnings);
-  for (const std::string& warning : vocabulary.warnings) parts.warnings.push_back(warning);
-  parts.text_model = std::make_unique<TextModel>(std::move(vocabulary));
-  const Tokenizer& tokenizer = parts.text_model->tokenizer;
-  parts.special = {tokenizer.Find("<|image_pad|>"), tokenizer.Find("<|video_pad|>"), tokenizer.Find("<think>"),
-                   tokenizer.Find("</think>")};
-  parts.file_hints = ReadFileHints(*parts.text_file);
-  if (!parts.config.vision.has_value()) {
-    parts.why_blind =
-        "this model cannot see: it has no vision tower, and no vision file (mmproj) that fits was found beside it";
-  } else if (!parts.special.image_pad.has_value()) {
-    parts.why_blind = "this model cannot see: its vocabulary has no <|image_pad|> token";
-  }
   parts.pixel_limits = options.pixel_limits.value_or(ReadPixelLimits(*parts.text_file));
   parts.video_limits = ReadVideoLimits(*parts.text_file);
   parts.needs = p.needs;
@@ -174,6 +187,10 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   parts.kv_type = KvTypeOf(options);
   parts.context = p.context;
   parts.table = p.table;
+
+  // The vocabulary takes one thread about as long as a cached load takes all of them; neither needs the other.
+  std::optional<Result<TextModel>> vocabulary;
+  Background reading([&vocabulary, file = parts.text_file] { vocabulary.emplace(ReadTextModel(*file)); });
   parts.pool = std::make_unique<ThreadPool>(p.threads);
 
   LoadOptions load;
@@ -181,12 +198,20 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   load.precision = options.precision;
   load.warnings = &parts.warnings;
   load.tower_floats = p.table->packed->rounded_floats;
+  load.pack_cache = options.pack_cache;
+  load.notes = &parts.notes;
   if (options.progress) {
     load.progress = [&](std::uint64_t done, std::uint64_t total) {
       return options.progress(total > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(total)) : 1.0);
     };
   }
-  THIMBLE_ASSIGN_OR_RETURN(parts.weights, LoadWeights(*parts.text_file, parts.vision_file.get(), parts.config, load));
+  auto weights = LoadWeights(*parts.text_file, parts.vision_file.get(), parts.config, load);
+  reading.Wait();
+  // Of two things wrong the vocabulary is said first, whichever was found first.
+  if (!vocabulary->ok()) return vocabulary->error();
+  if (!weights.ok()) return weights.error();
+  parts.weights = std::move(weights).value();
+  TakeTextModel(std::move(*vocabulary).value(), &parts);
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
   parts.load_seconds = MonotonicSeconds() - begin;
   return std::shared_ptr<const Engine>(std::move(engine));
@@ -199,6 +224,7 @@ const TemplateChoice& Engine::chat_template() const { return parts_->text_model-
 const ModelFile& Engine::text_file() const { return *parts_->text_file; }
 const ModelFile* Engine::vision_file() const { return parts_->vision_file.get(); }
 std::span<const std::string> Engine::warnings() const { return parts_->warnings; }
+std::span<const std::string> Engine::notes() const { return parts_->notes; }
 bool Engine::can_see() const { return parts_->why_blind.empty(); }
 std::string Engine::why_blind() const { return parts_->why_blind; }
 int Engine::context() const { return parts_->context; }

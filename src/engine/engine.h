@@ -42,6 +42,7 @@ struct OpenOptions {
   std::string isa;                          // forces a kernel table (THIMBLE_ISA); empty: the best one
   std::optional<PixelLimits> pixel_limits;  // overrides the file's and the released ones
   bool check_memory = true;                 // refuse before loading when it cannot fit
+  PackCacheOptions pack_cache;              // off unless asked for
   // Share of loading done, 0 to 1; returning false cancels. May be empty.
   std::function<bool(double share)> progress;
 };
@@ -61,8 +62,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] const ModelFile& text_file() const;
   [[nodiscard]] const ModelFile* vision_file() const;  // an mmproj of its own, or nullptr
   [[nodiscard]] std::span<const std::string> warnings() const;
-  [[nodiscard]] bool can_see() const;           // has a vision tower
-  [[nodiscard]] std::string why_blind() const;  // one sentence for people when it has none
+  [[nodiscard]] std::span<const std::string> notes() const;  // what was done that people may want to know
+  [[nodiscard]] bool can_see() const;                        // has a vision tower
+  [[nodiscard]] std::string why_blind() const;               // one sentence for people when it has none
   [[nodiscard]] int context() const;
   [[nodiscard]] int num_threads() const;
   [[nodiscard]] const char* isa() const;
@@ -85,6 +87,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
     int context = 0;
     std::vector<std::string> warnings;
     std::optional<std::string> mmproj_path;
+    std::vector<std::string> pack_caches;  // files that are there, fitting or not
     std::shared_ptr<const ModelFile> text_file;
     std::shared_ptr<const ModelFile> vision_file;  // nullptr when none
   };

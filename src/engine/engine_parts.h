@@ -30,6 +30,7 @@ struct EngineParts {
   SpecialIds special;
   SamplerHints file_hints;
   std::vector<std::string> warnings;
+  std::vector<std::string> notes;
   std::string why_blind;
   PixelLimits pixel_limits;
   VideoLimits video_limits;

@@ -84,6 +84,9 @@ class ModelFile {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const std::vector<std::string>& shard_paths() const { return shard_paths_; }
   [[nodiscard]] std::uint64_t total_bytes() const;  // of all shards
+  // A number by which a cache knows these files again: from each shard's size, time of last writing, header, and a few
+  // pages in between. Copies that keep the time have the same. 0 where there is no file (bytes in memory).
+  [[nodiscard]] std::uint64_t Identity() const;
 
   [[nodiscard]] std::span<const TensorEntry> tensors() const { return tensors_; }
   [[nodiscard]] const TensorEntry* Find(std::string_view name) const;

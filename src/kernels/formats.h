@@ -38,6 +38,11 @@ enum class Family : std::uint8_t {
 };
 inline constexpr int kNumFamilies = 11;
 
+// Names what PackPanel makes of a file's rows. Packed weights are kept on disk (model/pack_cache.h): raise it with
+// every change of a layout above, of a family's number, or of what packing rounds to. kernels/panel_revision_test.cc
+// notices.
+inline constexpr std::uint32_t kPanelRevision = 1;
+
 inline constexpr int kPanelRows = 16;
 inline constexpr int kBlock = 32;      // columns of a block
 inline constexpr int kSuper = 256;     // columns of a full super-block

@@ -11,6 +11,7 @@
 #include "model/state.h"
 #include "model/vision.h"
 
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -123,7 +124,15 @@ class Loader {
       done_ += found.tensor->size_bytes;
       return Done{};
     }
+    PackCache* cache = CacheOf(*found.file);
+    if (cache != nullptr) {
+      if (auto packed = cache->Find(found.tensor->name, dtype, family, rows, cols); packed.has_value()) {
+        *out = std::move(*packed);
+        return Advance(found);
+      }
+    }
     THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::Pack(dtype, family, rows, cols, bytes, options_.pool));
+    if (cache != nullptr) cache->Add(found.tensor->name, *out);
     return Advance(found);
   }
 
@@ -161,6 +170,13 @@ class Loader {
     return values.empty() ? 0.0F : static_cast<float>(sum / static_cast<double>(values.size()));
   }
 
+  void OpenCaches();
+  [[nodiscard]] PackCache* CacheOf(const ModelFile& file) {
+    std::optional<PackCache>& cache = caches_[&file == &text_ ? 0 : 1];
+    return cache.has_value() ? &*cache : nullptr;
+  }
+  Status CloseCaches(Weights* weights);
+
   [[nodiscard]] bool LooksLikeMlx() const;
   void CheckNorms(const Weights& weights) const;
   Status Attention(int layer, AttentionWeights* out);
@@ -178,7 +194,8 @@ class Loader {
   const ModelFile* vision_;
   const ModelConfig& config_;
   const LoadOptions& options_;
-  MemoryNeeds* counted_ = nullptr;  // not nullptr: nothing is read, only added up
+  std::array<std::optional<PackCache>, 2> caches_;  // of the text file and of the vision file
+  MemoryNeeds* counted_ = nullptr;                  // not nullptr: nothing is read, only added up
   bool is_mlx_ = false;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
@@ -345,8 +362,40 @@ Status Loader::Vision(VisionWeights* out) {
   return VisionPair(names::kMergerFc2, 0, v.out_width, merged, &out->merger_fc2, &out->merger_fc2_bias);
 }
 
+void Loader::OpenCaches() {
+  if (counted_ != nullptr || options_.precision == Precision::kExact || options_.pack_cache.use == PackCacheUse::kOff)
+    return;
+  const auto open = [this](const ModelFile& file, bool has_tower) {
+    const std::string_view variant = has_tower ? PackVariantFor(options_.tower_floats) : kPackVariant;
+    caches_[&file == &text_ ? 0 : 1].emplace(file, variant, options_.pack_cache, options_.pool);
+  };
+  open(text_, config_.vision.has_value() && vision_ == nullptr);
+  if (vision_ != nullptr) open(*vision_, true);
+}
+
+// Hands what was read to the weights, and writes what was missing. Only being cancelled is an error.
+Status Loader::CloseCaches(Weights* weights) {
+  const auto note = [this](std::string text) {
+    if (options_.notes != nullptr) options_.notes->push_back(std::move(text));
+  };
+  for (std::optional<PackCache>& cache : caches_) {
+    if (!cache.has_value()) continue;
+    if (cache->hold() != nullptr) {
+      weights->pack_caches.push_back(cache->hold());
+      note(Cat("pack cache: ", FormatBytes(cache->found_bytes()), " from ", cache->path()));
+    }
+    if (!cache->needs_writing()) continue;
+    const Status status = cache->Write([this] { return !options_.progress || options_.progress(total_, total_); });
+    if (!status.ok() && status.error().code == Code::kCancelled) return status;
+    note(status.ok() ? Cat("pack cache: written to ", cache->path())
+                     : Cat("pack cache: not written: ", status.error().message));
+  }
+  return Done{};
+}
+
 Result<Weights> Loader::Run() {
   Weights weights;
+  OpenCaches();
   const std::int64_t D = config_.width;
   is_mlx_ = LooksLikeMlx();
   // The largest first: packing needs its source's pages beside the copy, so the peak comes while little else is there.
@@ -362,6 +411,7 @@ Result<Weights> Loader::Run() {
   if (config_.has_mtp) THIMBLE_RETURN_IF_ERROR(Mtp(&weights.mtp.emplace()));
   if (config_.vision.has_value()) THIMBLE_RETURN_IF_ERROR(Vision(&weights.vision.emplace()));
   if (options_.progress && !options_.progress(total_, total_)) return Error{Code::kCancelled, "[load] cancelled"};
+  THIMBLE_RETURN_IF_ERROR(CloseCaches(&weights));
   return weights;
 }
 

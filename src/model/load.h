@@ -4,6 +4,7 @@
 
 #include "files/model_file.h"
 #include "model/config.h"
+#include "model/pack_cache.h"
 #include "model/weights.h"
 #include "ops/attention.h"
 #include "ops/ops.h"
@@ -22,6 +23,9 @@ struct LoadOptions {
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
   // With kFast: what the vision tower's float matrices are rounded to (kernels::PackedKernels::rounded_floats).
   kernels::Family tower_floats = kernels::Family::kFileRows;
+  // With kFast: where packed matrices are kept from one start to the next.
+  PackCacheOptions pack_cache = {};
+  std::vector<std::string>* notes = nullptr;  // what the pack cache did, a sentence each; may be nullptr
 };
 
 // Errors name the file and the tensor: missing, wrong shape (found and expected), unreadable type, truncated.

@@ -4,7 +4,9 @@
 
 #include "base/buffer.h"
 #include "ops/packed_matrix.h"
+#include "sys/byte_source.h"
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -76,6 +78,7 @@ struct Weights {
   std::vector<LayerWeights> layers;
   std::optional<MtpWeights> mtp;
   std::optional<VisionWeights> vision;
+  std::vector<std::shared_ptr<const ByteSource>> pack_caches;  // what matrices that were packed before point into
 
   [[nodiscard]] const PackedMatrix& head() const { return output.empty() ? embedding : output; }
 };

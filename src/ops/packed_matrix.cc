@@ -28,6 +28,19 @@ PackedMatrix PackedMatrix::FromOwnedRows(DType dtype, std::int64_t rows, std::in
   return matrix;
 }
 
+PackedMatrix PackedMatrix::FromPanels(DType dtype, kernels::Family family, std::int64_t rows, std::int64_t cols,
+                                      std::span<const std::byte> bytes) {
+  THIMBLE_CHECK(bytes.size() == PackedBytes(family, rows, cols));
+  PackedMatrix matrix;
+  matrix.rows_ = rows;
+  matrix.cols_ = cols;
+  matrix.dtype_ = dtype;
+  matrix.family_ = family;
+  matrix.bytes_ = bytes.data();
+  matrix.size_bytes_ = bytes.size();
+  return matrix;
+}
+
 Result<PackedMatrix> PackedMatrix::Pack(DType dtype, std::int64_t rows, std::int64_t cols,
                                         std::span<const std::byte> bytes, ThreadPool* pool) {
   return Pack(dtype, kernels::FamilyFor(dtype, cols), rows, cols, bytes, pool);

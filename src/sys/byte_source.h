@@ -22,6 +22,8 @@ class ByteSource {
   [[nodiscard]] virtual std::span<const std::byte> bytes() const = 0;
   // These bytes will not be read again soon; a mapped source may drop their pages. A hint.
   virtual void Release(std::uint64_t offset, std::uint64_t size) const = 0;
+  // When the file was last written, in nanoseconds since 1970; 0 where the bytes are no file's.
+  [[nodiscard]] virtual std::int64_t modified_ns() const { return 0; }
 };
 
 // Maps a regular file for reading. kNotFound, kInvalid (a directory, a device) or kSystem.

@@ -17,7 +17,8 @@ namespace {
 
 class MappedFile : public ByteSource {
  public:
-  MappedFile(void* memory, std::size_t size) : memory_(memory), size_(size) {}
+  MappedFile(void* memory, std::size_t size, std::int64_t modified_ns)
+      : memory_(memory), size_(size), modified_ns_(modified_ns) {}
   ~MappedFile() override { munmap(memory_, size_); }
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
@@ -26,6 +27,7 @@ class MappedFile : public ByteSource {
   [[nodiscard]] std::span<const std::byte> bytes() const override {
     return {static_cast<const std::byte*>(memory_), size_};
   }
+  [[nodiscard]] std::int64_t modified_ns() const override { return modified_ns_; }
 
   void Release(std::uint64_t offset, std::uint64_t size) const override {
     if (offset >= size_ || size == 0) return;
@@ -41,6 +43,7 @@ class MappedFile : public ByteSource {
  private:
   void* memory_;
   std::size_t size_;
+  std::int64_t modified_ns_;
 };
 
 class OpenFile {
@@ -80,7 +83,8 @@ Result<std::shared_ptr<const ByteSource>> MapFile(const std::string& path) {
   const auto size = static_cast<std::size_t>(status.st_size);
   void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
   if (memory == MAP_FAILED) return failure("map it");
-  return std::shared_ptr<const ByteSource>(std::make_shared<MappedFile>(memory, size));
+  const std::int64_t modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  return std::shared_ptr<const ByteSource>(std::make_shared<MappedFile>(memory, size, modified_ns));
 }
 
 }  // namespace thimble

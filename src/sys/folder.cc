@@ -47,6 +47,14 @@ Result<std::vector<std::string>> NamesInFolder(const std::string& path) {
   return names;
 }
 
+bool MakeFolders(const std::string& path) {
+  for (std::size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+    mkdir(path.substr(0, end).c_str(), 0700);  // most are there; the last answer counts
+  }
+  mkdir(path.c_str(), 0700);
+  return KindOfPath(path) == PathKind::kFolder;
+}
+
 std::string FolderOf(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";

@@ -17,6 +17,9 @@ PathKind KindOfPath(const std::string& path);
 // Names in the folder (files, folders, all else), sorted, without "." and "..". kNotFound, kInvalid or kSystem.
 Result<std::vector<std::string>> NamesInFolder(const std::string& path);
 
+// Makes the folder and those above it that are missing, for the owner alone. Fails only where it then is not there.
+bool MakeFolders(const std::string& path);
+
 // "a/b.c" -> "a", "b.c" -> ".", "/b.c" -> "/".
 std::string FolderOf(const std::string& path);
 // "a/b.c" -> "b.c".

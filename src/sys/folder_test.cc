@@ -65,5 +65,17 @@ TEST(Path, Parts) {
   EXPECT_EQ(NameOf("a/"), "");
 }
 
+TEST(Folder, MakesWhatIsMissing) {
+  const std::string base = ::testing::TempDir() + "/folder_makes";
+  std::filesystem::remove_all(base);
+  EXPECT_TRUE(MakeFolders(base + "/a/b"));
+  EXPECT_TRUE(MakeFolders(base + "/a/b"));
+  EXPECT_EQ(KindOfPath(base + "/a/b"), PathKind::kFolder);
+  std::ofstream(base + "/file") << "x";
+  EXPECT_FALSE(MakeFolders(base + "/file"));
+  EXPECT_FALSE(MakeFolders(base + "/file/below"));
+  std::filesystem::remove_all(base);
+}
+
 }  // namespace
 }  // namespace thimble

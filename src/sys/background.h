@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Background: one piece of work beside the caller's own.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+namespace thimble {
+
+// Begins `work` on a thread of its own; where the system gives none, does it at once. The destructor waits.
+class Background {
+ public:
+  explicit Background(std::function<void()> work);
+  ~Background();
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  // Returns when the work is done, with everything it wrote visible. May be called again.
+  void Wait();
+
+ private:
+  struct Thread;
+  std::unique_ptr<Thread> thread_;  // nullptr: done
+};
+
+}  // namespace thimble
