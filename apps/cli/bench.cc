@@ -180,6 +180,7 @@ const char* LimitName(const Part& part, const MachineLimits& limits) {
 Json PartJson(const Part& part, const MachineLimits& limits) {
   const auto amount = [](std::uint64_t value) { return Json::Integer(static_cast<std::int64_t>(value)); };
   std::vector<Json> runs;
+  runs.reserve(part.seconds.size());
   for (const double seconds : part.seconds) runs.push_back(Json::Float(seconds));
   return Json::Object({{"tokens", Json::Integer(part.tokens)},
                        {"tokens_per_second", Json::Float(part.tokens / part.Median())},
@@ -216,6 +217,7 @@ Json ReportJson(const BenchOptions& options, const Report& report) {
   }
   const Part load = LoadPart(report);
   std::vector<Json> loads;
+  loads.reserve(load.seconds.size());
   for (const double seconds : load.seconds) loads.push_back(Json::Float(seconds));
   Json model =
       Json::Object({{"path", Json::String(engine.text_file().path())},

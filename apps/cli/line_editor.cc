@@ -186,8 +186,9 @@ LineEditor::LineEditor(std::span<const std::string_view> commands) {
   el_set(e.line, EL_SETTY, "-d", "-icrnl", "-inlcr", nullptr);
   el_set(e.line, EL_EDITOR, "emacs");
   el_set(e.line, EL_HIST, history, e.history);
-  el_set(e.line, EL_ADDFN, "thimble-paste", "insert pasted text", &Editor::Paste);
-  el_set(e.line, EL_ADDFN, "thimble-tab", "complete a command or a path", &Editor::Tab);
+  // In wide characters, since el_set() never frees the copies that it makes of these words.
+  el_wset(e.line, EL_ADDFN, L"thimble-paste", L"insert pasted text", &Editor::Paste);
+  el_wset(e.line, EL_ADDFN, L"thimble-tab", L"complete a command or a path", &Editor::Tab);
   el_set(e.line, EL_BIND, "\033[200~", "thimble-paste", nullptr);
   el_set(e.line, EL_BIND, "^I", "thimble-tab", nullptr);
   el_set(e.line, EL_BIND, "^R", "em-inc-search-prev", nullptr);

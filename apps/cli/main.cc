@@ -83,13 +83,13 @@ void AddCommon(CLI::App* app, CommonOptions* o) {
   app->add_flag("--exact", o->exact, "float32 throughout: slower, equal to the reference")->group(kGroup);
   app->add_option("--kv", o->kv, "keep keys and values of the context in 16 bits or, in half the memory, in 8")
       ->type_name("f16|q8")
-      ->check(CLI::IsMember({"f16", "q8"}))
+      ->check(CLI::IsMember({"f16", "q8"}).description(""))
       ->group(kGroup);
   app->add_option("--isa", o->isa, "kernels to use (default: the best; also THIMBLE_ISA)")
       ->type_name("NAME")
       ->group(kGroup);
   app->add_option("--pack-cache", o->pack_cache,
-                  "keep packed weights in a file beside the model; auto: use one that is there (docs/cli.md)")
+                  "keep packed weights in a file beside the model; auto: use one that is there")
       ->type_name("on|off|auto")
       ->check(CLI::IsMember({"on", "off", "auto"}).description(""))
       ->group(kGroup);

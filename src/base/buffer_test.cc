@@ -74,7 +74,9 @@ TEST(Buffer, RefusesWhatNoMachineHas) {
   EXPECT_FALSE(Buffer<double>::Create(SIZE_MAX / 4).ok());
   EXPECT_FALSE(Buffer<double>::Create(SIZE_MAX).ok());
   EXPECT_FALSE(Buffer<std::byte>::Create(SIZE_MAX).ok());
-  EXPECT_FALSE(Buffer<std::byte>::Create(SIZE_MAX / 2).ok());
+  if (kHuge != 0) {  // else 2 GiB, which may well be had
+    EXPECT_FALSE(Buffer<std::byte>::Create(SIZE_MAX / 2).ok());
+  }
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width
     const std::string name = Lower(file_name);
     if (!name.ends_with(".gguf") || name.find("mmproj") == std::string::npos) continue;
     if (++seen > 64) break;
-    const std::string path = folder + "/" + file_name;
+    std::string path = folder;
+    path.append("/").append(file_name);
     auto file = ModelFile::Open(path);
     if (!file.ok()) continue;
     if (file.value().metadata().Int("clip.vision.projection_dim").value_or(0) != width) continue;

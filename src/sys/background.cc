@@ -10,7 +10,7 @@ struct Background::Thread {
   std::thread thread;
 };
 
-Background::Background(std::function<void()> work) : thread_(std::make_unique<Thread>()) {
+Background::Background(const std::function<void()>& work) : thread_(std::make_unique<Thread>()) {
   try {
     thread_->thread = std::thread(work);
   } catch (const std::system_error&) {

@@ -10,7 +10,7 @@ namespace thimble {
 // Begins `work` on a thread of its own; where the system gives none, does it at once. The destructor waits.
 class Background {
  public:
-  explicit Background(std::function<void()> work);
+  explicit Background(const std::function<void()>& work);
   ~Background();
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;

@@ -6,7 +6,7 @@ namespace thimble {
 
 struct Background::Thread {};
 
-Background::Background(std::function<void()> work) { work(); }
+Background::Background(const std::function<void()>& work) { work(); }
 Background::~Background() = default;
 void Background::Wait() {}
 
