@@ -11,8 +11,11 @@
 // so that one dot step multiplies 4 columns of 16 rows by the same 4 activations. Codes of fewer bits share the bytes:
 //
 //   u4   4 x 64 bytes: byte vector i = step i in the low nibbles, step i + 4 in the high nibbles
-//   u5   u4, then 64 bytes: bit s of byte j = fifth bit of step s, byte j
-//   u6   u4, then 2 x 64 bytes: bits 2j, 2j + 1 of vector p = bits 4, 5 of step 4p + j
+//   u5   5 x 64 bytes: vector i = step i in the low five bits. In the high three, lowest bits first: of vector 0 bits
+//        0 to 2 of step 5; of 1 bits 3 and 4 of step 5, bit 3 of step 7; of 2 bits 0 to 2 of step 6; of 3 bits 3 and 4
+//        of step 6, bit 4 of step 7; of 4 bits 0 to 2 of step 7
+//   u6   6 x 64 bytes: vectors 0 to 2 = steps 0 to 2 in the low six bits, and in the high two bits 0 and 1, 2 and 3,
+//        4 and 5 of step 3; vectors 3 to 5 = steps 4 to 7 in the same way
 //   u7   8 x 64 bytes, codes below 128
 //   u8   8 x 64 bytes
 //
@@ -41,7 +44,7 @@ inline constexpr int kNumFamilies = 11;
 // Names what PackPanel makes of a file's rows. Packed weights are kept on disk (model/pack_cache.h): raise it with
 // every change of a layout above, of a family's number, or of what packing rounds to. kernels/panel_revision_test.cc
 // notices.
-inline constexpr std::uint32_t kPanelRevision = 1;
+inline constexpr std::uint32_t kPanelRevision = 2;
 
 inline constexpr int kPanelRows = 16;
 inline constexpr int kBlock = 32;      // columns of a block

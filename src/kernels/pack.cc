@@ -236,22 +236,29 @@ void StoreBlock(Codes kind, int row, const std::uint8_t* codes, std::byte* block
     for (int step = 0; step < kSteps; ++step) std::memcpy(at(step), &steps[static_cast<std::size_t>(step)], 4);
     return;
   }
-  for (int pair = 0; pair < 4; ++pair) {
-    const std::uint32_t low = steps[static_cast<std::size_t>(pair)] & 0x0F0F0F0Fu;
-    const std::uint32_t high = steps[static_cast<std::size_t>(pair + 4)] & 0x0F0F0F0Fu;
-    const std::uint32_t both = low | (high << 4);
-    std::memcpy(at(pair), &both, 4);
-  }
-  if (kind == Codes::kU5) {
-    std::uint32_t plane = 0;
-    for (unsigned step = 0; step < kSteps; ++step) plane |= ((steps[step] >> 4) & 0x01010101u) << step;
-    std::memcpy(at(4), &plane, 4);
-  } else if (kind == Codes::kU6) {
-    for (unsigned half = 0; half < 2; ++half) {
-      std::uint32_t plane = 0;
-      for (unsigned j = 0; j < 4; ++j) plane |= ((steps[half * 4 + j] >> 4) & 0x03030303u) << (2 * j);
-      std::memcpy(at(4 + static_cast<int>(half)), &plane, 4);
-    }
+  // Bits of four codes at once, none of which leaves its byte.
+  const auto bits = [&](unsigned step, unsigned first, std::uint32_t count, unsigned to) {
+    return ((steps[step] >> first) & (0x01010101u * ((1u << count) - 1))) << to;
+  };
+  const auto put = [&](int vector, std::uint32_t value) { std::memcpy(at(vector), &value, 4); };
+  switch (kind) {
+    case Codes::kU5:
+      put(0, bits(0, 0, 5, 0) | bits(5, 0, 3, 5));
+      put(1, bits(1, 0, 5, 0) | bits(5, 3, 2, 5) | bits(7, 3, 1, 7));
+      put(2, bits(2, 0, 5, 0) | bits(6, 0, 3, 5));
+      put(3, bits(3, 0, 5, 0) | bits(6, 3, 2, 5) | bits(7, 4, 1, 7));
+      put(4, bits(4, 0, 5, 0) | bits(7, 0, 3, 5));
+      return;
+    case Codes::kU6:
+      for (unsigned half = 0; half < 2; ++half) {
+        for (unsigned i = 0; i < 3; ++i) {
+          put(static_cast<int>(half * 3 + i), bits(half * 4 + i, 0, 6, 0) | bits(half * 4 + 3, 2 * i, 2, 6));
+        }
+      }
+      return;
+    default:
+      for (unsigned pair = 0; pair < 4; ++pair)
+        put(static_cast<int>(pair), bits(pair, 0, 4, 0) | bits(pair + 4, 0, 4, 4));
   }
 }
 
@@ -316,9 +323,18 @@ int CodeAt(Codes kind, const std::byte* block, int row, int column) {
   const int byte = row * kDotColumns + column % kDotColumns;
   const auto at = [&](int vector) { return static_cast<int>(block[vector * kStepBytes + byte]); };
   if (kind == Codes::kU8 || kind == Codes::kU7) return at(step);
+  if (kind == Codes::kU5) {
+    if (step < 5) return at(step) & 31;
+    if (step == 7) return at(4) >> 5 | (at(1) >> 7) << 3 | (at(3) >> 7) << 4;
+    const int first = step == 5 ? 0 : 2;
+    return at(first) >> 5 | ((at(first + 1) >> 5) & 3) << 3;
+  }
+  if (kind == Codes::kU6) {
+    const int first = step / 4 * 3;
+    if (step % 4 < 3) return at(first + step % 4) & 63;
+    return at(first) >> 6 | (at(first + 1) >> 6) << 2 | (at(first + 2) >> 6) << 4;
+  }
   int code = step < 4 ? at(step) & 15 : at(step - 4) >> 4;
-  if (kind == Codes::kU5) code |= ((at(4) >> step) & 1) << 4;
-  if (kind == Codes::kU6) code |= ((at(4 + step / 4) >> (2 * (step % 4))) & 3) << 4;
   if (kind == Codes::kL4) code = kL4Values[code] + 128;
   return code;
 }

@@ -37,35 +37,26 @@ template <Codes kCodes>
   const std::uint8_t* p = block + v * kVecBytes;
   if constexpr (AreBytes(kCodes)) {
     for (int step = 0; step < kSteps; ++step) u[step] = LoadCodes(p + step * kStepBytes);
+  } else if constexpr (kCodes == Codes::kU5) {
+    U8 whole[5];
+    for (int i = 0; i < 5; ++i) whole[i] = LoadCodes(p + i * kStepBytes);
+    for (int i = 0; i < 5; ++i) u[i] = LowBits<5>(whole[i]);
+    u[5] = WithPart<5, 0x07>(Part<2, 0x18>(whole[1]), whole[0]);
+    u[6] = WithPart<5, 0x07>(Part<2, 0x18>(whole[3]), whole[2]);
+    u[7] = WithPart<5, 0x07>(WithPart<4, 0x08>(Part<3, 0x10>(whole[3]), whole[1]), whole[4]);
+  } else if constexpr (kCodes == Codes::kU6) {
+    for (int half = 0; half < 2; ++half) {
+      U8 whole[3];
+      for (int i = 0; i < 3; ++i) whole[i] = LoadCodes(p + (half * 3 + i) * kStepBytes);
+      for (int i = 0; i < 3; ++i) u[half * 4 + i] = LowBits<6>(whole[i]);
+      u[half * 4 + 3] = WithPart<6, 0x03>(WithPart<4, 0x0C>(Part<2, 0x30>(whole[2]), whole[1]), whole[0]);
+    }
   } else {
     for (int pair = 0; pair < 4; ++pair) {
       const U8 both = LoadCodes(p + pair * kStepBytes);
       u[pair] = LowNibbles(both);
       u[pair + 4] = HighNibbles(both);
     }
-  }
-  if constexpr (kCodes == Codes::kU5) {
-    const U8 plane = LoadCodes(p + 4 * kStepBytes);
-    u[0] = WithFifthBit<0>(u[0], plane);
-    u[1] = WithFifthBit<1>(u[1], plane);
-    u[2] = WithFifthBit<2>(u[2], plane);
-    u[3] = WithFifthBit<3>(u[3], plane);
-    u[4] = WithFifthBit<4>(u[4], plane);
-    u[5] = WithFifthBit<5>(u[5], plane);
-    u[6] = WithFifthBit<6>(u[6], plane);
-    u[7] = WithFifthBit<7>(u[7], plane);
-  }
-  if constexpr (kCodes == Codes::kU6) {
-    const U8 first = LoadCodes(p + 4 * kStepBytes);
-    const U8 second = LoadCodes(p + 5 * kStepBytes);
-    u[0] = WithHighPair<0>(u[0], first);
-    u[1] = WithHighPair<1>(u[1], first);
-    u[2] = WithHighPair<2>(u[2], first);
-    u[3] = WithHighPair<3>(u[3], first);
-    u[4] = WithHighPair<0>(u[4], second);
-    u[5] = WithHighPair<1>(u[5], second);
-    u[6] = WithHighPair<2>(u[6], second);
-    u[7] = WithHighPair<3>(u[7], second);
   }
   if constexpr (kCodes == Codes::kL4) {
     alignas(16) std::uint8_t table[16];

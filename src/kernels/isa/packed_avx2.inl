@@ -18,19 +18,17 @@ inline U8 LoadCodes(const std::uint8_t* p) { return _mm256_loadu_si256(reinterpr
 inline void StoreCodes(std::uint8_t* p, U8 u) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), u); }
 inline U8 LowNibbles(U8 u) { return _mm256_and_si256(u, _mm256_set1_epi8(0x0F)); }
 inline U8 HighNibbles(U8 u) { return _mm256_and_si256(_mm256_srli_epi16(u, 4), _mm256_set1_epi8(0x0F)); }
-template <int kStep>
-inline U8 WithFifthBit(U8 u, U8 plane) {
-  U8 moved = plane;
-  if constexpr (kStep < 4) moved = _mm256_slli_epi16(plane, 4 - kStep);
-  if constexpr (kStep > 4) moved = _mm256_srli_epi16(plane, kStep - 4);
-  return _mm256_or_si256(u, _mm256_and_si256(moved, _mm256_set1_epi8(0x10)));
+template <int kBits>
+inline U8 LowBits(U8 u) {
+  return _mm256_and_si256(u, _mm256_set1_epi8((1 << kBits) - 1));
 }
-template <int kPair>
-inline U8 WithHighPair(U8 u, U8 plane) {
-  U8 moved = plane;
-  if constexpr (kPair < 2) moved = _mm256_slli_epi16(plane, 4 - 2 * kPair);
-  if constexpr (kPair > 2) moved = _mm256_srli_epi16(plane, 2 * kPair - 4);
-  return _mm256_or_si256(u, _mm256_and_si256(moved, _mm256_set1_epi8(0x30)));
+template <int kRight, int kMask>
+inline U8 Part(U8 from) {
+  return _mm256_and_si256(_mm256_srli_epi16(from, kRight), _mm256_set1_epi8(kMask));
+}
+template <int kRight, int kMask>
+inline U8 WithPart(U8 u, U8 from) {
+  return _mm256_or_si256(u, Part<kRight, kMask>(from));
 }
 inline U8 LookUp16(U8 nibbles, const std::uint8_t* table) {
   return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))),

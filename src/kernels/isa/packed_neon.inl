@@ -37,23 +37,22 @@ inline U8 LowNibbles(U8 u) {
 inline U8 HighNibbles(U8 u) {
   return EachReg<U8>([&u](int i) { return vshrq_n_u8(u.reg[i], 4); });
 }
-// u, which has none of them, with the bits that `mask` names of `plane` moved kLeft places to the left.
-template <int kLeft>
-inline U8 WithBits(U8 u, U8 plane, std::uint8_t mask) {
-  return EachReg<U8>([&](int i) {
-    uint8x16_t moved = plane.reg[i];
-    if constexpr (kLeft > 0) moved = vshlq_n_u8(moved, kLeft);
-    if constexpr (kLeft < 0) moved = vshrq_n_u8(moved, -kLeft);
-    return vbslq_u8(vdupq_n_u8(mask), moved, u.reg[i]);
+template <int kBits>
+inline U8 LowBits(U8 u) {
+  return EachReg<U8>([&u](int i) { return vandq_u8(u.reg[i], vdupq_n_u8((1 << kBits) - 1)); });
+}
+template <int kRight, int kMask>
+inline U8 Part(U8 from) {
+  constexpr bool kIsTop = (kMask | (kMask - 1)) == 0xFF >> kRight;  // the shift leaves nothing above
+  return EachReg<U8>([&from](int i) {
+    const uint8x16_t moved = vshrq_n_u8(from.reg[i], kRight);
+    return kIsTop ? moved : vandq_u8(moved, vdupq_n_u8(kMask));
   });
 }
-template <int kStep>
-inline U8 WithFifthBit(U8 u, U8 plane) {
-  return WithBits<4 - kStep>(u, plane, 0x10);
-}
-template <int kPair>
-inline U8 WithHighPair(U8 u, U8 plane) {
-  return WithBits<4 - 2 * kPair>(u, plane, 0x30);
+// "Shift right and insert" replaces all bits from the piece's highest down.
+template <int kRight, int kMask>
+inline U8 WithPart(U8 u, U8 from) {
+  return EachReg<U8>([&](int i) { return vsriq_n_u8(u.reg[i], from.reg[i], kRight); });
 }
 inline U8 LookUp16(U8 nibbles, const std::uint8_t* table) {
   const uint8x16_t values = vld1q_u8(table);

@@ -30,18 +30,21 @@ inline U8 LowNibbles(U8 u) {
 inline U8 HighNibbles(U8 u) {
   return EachCode(u, [](std::uint8_t c) { return static_cast<std::uint8_t>(c >> 4); });
 }
-// u with bit kStep of the plane's bytes as its bit 4.
-template <int kStep>
-inline U8 WithFifthBit(U8 u, U8 plane) {
-  for (int j = 0; j < 4; ++j) u.code[j] = static_cast<std::uint8_t>(u.code[j] | (((plane.code[j] >> kStep) & 1) << 4));
-  return u;
+template <int kBits>
+inline U8 LowBits(U8 u) {
+  return EachCode(u, [](std::uint8_t c) { return static_cast<std::uint8_t>(c & ((1 << kBits) - 1)); });
 }
-// u with bits 2 * kPair and 2 * kPair + 1 of the plane's bytes as its bits 4 and 5.
-template <int kPair>
-inline U8 WithHighPair(U8 u, U8 plane) {
-  for (int j = 0; j < 4; ++j) {
-    u.code[j] = static_cast<std::uint8_t>(u.code[j] | (((plane.code[j] >> (2 * kPair)) & 3) << 4));
-  }
+// Codes put together from pieces, the highest first. Part: bits kMask of (from >> kRight), zeros above; what lies below
+// is anything, for WithPart to replace. WithPart: u with bits kMask of (from >> kRight) instead of its own, its bits
+// above kept, those below anything again; the piece is always the top of `from`.
+template <int kRight, int kMask>
+inline U8 Part(U8 from) {
+  return EachCode(from, [](std::uint8_t c) { return static_cast<std::uint8_t>((c >> kRight) & kMask); });
+}
+template <int kRight, int kMask>
+inline U8 WithPart(U8 u, U8 from) {
+  static_assert((kMask & (kMask + (kMask & -kMask))) == 0 && (kMask | (kMask - 1)) == 0xFF >> kRight);
+  for (int j = 0; j < 4; ++j) u.code[j] = static_cast<std::uint8_t>(u.code[j] | ((from.code[j] >> kRight) & kMask));
   return u;
 }
 // table[code] for codes below 16.

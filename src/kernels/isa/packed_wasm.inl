@@ -36,23 +36,19 @@ inline U8 LowNibbles(U8 u) {
 inline U8 HighNibbles(U8 u) {
   return EachReg<U8>([&u](int i) { return wasm_v128_and(wasm_u16x8_shr(u.reg[i], 4), wasm_i8x16_splat(0x0F)); });
 }
-// u with the bits that `mask` names of `plane` moved kLeft places to the left.
-template <int kLeft>
-inline U8 WithBits(U8 u, U8 plane, std::int8_t mask) {
-  return EachReg<U8>([&](int i) {
-    v128_t moved = plane.reg[i];
-    if constexpr (kLeft > 0) moved = wasm_i16x8_shl(moved, kLeft);
-    if constexpr (kLeft < 0) moved = wasm_u16x8_shr(moved, -kLeft);
-    return wasm_v128_or(u.reg[i], wasm_v128_and(moved, wasm_i8x16_splat(mask)));
-  });
+template <int kBits>
+inline U8 LowBits(U8 u) {
+  return EachReg<U8>([&u](int i) { return wasm_v128_and(u.reg[i], wasm_i8x16_splat((1 << kBits) - 1)); });
 }
-template <int kStep>
-inline U8 WithFifthBit(U8 u, U8 plane) {
-  return WithBits<4 - kStep>(u, plane, 0x10);
+template <int kRight, int kMask>
+inline U8 Part(U8 from) {
+  return EachReg<U8>(
+      [&from](int i) { return wasm_v128_and(wasm_u16x8_shr(from.reg[i], kRight), wasm_i8x16_splat(kMask)); });
 }
-template <int kPair>
-inline U8 WithHighPair(U8 u, U8 plane) {
-  return WithBits<4 - 2 * kPair>(u, plane, 0x30);
+template <int kRight, int kMask>
+inline U8 WithPart(U8 u, U8 from) {
+  const U8 part = Part<kRight, kMask>(from);
+  return EachReg<U8>([&](int i) { return wasm_v128_or(u.reg[i], part.reg[i]); });
 }
 inline U8 LookUp16(U8 nibbles, const std::uint8_t* table) {
   const v128_t values = wasm_v128_load(table);
