@@ -31,38 +31,54 @@ constexpr bool HasMin(FamilyTraits traits) {
   return traits.scales == Scales::kSuperMin || traits.scales == Scales::kAffine;
 }
 
-// Codes of block steps 0 to 7 of the rows of vector `v`. Never a call: the codes are to stay in registers.
+// The table of kL4 codes, made unsigned.
+struct L4Table {
+  alignas(16) std::uint8_t values[16];
+};
+constexpr L4Table MakeL4Table() {
+  L4Table table{};
+  for (int i = 0; i < 16; ++i) table.values[i] = static_cast<std::uint8_t>(kL4Values[i] + 128);
+  return table;
+}
+inline constexpr L4Table kL4Table = MakeL4Table();
+
+// Codes of a block's step kStep (formats.h says how they lie) of the rows of the vector that begins at `p`.
+template <Codes kCodes, int kStep>
+[[gnu::always_inline]] inline U8 StepCodes(const std::uint8_t* p) {
+  const auto whole = [p](int vector) __attribute__((always_inline)) { return LoadCodes(p + vector * kStepBytes); };
+  if constexpr (AreBytes(kCodes)) {
+    return whole(kStep);
+  } else if constexpr (kCodes == Codes::kU5) {
+    if constexpr (kStep < 5) return LowBits<5>(whole(kStep));
+    if constexpr (kStep == 5) return WithPart<5, 0x07>(Part<2, 0x18>(whole(1)), whole(0));
+    if constexpr (kStep == 6) return WithPart<5, 0x07>(Part<2, 0x18>(whole(3)), whole(2));
+    if constexpr (kStep == 7) return WithPart<5, 0x07>(WithPart<4, 0x08>(Part<3, 0x10>(whole(3)), whole(1)), whole(4));
+  } else if constexpr (kCodes == Codes::kU6) {
+    constexpr int kFirst = kStep / 4 * 3;
+    if constexpr (kStep % 4 < 3) return LowBits<6>(whole(kFirst + kStep % 4));
+    if constexpr (kStep % 4 == 3)
+      return WithPart<6, 0x03>(WithPart<4, 0x0C>(Part<2, 0x30>(whole(kFirst + 2)), whole(kFirst + 1)), whole(kFirst));
+  } else {
+    U8 nibbles;
+    if constexpr (kStep < 4) nibbles = LowNibbles(whole(kStep));
+    if constexpr (kStep >= 4) nibbles = HighNibbles(whole(kStep - 4));
+    if constexpr (kCodes == Codes::kL4) return LookUp16(nibbles, kL4Table.values);
+    return nibbles;
+  }
+}
+
+// Codes of all steps of a block of the rows of vector `v`. Never a call: the codes are to stay in registers.
 template <Codes kCodes>
 [[gnu::always_inline]] inline void UnpackBlock(const std::uint8_t* block, int v, U8 (&u)[kSteps]) {
   const std::uint8_t* p = block + v * kVecBytes;
-  if constexpr (AreBytes(kCodes)) {
-    for (int step = 0; step < kSteps; ++step) u[step] = LoadCodes(p + step * kStepBytes);
-  } else if constexpr (kCodes == Codes::kU5) {
-    U8 whole[5];
-    for (int i = 0; i < 5; ++i) whole[i] = LoadCodes(p + i * kStepBytes);
-    for (int i = 0; i < 5; ++i) u[i] = LowBits<5>(whole[i]);
-    u[5] = WithPart<5, 0x07>(Part<2, 0x18>(whole[1]), whole[0]);
-    u[6] = WithPart<5, 0x07>(Part<2, 0x18>(whole[3]), whole[2]);
-    u[7] = WithPart<5, 0x07>(WithPart<4, 0x08>(Part<3, 0x10>(whole[3]), whole[1]), whole[4]);
-  } else if constexpr (kCodes == Codes::kU6) {
-    for (int half = 0; half < 2; ++half) {
-      U8 whole[3];
-      for (int i = 0; i < 3; ++i) whole[i] = LoadCodes(p + (half * 3 + i) * kStepBytes);
-      for (int i = 0; i < 3; ++i) u[half * 4 + i] = LowBits<6>(whole[i]);
-      u[half * 4 + 3] = WithPart<6, 0x03>(WithPart<4, 0x0C>(Part<2, 0x30>(whole[2]), whole[1]), whole[0]);
-    }
-  } else {
-    for (int pair = 0; pair < 4; ++pair) {
-      const U8 both = LoadCodes(p + pair * kStepBytes);
-      u[pair] = LowNibbles(both);
-      u[pair + 4] = HighNibbles(both);
-    }
-  }
-  if constexpr (kCodes == Codes::kL4) {
-    alignas(16) std::uint8_t table[16];
-    for (int i = 0; i < 16; ++i) table[i] = static_cast<std::uint8_t>(kL4Values[i] + 128);
-    for (int step = 0; step < kSteps; ++step) u[step] = LookUp16(u[step], table);
-  }
+  u[0] = StepCodes<kCodes, 0>(p);
+  u[1] = StepCodes<kCodes, 1>(p);
+  u[2] = StepCodes<kCodes, 2>(p);
+  u[3] = StepCodes<kCodes, 3>(p);
+  u[4] = StepCodes<kCodes, 4>(p);
+  u[5] = StepCodes<kCodes, 5>(p);
+  u[6] = StepCodes<kCodes, 6>(p);
+  u[7] = StepCodes<kCodes, 7>(p);
 }
 
 // start + steps of codes u[0], u[1] ... (kCount of them) times activations.
@@ -161,12 +177,12 @@ inline void NarrowRows(const PackedArgs& args, const std::byte* panel, int panel
   for (int v = 0; v < kVecs; ++v) {
     for (int t = 0; t < kT; ++t) acc[v][t] = ZeroF32();
   }
-  // All vectors of a super-block before the next one, so that memory is read once, evenly, while there is work to do.
+  // All of a super-block before the next one, so that memory is read once, evenly, while there is work to do.
   const std::byte* super = panel;
   for (std::int64_t first_block = 0; first_block < num_blocks; first_block += 8) {
     const int blocks = num_blocks - first_block < 8 ? static_cast<int>(num_blocks - first_block) : 8;
     const std::int64_t bytes = SuperBytes(kTraits, blocks);
-    for (int v = 0; v < kVecs; ++v) super_block(super, blocks, v, x, first_block, acc[v]);
+    super_block(super, blocks, x, first_block, acc);
     super += bytes;
   }
   for (int v = 0; v < kVecs; ++v) {
@@ -183,7 +199,7 @@ inline void NarrowRows(const PackedArgs& args, const std::byte* panel, int panel
   }
 }
 
-// `super_block` is a generic callable: (super, blocks, v, x, first_block, F32 (&acc)[kT]).
+// `super_block` is a generic callable: (super, blocks, x, first_block, F32 (&acc)[kVecs][kT]).
 template <Family kFamily, typename Super>
 inline void NarrowPanels(const PackedArgs& args, const Super& super_block) {
   for (int panel = 0; panel < args.num_panels; ++panel) {
@@ -200,7 +216,8 @@ inline void NarrowPanels(const PackedArgs& args, const Super& super_block) {
 
 template <Family kFamily>
 void Narrow(const PackedArgs& args) {
-  NarrowPanels<kFamily>(
-      args, []<int kT>(const std::byte* super, int blocks, int v, const QuantisedRows& x, std::int64_t first_block,
-                       F32(&acc)[kT]) { NarrowSuper<kFamily, kT>(super, blocks, v, x, first_block, acc); });
+  NarrowPanels<kFamily>(args, []<int kT>(const std::byte* super, int blocks, const QuantisedRows& x,
+                                         std::int64_t first_block, F32(&acc)[kVecs][kT]) {
+    for (int v = 0; v < kVecs; ++v) NarrowSuper<kFamily, kT>(super, blocks, v, x, first_block, acc[v]);
+  });
 }

@@ -77,11 +77,90 @@ inline void NarrowScaledSuper(const std::byte* super, int blocks, int v, const Q
   }
 }
 
+// Steps [kStep, kEnd) of a block, all vectors of rows, with one row of activations: sums of pairs of products, begun
+// by step kFirst.
+template <Codes kCodes, int kFirst, int kStep, int kEnd>
+[[gnu::always_inline]] inline void RowSteps(const std::uint8_t* codes, const std::int8_t* a, I16 (&pairs)[kVecs]) {
+  const Quad quad = LoadQuad(a + kStep * kDotColumns);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    const I16 products = MulPairs(StepCodes<kCodes, kStep>(codes + v * kVecBytes), quad);
+    pairs[v] = kStep == kFirst ? products : AddPairs(pairs[v], products);
+  }
+  if constexpr (kStep + 1 < kEnd) RowSteps<kCodes, kFirst, kStep + 1, kEnd>(codes, a, pairs);
+}
+// The runs of steps from kFirst to kEnd, each widened and scaled, added to dots (stored, when kIsFirst).
+template <Codes kCodes, int kRun, int kFirst, int kEnd, bool kIsFirst>
+[[gnu::always_inline]] inline void RowRuns(const std::uint8_t* codes, const std::int8_t* a, const I16 (&scales)[kVecs],
+                                           I32 (&dots)[kVecs]) {
+  I16 pairs[kVecs];
+  RowSteps<kCodes, kFirst, kFirst, kFirst + kRun>(codes, a, pairs);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    const I32 dot = MulAddPairs(pairs[v], scales[v]);
+    dots[v] = kIsFirst ? dot : AddI32(dots[v], dot);
+  }
+  if constexpr (kFirst + kRun < kEnd) RowRuns<kCodes, kRun, kFirst + kRun, kEnd, false>(codes, a, scales, dots);
+}
+
+// One super-block, all vectors of rows, times one row of activations: the form that decoding takes. What it adds up is
+// what NarrowScaledSuper does; here each load of activations serves all rows, and memory is read in its order.
+template <Family kFamily>
+inline void NarrowScaledRow(const std::byte* super, int blocks, const QuantisedRows& x, std::int64_t first_block,
+                            F32 (&acc)[kVecs][1]) {
+  constexpr FamilyTraits kTraits = TraitsOf(kFamily);
+  constexpr int kFits = StepsIn16Bits(BitsOf(kTraits.codes));
+  constexpr int kPartSteps = kSteps / PartsPerBlock<kFamily>();
+  constexpr int kRun = kFits < kPartSteps ? kFits : kPartSteps;
+  const std::uint8_t* scales = AsBytes(super) + 64;
+  const std::uint8_t* codes = AsBytes(super) + HeaderBytes(kTraits.scales, blocks);
+  F32 total[kVecs];
+  F32 min_total[kVecs];
+  for (int v = 0; v < kVecs; ++v) total[v] = min_total[v] = ZeroF32();
+  for (int block = 0; block < blocks; ++block, codes += BlockCodeBytes(kTraits.codes)) {
+    const std::int64_t index = first_block + block;
+    const std::int8_t* a = x.codes + index * kBlock;
+    I32 dots[kVecs];
+    I16 scale[kVecs];
+    if constexpr (kTraits.scales == Scales::kSuperMin) {
+      for (int v = 0; v < kVecs; ++v) scale[v] = PairsOfU8(scales + block * kPanelRows, v);
+      RowRuns<kTraits.codes, kRun, 0, kSteps, true>(codes, a, scale, dots);
+      const F32 sum = SetF32(x.block_sums[index]);
+      for (int v = 0; v < kVecs; ++v)
+        min_total[v] = Fma(LoadU8AsF32(super + 192 + block * kPanelRows + v * kLanes), sum, min_total[v]);
+    } else {
+      I16 offset[kVecs];
+      for (int v = 0; v < kVecs; ++v) scale[v] = PairsOfS8(scales + block * 2 * kPanelRows, v);
+      RowRuns<kTraits.codes, kRun, 0, kPartSteps, true>(codes, a, scale, dots);
+      for (int v = 0; v < kVecs; ++v) {
+        const I16 second = PairsOfS8(scales + (block * 2 + 1) * kPanelRows, v);
+        offset[v] = TimesOffset<kTraits.offset>(EachOnce(scale[v], second));
+        scale[v] = second;
+      }
+      RowRuns<kTraits.codes, kRun, kPartSteps, kSteps, false>(codes, a, scale, dots);
+      const I16 sums = AsPairs(SetI32(x.sum_pairs[index]));
+      for (int v = 0; v < kVecs; ++v) dots[v] = SubI32(dots[v], MulAddPairs(offset[v], sums));
+    }
+    const F32 row_scale = SetF32(x.scales[index]);
+    for (int v = 0; v < kVecs; ++v) total[v] = Fma(ToF32(dots[v]), row_scale, total[v]);
+  }
+  for (int v = 0; v < kVecs; ++v) {
+    total[v] = Mul(total[v], LoadF16AsF32(super + v * kLanes * 2));
+    if constexpr (HasMin(kTraits)) total[v] = NegFma(min_total[v], LoadF16AsF32(super + 32 + v * kLanes * 2), total[v]);
+    acc[v][0] = Add(acc[v][0], total[v]);
+  }
+}
+
 template <Family kFamily>
 void NarrowScaled(const PackedArgs& args) {
-  NarrowPanels<kFamily>(
-      args, []<int kT>(const std::byte* super, int blocks, int v, const QuantisedRows& x, std::int64_t first_block,
-                       F32(&acc)[kT]) { NarrowScaledSuper<kFamily, kT>(super, blocks, v, x, first_block, acc); });
+  NarrowPanels<kFamily>(args, []<int kT>(const std::byte* super, int blocks, const QuantisedRows& x,
+                                         std::int64_t first_block, F32(&acc)[kVecs][kT]) {
+    if constexpr (kT == 1) {
+      NarrowScaledRow<kFamily>(super, blocks, x, first_block, acc);
+    } else {
+      for (int v = 0; v < kVecs; ++v) NarrowScaledSuper<kFamily, kT>(super, blocks, v, x, first_block, acc[v]);
+    }
+  });
 }
 
 // A super-block of one panel.
