@@ -99,6 +99,18 @@ inline I32 DotRun(std::int32_t start, const U8* u, const std::int8_t* a) {
   return sum.End();
 }
 
+// acc + what the blocks of a super-block gave to the rows from `lane` on, times the scales of the whole super-block.
+template <Scales kScales>
+inline F32 EndSuper(const std::byte* super, int lane, F32 scaled, F32 mins, F32 acc) {
+  if constexpr (kScales == Scales::kSuperMin) {
+    return NegFma(mins, LoadF16AsF32(super + 32 + lane * 2), Fma(scaled, LoadF16AsF32(super + lane * 2), acc));
+  } else if constexpr (kScales == Scales::kSuper16) {
+    return Fma(scaled, LoadF16AsF32(super + lane * 2), acc);
+  } else {
+    return Add(acc, Add(scaled, mins));
+  }
+}
+
 // One super-block of one vector of rows times kT rows of activations, added to acc.
 template <Family kFamily, int kT>
 inline void NarrowSuper(const std::byte* super, int blocks, int v, const QuantisedRows& x, std::int64_t first_block,
@@ -147,16 +159,73 @@ inline void NarrowSuper(const std::byte* super, int blocks, int v, const Quantis
     }
   }
 
-  if constexpr (kTraits.scales == Scales::kSuperMin) {
-    const F32 d = LoadF16AsF32(super + lane * 2);
-    const F32 dmin = LoadF16AsF32(super + 32 + lane * 2);
-    for (int t = 0; t < kT; ++t) acc[t] = NegFma(mins[t], dmin, Fma(scaled[t], d, acc[t]));
-  } else if constexpr (kTraits.scales == Scales::kSuper16) {
-    const F32 d = LoadF16AsF32(super + lane * 2);
-    for (int t = 0; t < kT; ++t) acc[t] = Fma(scaled[t], d, acc[t]);
-  } else {
-    for (int t = 0; t < kT; ++t) acc[t] = Add(acc[t], Add(scaled[t], mins[t]));
+  for (int t = 0; t < kT; ++t) acc[t] = EndSuper<kTraits.scales>(super, lane, scaled[t], mins[t], acc[t]);
+}
+
+// Steps [kStep, kEnd) of a block, all vectors of rows, with one row of activations, added to sums.
+template <Codes kCodes, int kStep, int kEnd, typename Sum>
+[[gnu::always_inline]] inline void AddSteps(const std::uint8_t* codes, const std::int8_t* a, Sum (&sums)[kVecs]) {
+  const Quad quad = LoadQuad(a + kStep * kDotColumns);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    constexpr int kTurn = kStep % (kCodes == Codes::kU6 ? 4 : kSteps);  // sums of 6-bit codes have a part each
+    sums[v].template Step<kTurn>(StepCodes<kCodes, kStep>(codes + v * kVecBytes), quad);
   }
+  if constexpr (kStep + 1 < kEnd) AddSteps<kCodes, kStep + 1, kEnd>(codes, a, sums);
+}
+
+// The same for all vectors of rows at once and one row of activations, the form that decoding takes: each load of
+// activations serves all rows, and memory is read in its order. What is added up is the same.
+template <Family kFamily>
+inline void NarrowSuperRow(const std::byte* super, int blocks, const QuantisedRows& x, std::int64_t first_block,
+                           F32 (&acc)[kVecs][1]) {
+  constexpr FamilyTraits kTraits = TraitsOf(kFamily);
+  constexpr int kBits = BitsOf(kTraits.codes);
+  constexpr int kOffset = DotOffset(kTraits);
+  const std::uint8_t* codes = AsBytes(super) + HeaderBytes(kTraits.scales, blocks);
+  F32 scaled[kVecs];
+  F32 mins[kVecs];
+  for (int v = 0; v < kVecs; ++v) scaled[v] = mins[v] = ZeroF32();
+  for (int block = 0; block < blocks; ++block, codes += BlockCodeBytes(kTraits.codes)) {
+    const std::int64_t index = first_block + block;
+    const std::int8_t* a = x.codes + index * kBlock;
+    const F32 row_scale = SetF32(x.scales[index]);
+    if constexpr (kTraits.scales == Scales::kSuper16) {
+      DotSum<kBits, 4> first[kVecs];
+      DotSum<kBits, 4> second[kVecs];
+      for (int v = 0; v < kVecs; ++v) first[v].Start(-kOffset * x.FirstSum(0, index));
+      AddSteps<kTraits.codes, 0, 4>(codes, a, first);
+      for (int v = 0; v < kVecs; ++v) second[v].Start(-kOffset * x.SecondSum(0, index));
+      AddSteps<kTraits.codes, 4, 8>(codes, a, second);
+      for (int v = 0; v < kVecs; ++v) {
+        const std::byte* scales = super + 64 + 2 * block * kPanelRows + v * kLanes;
+        const F32 dot = Fma(ToF32(second[v].End()), LoadS8AsF32(scales + kPanelRows),
+                            Mul(ToF32(first[v].End()), LoadS8AsF32(scales)));
+        scaled[v] = Fma(dot, row_scale, scaled[v]);
+      }
+    } else {
+      DotSum<kBits, 8> sums[kVecs];
+      for (int v = 0; v < kVecs; ++v) sums[v].Start(-kOffset * (x.FirstSum(0, index) + x.SecondSum(0, index)));
+      AddSteps<kTraits.codes, 0, 8>(codes, a, sums);
+      for (int v = 0; v < kVecs; ++v) {
+        const int lane = v * kLanes;
+        F32 scale{};
+        F32 min{};
+        if constexpr (kTraits.scales == Scales::kSuperMin) {
+          scale = LoadU8AsF32(super + 64 + block * kPanelRows + lane);
+          min = LoadU8AsF32(super + 192 + block * kPanelRows + lane);
+        } else {
+          scale = LoadF16AsF32(super + (block * kPanelRows + lane) * 2);
+          if constexpr (kTraits.scales == Scales::kAffine)
+            min = LoadF16AsF32(super + HeaderBytes(Scales::kFlat, blocks) + (block * kPanelRows + lane) * 2);
+        }
+        scaled[v] = Fma(Mul(ToF32(sums[v].End()), row_scale), scale, scaled[v]);
+        if constexpr (HasMin(kTraits)) mins[v] = Fma(SetF32(x.block_sums[index]), min, mins[v]);
+      }
+    }
+  }
+  for (int v = 0; v < kVecs; ++v)
+    acc[v][0] = EndSuper<kTraits.scales>(super, v * kLanes, scaled[v], mins[v], acc[v][0]);
 }
 
 inline QuantisedRows RowsFrom(QuantisedRows x, int row) {
@@ -218,6 +287,10 @@ template <Family kFamily>
 void Narrow(const PackedArgs& args) {
   NarrowPanels<kFamily>(args, []<int kT>(const std::byte* super, int blocks, const QuantisedRows& x,
                                          std::int64_t first_block, F32(&acc)[kVecs][kT]) {
-    for (int v = 0; v < kVecs; ++v) NarrowSuper<kFamily, kT>(super, blocks, v, x, first_block, acc[v]);
+    if constexpr (kT == 1) {
+      NarrowSuperRow<kFamily>(super, blocks, x, first_block, acc);
+    } else {
+      for (int v = 0; v < kVecs; ++v) NarrowSuper<kFamily, kT>(super, blocks, v, x, first_block, acc[v]);
+    }
   });
 }
