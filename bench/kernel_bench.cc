@@ -68,24 +68,15 @@ void Report(State& state, const char* unit, double amount, double limit) {
 // Rows of activations, quantised as the operations do it.
 struct Quantised {
   std::vector<float> rows;
-  std::vector<std::int8_t> codes;
-  std::vector<float> scales;
-  std::vector<float> block_sums;
-  std::vector<std::int32_t> sum_pairs;
+  std::vector<kernels::QuantisedSuper> supers;
   kernels::QuantisedRows view{};
 
   Quantised(const KernelTable& table, std::int64_t num_rows, std::int64_t cols) {
     rows = Normal(num_rows * cols);
-    const std::int64_t blocks = cols / kernels::kBlock;
-    codes.resize(static_cast<std::size_t>(num_rows * cols));
-    scales.resize(static_cast<std::size_t>(num_rows * blocks));
-    block_sums.resize(scales.size());
-    sum_pairs.resize(scales.size());
-    view = {codes.data(), scales.data(), block_sums.data(), sum_pairs.data(), cols, blocks};
-    for (std::int64_t t = 0; t < num_rows; ++t) {
-      table.packed->quantise_row(rows.data() + t * cols, cols, codes.data() + t * cols, scales.data() + t * blocks,
-                                 block_sums.data() + t * blocks, sum_pairs.data() + t * blocks);
-    }
+    supers.resize(static_cast<std::size_t>(num_rows * kernels::SupersOf(cols)));
+    view = {supers.data(), num_rows};
+    for (std::int64_t t = 0; t < num_rows; ++t)
+      table.packed->quantise_row(rows.data() + t * cols, cols, supers.data() + t, num_rows);
   }
 };
 
@@ -140,13 +131,9 @@ void Packed(State& state, const Bench& bench, DType dtype, std::int64_t t, bool 
 
 void QuantiseRow(State& state, const Bench& bench) {
   const auto row = Normal(kCols);
-  std::vector<std::int8_t> codes(kCols);
-  std::vector<float> scales(kCols / kernels::kBlock);
-  std::vector<float> block_sums(scales.size());
-  std::vector<std::int32_t> sum_pairs(scales.size());
+  std::vector<kernels::QuantisedSuper> supers(kernels::SupersOf(kCols));
   for ([[maybe_unused]] auto _ : state) {
-    bench.table->packed->quantise_row(row.data(), kCols, codes.data(), scales.data(), block_sums.data(),
-                                      sum_pairs.data());
+    bench.table->packed->quantise_row(row.data(), kCols, supers.data(), 1);
     benchmark::ClobberMemory();
   }
   Report(state, "B/s", kCols * sizeof(float), 0);

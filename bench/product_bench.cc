@@ -77,18 +77,13 @@ int main(int argc, char** argv) {
   if (!panels.ok()) return fail(panels.error().message);
   for (int panel = 0; panel < kPanels; ++panel) FillPanel(family, &random, panels.value().data() + panel * panel_bytes);
 
-  constexpr std::int64_t kBlocks = kCols / kBlock;
-  std::vector<std::int8_t> codes(static_cast<std::size_t>(rows * kCols));
-  std::vector<float> scales(static_cast<std::size_t>(rows * kBlocks));
-  std::vector<float> block_sums(scales.size());
-  std::vector<std::int32_t> sum_pairs(scales.size());
+  std::vector<QuantisedSuper> supers(static_cast<std::size_t>(rows * SupersOf(kCols)));
   std::vector<float> row(static_cast<std::size_t>(kCols));
   for (int t = 0; t < rows; ++t) {
     for (float& value : row) value = static_cast<float>(random() % 2001) / 1000.0F - 1.0F;
-    kernels.quantise_row(row.data(), kCols, codes.data() + t * kCols, scales.data() + t * kBlocks,
-                         block_sums.data() + t * kBlocks, sum_pairs.data() + t * kBlocks);
+    kernels.quantise_row(row.data(), kCols, supers.data() + t, rows);
   }
-  const QuantisedRows x{codes.data(), scales.data(), block_sums.data(), sum_pairs.data(), kCols, kBlocks};
+  const QuantisedRows x{supers.data(), rows};
   std::vector<float> out(static_cast<std::size_t>(rows * kPanels * kPanelRows));
   const PackedArgs args{panels.value().data(), panel_bytes,         kPanels, kCols, x, rows, out.data(),
                         kPanels * kPanelRows,  kPanels * kPanelRows};

@@ -18,26 +18,28 @@
 
 namespace thimble::kernels {
 
-// Rows of activations as signed 8-bit codes in [-127, 127]: x = scale * code, one scale per block of 32 columns.
-// Columns are padded with zeros to whole blocks. Sums are kept in the forms that kernels want them in: what is
-// subtracted from every code, and minima, are multiplied by them.
-struct QuantisedRows {
-  const std::int8_t* codes;  // [T, code_stride]
-  const float* scales;       // [T, block_stride], one per block
-  const float* block_sums;   // [T, block_stride]: of the codes of a block, times its scale
-  const std::int32_t*
-      sum_pairs;  // [T, block_stride]: of codes, columns 0 to 15 in the low 16 bits, 16 to 31 in the high
-  std::int64_t code_stride;
-  std::int64_t block_stride;
+// A row of activations over the columns of a super-block, as signed 8-bit codes in [-127, 127]: x = scale * code, one
+// scale per block of 32 columns. Columns are padded with zeros to whole blocks; what lies behind the last block is
+// undefined. Sums are kept in the forms that kernels want them in: what is subtracted from every code, and minima, are
+// multiplied by them.
+struct alignas(32) QuantisedSuper {
+  std::int8_t codes[kSuper];
+  float scales[kSuper / kBlock];
+  float block_sums[kSuper / kBlock];        // of the codes of a block, times its scale
+  std::int32_t sum_pairs[kSuper / kBlock];  // of codes, columns 0 to 15 in the low 16 bits, 16 to 31 in the high
 
-  // Of the codes of the first and second half of block `index` of row `row`.
-  [[nodiscard]] std::int32_t FirstSum(std::int64_t row, std::int64_t index) const {
-    return static_cast<std::int16_t>(sum_pairs[row * block_stride + index]);
-  }
-  [[nodiscard]] std::int32_t SecondSum(std::int64_t row, std::int64_t index) const {
-    return sum_pairs[row * block_stride + index] >> 16;
-  }
+  // Of the codes of the first and second half of a block.
+  [[nodiscard]] std::int32_t FirstSum(int block) const { return static_cast<std::int16_t>(sum_pairs[block]); }
+  [[nodiscard]] std::int32_t SecondSum(int block) const { return sum_pairs[block] >> 16; }
 };
+
+// Rows of activations. Super-block s of row t is supers[s * stride + t]: a wide product takes all rows of a super-block
+// before the next one, and so reads memory in its order.
+struct QuantisedRows {
+  const QuantisedSuper* supers;
+  std::int64_t stride;  // at least the number of rows
+};
+inline constexpr std::int64_t SupersOf(std::int64_t cols) { return (cols + kSuper - 1) / kSuper; }
 
 struct PackedArgs {
   const std::byte* panels;   // first panel of this call
@@ -52,9 +54,8 @@ struct PackedArgs {
 };
 
 struct PackedKernels {
-  // Quantises one row of `cols` floats into codes (padded), and per block scales, sums and pairs of sums, as above.
-  void (*quantise_row)(const float* x, std::int64_t cols, std::int8_t* codes, float* scales, float* block_sums,
-                       std::int32_t* sum_pairs);
+  // Quantises one row of `cols` floats; super-block s goes to out[s * stride].
+  void (*quantise_row)(const float* x, std::int64_t cols, QuantisedSuper* out, std::int64_t stride);
   // One function a family, indexed by Family; nullptr for kFileRows. A result's bits depend on its own row of weights
   // and of activations only.
   void (*narrow[kNumFamilies])(const PackedArgs& args);

@@ -120,17 +120,9 @@ Packed PackRandom(DType dtype, std::int64_t rows, std::int64_t cols, unsigned se
 
 std::vector<float> Product(const PackedKernels& kernels, const Packed& w, const std::vector<float>& x, int num_rows,
                            bool is_wide) {
-  const std::int64_t padded = (w.cols + kBlock - 1) / kBlock * kBlock;
-  const std::int64_t blocks = padded / kBlock;
-  std::vector<std::int8_t> codes(static_cast<std::size_t>(num_rows * padded));
-  std::vector<float> scales(static_cast<std::size_t>(num_rows * blocks));
-  std::vector<float> block_sums(scales.size());
-  std::vector<std::int32_t> sum_pairs(scales.size());
-  for (int t = 0; t < num_rows; ++t) {
-    kernels.quantise_row(x.data() + t * w.cols, w.cols, codes.data() + t * padded, scales.data() + t * blocks,
-                         block_sums.data() + t * blocks, sum_pairs.data() + t * blocks);
-  }
-  const QuantisedRows q{codes.data(), scales.data(), block_sums.data(), sum_pairs.data(), padded, blocks};
+  std::vector<QuantisedSuper> supers(static_cast<std::size_t>(num_rows * SupersOf(w.cols)));
+  for (int t = 0; t < num_rows; ++t) kernels.quantise_row(x.data() + t * w.cols, w.cols, supers.data() + t, num_rows);
+  const QuantisedRows q{supers.data(), num_rows};
   std::vector<float> out(static_cast<std::size_t>(num_rows * w.rows), -1.0F);
   PackedArgs args{w.panels.data(),
                   w.panel_bytes,

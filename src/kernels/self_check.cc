@@ -79,15 +79,8 @@ bool TestFamily(const PackedKernels& kernels, Family family, Stream* stream) {
   constexpr std::int64_t kCols = 512;
   const std::vector<std::byte> panel = RandomPanel(family, kCols, stream);
   const std::vector<float> x = stream->Floats(kRows * kCols);
-  std::vector<std::int8_t> codes(x.size());
-  std::vector<float> scales(x.size() / kBlock);
-  std::vector<float> block_sums(scales.size());
-  std::vector<std::int32_t> sum_pairs(scales.size());
-  constexpr std::int64_t kBlocks = kCols / kBlock;
-  for (std::int64_t t = 0; t < kRows; ++t) {
-    kernels.quantise_row(x.data() + t * kCols, kCols, codes.data() + t * kCols, scales.data() + t * kBlocks,
-                         block_sums.data() + t * kBlocks, sum_pairs.data() + t * kBlocks);
-  }
+  std::vector<QuantisedSuper> supers(static_cast<std::size_t>(kRows * SupersOf(kCols)));
+  for (std::int64_t t = 0; t < kRows; ++t) kernels.quantise_row(x.data() + t * kCols, kCols, supers.data() + t, kRows);
   std::vector<double> wanted(static_cast<std::size_t>(kRows * kPanelRows));
   std::vector<float> row(static_cast<std::size_t>(kCols));
   for (int n = 0; n < kPanelRows; ++n) {
@@ -106,7 +99,7 @@ bool TestFamily(const PackedKernels& kernels, Family family, Stream* stream) {
                   static_cast<std::int64_t>(panel.size()),
                   1,
                   kCols,
-                  {codes.data(), scales.data(), block_sums.data(), sum_pairs.data(), kCols, kBlocks},
+                  {supers.data(), kRows},
                   kRows,
                   out.data(),
                   kPanelRows,

@@ -91,15 +91,15 @@ const float* LoadTokens(const Ops& ops, const KvView& kv, std::int64_t first, st
 
 // Scales, then codes of whole blocks.
 void StoreCodes(const Ops& ops, const float* from, int head, std::byte* to) {
-  constexpr std::int64_t kMostBlocks = 64;
-  float block_sums[kMostBlocks];
-  std::int32_t sum_pairs[kMostBlocks];
   auto* scales = reinterpret_cast<float*>(to);
   auto* codes = reinterpret_cast<std::int8_t*>(scales + BlocksOf(head));
-  for (std::int64_t block = 0; block < BlocksOf(head); block += kMostBlocks) {
-    const std::int64_t first = block * kernels::kBlock;
-    const std::int64_t count = std::min<std::int64_t>(head - first, kMostBlocks * kernels::kBlock);
-    ops.kernels.packed->quantise_row(from + first, count, codes + first, scales + block, block_sums, sum_pairs);
+  for (std::int64_t first = 0; first < head; first += kernels::kSuper) {
+    kernels::QuantisedSuper super;
+    ops.kernels.packed->quantise_row(from + first, std::min<std::int64_t>(head - first, kernels::kSuper), &super, 1);
+    const std::int64_t blocks =
+        std::min<std::int64_t>(BlocksOf(head) - first / kernels::kBlock, kernels::kSuper / kernels::kBlock);
+    std::copy_n(super.scales, blocks, scales + first / kernels::kBlock);
+    std::copy_n(super.codes, blocks * kernels::kBlock, codes + first);
   }
 }
 

@@ -14,8 +14,6 @@ namespace {
 
 using kernels::Family;
 
-std::int64_t PaddedCols(std::int64_t cols) { return (cols + kernels::kBlock - 1) / kernels::kBlock * kernels::kBlock; }
-
 // Scratch of a worker for widened weight rows. Grows to the largest tile seen and stays, so that the token loop does
 // not allocate after its first turn.
 float* WideningScratch(std::size_t floats) {
@@ -119,17 +117,13 @@ void RunPacked(const Ops& ops, const Plan& plan, int task) {
 
 Result<Activations> Activations::Create(std::int64_t max_rows, std::int64_t max_cols) {
   Activations activations;
-  const auto codes = static_cast<std::size_t>(max_rows * PaddedCols(max_cols));
-  THIMBLE_ASSIGN_OR_RETURN(activations.codes_, Buffer<std::int8_t>::Create(codes));
-  THIMBLE_ASSIGN_OR_RETURN(activations.scales_, Buffer<float>::Create(codes / kernels::kBlock));
-  THIMBLE_ASSIGN_OR_RETURN(activations.block_sums_, Buffer<float>::Create(codes / kernels::kBlock));
-  THIMBLE_ASSIGN_OR_RETURN(activations.sum_pairs_, Buffer<std::int32_t>::Create(codes / kernels::kBlock));
+  const auto supers = static_cast<std::size_t>(max_rows * kernels::SupersOf(max_cols));
+  THIMBLE_ASSIGN_OR_RETURN(activations.supers_, Buffer<kernels::QuantisedSuper>::Create(supers));
   return activations;
 }
 
 std::uint64_t Activations::BytesNeeded(std::int64_t max_rows, std::int64_t max_cols) {
-  const auto codes = static_cast<std::uint64_t>(max_rows * PaddedCols(max_cols));
-  return codes + codes / kernels::kBlock * (2 * sizeof(float) + sizeof(std::int32_t));
+  return static_cast<std::uint64_t>(max_rows * kernels::SupersOf(max_cols)) * sizeof(kernels::QuantisedSuper);
 }
 
 void Activations::Set(MatView<const float> rows) {
@@ -138,15 +132,11 @@ void Activations::Set(MatView<const float> rows) {
 }
 
 kernels::QuantisedRows Activations::Quantised(const Ops& ops) {
-  const std::int64_t padded = PaddedCols(rows_.cols);
-  const std::int64_t blocks = padded / kernels::kBlock;
-  const kernels::QuantisedRows x{codes_.data(), scales_.data(), block_sums_.data(), sum_pairs_.data(), padded, blocks};
+  const kernels::QuantisedRows x{supers_.data(), rows_.rows};
   if (is_quantised_) return x;
-  THIMBLE_CHECK(static_cast<std::size_t>(rows_.rows * padded) <= codes_.size());
+  THIMBLE_CHECK(static_cast<std::size_t>(rows_.rows * kernels::SupersOf(rows_.cols)) <= supers_.size());
   const auto quantise = [&](std::int64_t row) {
-    ops.kernels.packed->quantise_row(rows_.Row(row), rows_.cols, codes_.data() + row * padded,
-                                     scales_.data() + row * blocks, block_sums_.data() + row * blocks,
-                                     sum_pairs_.data() + row * blocks);
+    ops.kernels.packed->quantise_row(rows_.Row(row), rows_.cols, supers_.data() + row, rows_.rows);
   };
   if (rows_.rows < 8) {
     for (std::int64_t row = 0; row < rows_.rows; ++row) quantise(row);

@@ -28,15 +28,12 @@ class Activations {
 
  private:
   friend void MatMul(const Ops& ops, Activations* x, std::span<const struct Product> products);
-  // Codes, scales and sums, made when first asked for.
+  // Made when first asked for.
   kernels::QuantisedRows Quantised(const Ops& ops);
 
   MatView<const float> rows_;
   bool is_quantised_ = false;
-  Buffer<std::int8_t> codes_;
-  Buffer<float> scales_;
-  Buffer<float> block_sums_;
-  Buffer<std::int32_t> sum_pairs_;
+  Buffer<kernels::QuantisedSuper> supers_;
 };
 
 // A weight [N, K] and where its product goes, [T, N].

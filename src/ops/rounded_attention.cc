@@ -24,31 +24,13 @@ std::int64_t ValueBytes(kernels::Family family, std::int64_t patches, int head) 
   return PanelsOf(head) * kernels::PanelBytes(family, patches);
 }
 
-// Rows of kColumns columns at most, quantised.
-template <std::int64_t kColumns>
-struct Quantised {
-  static constexpr std::int64_t kBlocks = kColumns / kernels::kBlock;
-  std::int8_t codes[kQueryRows * kColumns];
-  float scales[kQueryRows * kBlocks];
-  float block_sums[kQueryRows * kBlocks];
-  std::int32_t sum_pairs[kQueryRows * kBlocks];
-
-  void Set(const Ops& ops, std::int64_t row, const float* values, std::int64_t count) {
-    ops.kernels.packed->quantise_row(values, count, codes + row * kColumns, scales + row * kBlocks,
-                                     block_sums + row * kBlocks, sum_pairs + row * kBlocks);
-  }
-  [[nodiscard]] kernels::QuantisedRows View() const {
-    return {codes, scales, block_sums, sum_pairs, kColumns, kBlocks};
-  }
-};
-
 }  // namespace
 
 struct RoundedAttention::Worker {
-  alignas(64) Quantised<kLargestHead> queries;
-  alignas(64) Quantised<kKeyBlock> shares;            // exp(score - maximum)
-  alignas(64) float scores[kQueryRows * kKeyBlock];   // then the same before quantising
-  alignas(64) float sums[kQueryRows * kLargestHead];  // of a key block's values
+  alignas(64) kernels::QuantisedSuper queries[kQueryRows * kernels::SupersOf(kLargestHead)];
+  alignas(64) kernels::QuantisedSuper shares[kQueryRows];  // exp(score - maximum)
+  alignas(64) float scores[kQueryRows * kKeyBlock];        // then the same before quantising
+  alignas(64) float sums[kQueryRows * kLargestHead];       // of a key block's values
   alignas(64) float outputs[kQueryRows * kLargestHead];
   alignas(64) float rows[kernels::kPanelRows * kKeyBlock];  // of a panel to be packed
   float row[kLargestHead];
@@ -138,7 +120,7 @@ void RoundedAttention::Attend(const Ops& ops, MatView<const float> q, std::int64
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_));
   for (std::int64_t row = 0; row < rows; ++row) {
     f32.scale(q.Row(first + row) + column, scale, nullptr, head_, worker->row);
-    worker->queries.Set(ops, row, worker->row, head_);
+    ops.kernels.packed->quantise_row(worker->row, head_, worker->queries + row, kQueryRows);
   }
   std::fill_n(worker->outputs, rows * head_, 0.0F);
   std::fill_n(worker->maxima, rows, -INFINITY);
@@ -147,14 +129,14 @@ void RoundedAttention::Attend(const Ops& ops, MatView<const float> q, std::int64
   kernels::PackedArgs score{};
   score.panel_bytes = kernels::PanelBytes(family_, head_);
   score.cols = head_;
-  score.x = worker->queries.View();
+  score.x = {worker->queries, kQueryRows};
   score.num_rows = static_cast<int>(rows);
   score.out = worker->scores;
   score.out_stride = kKeyBlock;
   kernels::PackedArgs sum{};
   sum.panel_bytes = kernels::PanelBytes(family_, num_keys);
   sum.num_panels = static_cast<int>(PanelsOf(head_));
-  sum.x = worker->shares.View();
+  sum.x = {worker->shares, kQueryRows};
   sum.num_rows = static_cast<int>(rows);
   sum.out = worker->sums;
   sum.out_stride = head_;
@@ -171,7 +153,7 @@ void RoundedAttention::Attend(const Ops& ops, MatView<const float> q, std::int64
       const float keep = worker->maxima[row] == -INFINITY ? 0.0F : std::exp(worker->maxima[row] - largest);
       worker->maxima[row] = largest;
       worker->totals[row] = worker->totals[row] * keep + f32.exp_shifted(own, largest, count);
-      worker->shares.Set(ops, row, own, count);
+      ops.kernels.packed->quantise_row(own, count, worker->shares + row, kQueryRows);
       float* output = worker->outputs + row * head_;
       if (keep != 1.0F) f32.scale(output, keep, nullptr, head_, output);
     }

@@ -113,8 +113,7 @@ inline F32 EndSuper(const std::byte* super, int lane, F32 scaled, F32 mins, F32 
 
 // One super-block of one vector of rows times kT rows of activations, added to acc.
 template <Family kFamily, int kT>
-inline void NarrowSuper(const std::byte* super, int blocks, int v, const QuantisedRows& x, std::int64_t first_block,
-                        F32 (&acc)[kT]) {
+inline void NarrowSuper(const std::byte* super, int blocks, int v, const QuantisedSuper* x, F32 (&acc)[kT]) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   constexpr int kBits = BitsOf(kTraits.codes);
   constexpr int kOffset = DotOffset(kTraits);
@@ -127,15 +126,14 @@ inline void NarrowSuper(const std::byte* super, int blocks, int v, const Quantis
   for (int block = 0; block < blocks; ++block, codes += BlockCodeBytes(kTraits.codes)) {
     U8 u[kSteps];
     UnpackBlock<kTraits.codes>(codes, v, u);
-    const std::int64_t index = first_block + block;
     if constexpr (kTraits.scales == Scales::kSuper16) {
       const F32 first_scale = LoadS8AsF32(super + 64 + (2 * block) * kPanelRows + lane);
       const F32 second_scale = LoadS8AsF32(super + 64 + (2 * block + 1) * kPanelRows + lane);
       for (int t = 0; t < kT; ++t) {
-        const std::int8_t* a = x.codes + t * x.code_stride + index * kBlock;
-        const I32 first = DotRun<kBits, 4>(-kOffset * x.FirstSum(t, index), u, a);
-        const I32 second = DotRun<kBits, 4>(-kOffset * x.SecondSum(t, index), u + 4, a + 16);
-        const F32 row_scale = SetF32(x.scales[t * x.block_stride + index]);
+        const std::int8_t* a = x[t].codes + block * kBlock;
+        const I32 first = DotRun<kBits, 4>(-kOffset * x[t].FirstSum(block), u, a);
+        const I32 second = DotRun<kBits, 4>(-kOffset * x[t].SecondSum(block), u + 4, a + 16);
+        const F32 row_scale = SetF32(x[t].scales[block]);
         scaled[t] = Fma(Fma(ToF32(second), second_scale, Mul(ToF32(first), first_scale)), row_scale, scaled[t]);
       }
     } else {
@@ -151,10 +149,10 @@ inline void NarrowSuper(const std::byte* super, int blocks, int v, const Quantis
         }
       }
       for (int t = 0; t < kT; ++t) {
-        const std::int32_t sum = x.FirstSum(t, index) + x.SecondSum(t, index);
-        const I32 dot = DotRun<kBits, 8>(-kOffset * sum, u, x.codes + t * x.code_stride + index * kBlock);
-        scaled[t] = Fma(Mul(ToF32(dot), SetF32(x.scales[t * x.block_stride + index])), scale, scaled[t]);
-        if constexpr (HasMin(kTraits)) mins[t] = Fma(SetF32(x.block_sums[t * x.block_stride + index]), min, mins[t]);
+        const std::int32_t sum = x[t].FirstSum(block) + x[t].SecondSum(block);
+        const I32 dot = DotRun<kBits, 8>(-kOffset * sum, u, x[t].codes + block * kBlock);
+        scaled[t] = Fma(Mul(ToF32(dot), SetF32(x[t].scales[block])), scale, scaled[t]);
+        if constexpr (HasMin(kTraits)) mins[t] = Fma(SetF32(x[t].block_sums[block]), min, mins[t]);
       }
     }
   }
@@ -177,8 +175,7 @@ template <Codes kCodes, int kStep, int kEnd, typename Sum>
 // The same for all vectors of rows at once and one row of activations, the form that decoding takes: each load of
 // activations serves all rows, and memory is read in its order. What is added up is the same.
 template <Family kFamily>
-inline void NarrowSuperRow(const std::byte* super, int blocks, const QuantisedRows& x, std::int64_t first_block,
-                           F32 (&acc)[kVecs][1]) {
+inline void NarrowSuperRow(const std::byte* super, int blocks, const QuantisedSuper& x, F32 (&acc)[kVecs][1]) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   constexpr int kBits = BitsOf(kTraits.codes);
   constexpr int kOffset = DotOffset(kTraits);
@@ -187,15 +184,14 @@ inline void NarrowSuperRow(const std::byte* super, int blocks, const QuantisedRo
   F32 mins[kVecs];
   for (int v = 0; v < kVecs; ++v) scaled[v] = mins[v] = ZeroF32();
   for (int block = 0; block < blocks; ++block, codes += BlockCodeBytes(kTraits.codes)) {
-    const std::int64_t index = first_block + block;
-    const std::int8_t* a = x.codes + index * kBlock;
-    const F32 row_scale = SetF32(x.scales[index]);
+    const std::int8_t* a = x.codes + block * kBlock;
+    const F32 row_scale = SetF32(x.scales[block]);
     if constexpr (kTraits.scales == Scales::kSuper16) {
       DotSum<kBits, 4> first[kVecs];
       DotSum<kBits, 4> second[kVecs];
-      for (int v = 0; v < kVecs; ++v) first[v].Start(-kOffset * x.FirstSum(0, index));
+      for (int v = 0; v < kVecs; ++v) first[v].Start(-kOffset * x.FirstSum(block));
       AddSteps<kTraits.codes, 0, 4>(codes, a, first);
-      for (int v = 0; v < kVecs; ++v) second[v].Start(-kOffset * x.SecondSum(0, index));
+      for (int v = 0; v < kVecs; ++v) second[v].Start(-kOffset * x.SecondSum(block));
       AddSteps<kTraits.codes, 4, 8>(codes, a, second);
       for (int v = 0; v < kVecs; ++v) {
         const std::byte* scales = super + 64 + 2 * block * kPanelRows + v * kLanes;
@@ -205,7 +201,7 @@ inline void NarrowSuperRow(const std::byte* super, int blocks, const QuantisedRo
       }
     } else {
       DotSum<kBits, 8> sums[kVecs];
-      for (int v = 0; v < kVecs; ++v) sums[v].Start(-kOffset * (x.FirstSum(0, index) + x.SecondSum(0, index)));
+      for (int v = 0; v < kVecs; ++v) sums[v].Start(-kOffset * (x.FirstSum(block) + x.SecondSum(block)));
       AddSteps<kTraits.codes, 0, 8>(codes, a, sums);
       for (int v = 0; v < kVecs; ++v) {
         const int lane = v * kLanes;
@@ -220,7 +216,7 @@ inline void NarrowSuperRow(const std::byte* super, int blocks, const QuantisedRo
             min = LoadF16AsF32(super + HeaderBytes(Scales::kFlat, blocks) + (block * kPanelRows + lane) * 2);
         }
         scaled[v] = Fma(Mul(ToF32(sums[v].End()), row_scale), scale, scaled[v]);
-        if constexpr (HasMin(kTraits)) mins[v] = Fma(SetF32(x.block_sums[index]), min, mins[v]);
+        if constexpr (HasMin(kTraits)) mins[v] = Fma(SetF32(x.block_sums[block]), min, mins[v]);
       }
     }
   }
@@ -228,20 +224,12 @@ inline void NarrowSuperRow(const std::byte* super, int blocks, const QuantisedRo
     acc[v][0] = EndSuper<kTraits.scales>(super, v * kLanes, scaled[v], mins[v], acc[v][0]);
 }
 
-inline QuantisedRows RowsFrom(QuantisedRows x, int row) {
-  x.codes += row * x.code_stride;
-  x.scales += row * x.block_stride;
-  x.block_sums += row * x.block_stride;
-  x.sum_pairs += row * x.block_stride;
-  return x;
-}
-
 template <Family kFamily, int kT, typename Super>
 inline void NarrowRows(const PackedArgs& args, const std::byte* panel, int panel_index, int first_row,
                        const Super& super_block) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   const std::int64_t num_blocks = (args.cols + kBlock - 1) / kBlock;
-  const QuantisedRows x = RowsFrom(args.x, first_row);
+  const QuantisedSuper* x = args.x.supers + first_row;
   F32 acc[kVecs][kT];
   for (int v = 0; v < kVecs; ++v) {
     for (int t = 0; t < kT; ++t) acc[v][t] = ZeroF32();
@@ -251,8 +239,9 @@ inline void NarrowRows(const PackedArgs& args, const std::byte* panel, int panel
   for (std::int64_t first_block = 0; first_block < num_blocks; first_block += 8) {
     const int blocks = num_blocks - first_block < 8 ? static_cast<int>(num_blocks - first_block) : 8;
     const std::int64_t bytes = SuperBytes(kTraits, blocks);
-    super_block(super, blocks, x, first_block, acc);
+    super_block(super, blocks, x, acc);
     super += bytes;
+    x += args.x.stride;
   }
   for (int v = 0; v < kVecs; ++v) {
     const std::int64_t column = static_cast<std::int64_t>(panel_index) * kPanelRows + v * kLanes;
@@ -268,7 +257,7 @@ inline void NarrowRows(const PackedArgs& args, const std::byte* panel, int panel
   }
 }
 
-// `super_block` is a generic callable: (super, blocks, x, first_block, F32 (&acc)[kVecs][kT]).
+// `super_block` is a generic callable: (super, blocks, x, F32 (&acc)[kVecs][kT]).
 template <Family kFamily, typename Super>
 inline void NarrowPanels(const PackedArgs& args, const Super& super_block) {
   for (int panel = 0; panel < args.num_panels; ++panel) {
@@ -285,12 +274,12 @@ inline void NarrowPanels(const PackedArgs& args, const Super& super_block) {
 
 template <Family kFamily>
 void Narrow(const PackedArgs& args) {
-  NarrowPanels<kFamily>(args, []<int kT>(const std::byte* super, int blocks, const QuantisedRows& x,
-                                         std::int64_t first_block, F32(&acc)[kVecs][kT]) {
-    if constexpr (kT == 1) {
-      NarrowSuperRow<kFamily>(super, blocks, x, first_block, acc);
-    } else {
-      for (int v = 0; v < kVecs; ++v) NarrowSuper<kFamily, kT>(super, blocks, v, x, first_block, acc[v]);
-    }
-  });
+  NarrowPanels<kFamily>(args,
+                        []<int kT>(const std::byte* super, int blocks, const QuantisedSuper* x, F32(&acc)[kVecs][kT]) {
+                          if constexpr (kT == 1) {
+                            NarrowSuperRow<kFamily>(super, blocks, *x, acc);
+                          } else {
+                            for (int v = 0; v < kVecs; ++v) NarrowSuper<kFamily, kT>(super, blocks, v, x, acc[v]);
+                          }
+                        });
 }

@@ -53,14 +53,17 @@ typedef std::int32_t QuantInts __attribute__((vector_size(4 * kQuantLanes)));
 }
 
 // Columns beyond `cols` up to whole blocks become zeros.
-void QuantiseRow(const float* x, std::int64_t cols, std::int8_t* codes, float* scales, float* block_sums,
-                 std::int32_t* sum_pairs) {
-  const std::int64_t whole = cols / kBlock;
-  for (std::int64_t block = 0; block < whole; ++block) {
-    QuantiseBlock(x + block * kBlock, codes + block * kBlock, scales + block, block_sums + block, sum_pairs + block);
+void QuantiseRow(const float* x, std::int64_t cols, QuantisedSuper* out, std::int64_t stride) {
+  for (; cols > 0; cols -= kSuper, x += kSuper, out += stride) {
+    const int whole = static_cast<int>(cols < kSuper ? cols / kBlock : kSuper / kBlock);
+    for (int block = 0; block < whole; ++block) {
+      QuantiseBlock(x + block * kBlock, out->codes + block * kBlock, out->scales + block, out->block_sums + block,
+                    out->sum_pairs + block);
+    }
+    if (cols >= kSuper || cols % kBlock == 0) continue;
+    float padded[kBlock] = {};
+    for (std::int64_t i = 0; i < cols % kBlock; ++i) padded[i] = x[whole * kBlock + i];
+    QuantiseBlock(padded, out->codes + whole * kBlock, out->scales + whole, out->block_sums + whole,
+                  out->sum_pairs + whole);
   }
-  if (cols % kBlock == 0) return;
-  float padded[kBlock] = {};
-  for (std::int64_t i = 0; i < cols % kBlock; ++i) padded[i] = x[whole * kBlock + i];
-  QuantiseBlock(padded, codes + whole * kBlock, scales + whole, block_sums + whole, sum_pairs + whole);
 }

@@ -31,8 +31,7 @@ inline I32 NarrowRuns(const U8* u, const std::int8_t* a, I16 scale) {
 
 // One super-block of one vector of rows times kT rows of activations, added to acc.
 template <Family kFamily, int kT>
-inline void NarrowScaledSuper(const std::byte* super, int blocks, int v, const QuantisedRows& x,
-                              std::int64_t first_block, F32 (&acc)[kT]) {
+inline void NarrowScaledSuper(const std::byte* super, int blocks, int v, const QuantisedSuper* x, F32 (&acc)[kT]) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   constexpr int kFits = StepsIn16Bits(BitsOf(kTraits.codes));
   constexpr int kPartSteps = kSteps / PartsPerBlock<kFamily>();
@@ -45,27 +44,24 @@ inline void NarrowScaledSuper(const std::byte* super, int blocks, int v, const Q
   for (int block = 0; block < blocks; ++block, codes += BlockCodeBytes(kTraits.codes)) {
     U8 u[kSteps];
     UnpackBlock<kTraits.codes>(codes, v, u);
-    const std::int64_t index = first_block + block;
     if constexpr (kTraits.scales == Scales::kSuperMin) {
       const I16 scale = PairsOfU8(scales + block * kPanelRows, v);
       const F32 min = LoadU8AsF32(super + 192 + block * kPanelRows + v * kLanes);
       for (int t = 0; t < kT; ++t) {
-        const std::int64_t at = t * x.block_stride + index;
-        const I32 dot = NarrowRuns<kRun, 0, kSteps>(u, x.codes + t * x.code_stride + index * kBlock, scale);
-        total[t] = Fma(ToF32(dot), SetF32(x.scales[at]), total[t]);
-        min_total[t] = Fma(min, SetF32(x.block_sums[at]), min_total[t]);
+        const I32 dot = NarrowRuns<kRun, 0, kSteps>(u, x[t].codes + block * kBlock, scale);
+        total[t] = Fma(ToF32(dot), SetF32(x[t].scales[block]), total[t]);
+        min_total[t] = Fma(min, SetF32(x[t].block_sums[block]), min_total[t]);
       }
     } else {
       const I16 first = PairsOfS8(scales + block * 2 * kPanelRows, v);
       const I16 second = PairsOfS8(scales + (block * 2 + 1) * kPanelRows, v);
       const I16 offset = TimesOffset<kTraits.offset>(EachOnce(first, second));
       for (int t = 0; t < kT; ++t) {
-        const std::int64_t at = t * x.block_stride + index;
-        const std::int8_t* a = x.codes + t * x.code_stride + index * kBlock;
+        const std::int8_t* a = x[t].codes + block * kBlock;
         const I32 dot =
             AddI32(NarrowRuns<kRun, 0, kPartSteps>(u, a, first), NarrowRuns<kRun, kPartSteps, kSteps>(u, a, second));
-        const I32 own = SubI32(dot, MulAddPairs(offset, AsPairs(SetI32(x.sum_pairs[at]))));
-        total[t] = Fma(ToF32(own), SetF32(x.scales[at]), total[t]);
+        const I32 own = SubI32(dot, MulAddPairs(offset, AsPairs(SetI32(x[t].sum_pairs[block]))));
+        total[t] = Fma(ToF32(own), SetF32(x[t].scales[block]), total[t]);
       }
     }
   }
@@ -106,8 +102,7 @@ template <Codes kCodes, int kRun, int kFirst, int kEnd, bool kIsFirst>
 // One super-block, all vectors of rows, times one row of activations: the form that decoding takes. What it adds up is
 // what NarrowScaledSuper does; here each load of activations serves all rows, and memory is read in its order.
 template <Family kFamily>
-inline void NarrowScaledRow(const std::byte* super, int blocks, const QuantisedRows& x, std::int64_t first_block,
-                            F32 (&acc)[kVecs][1]) {
+inline void NarrowScaledRow(const std::byte* super, int blocks, const QuantisedSuper& x, F32 (&acc)[kVecs][1]) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   constexpr int kFits = StepsIn16Bits(BitsOf(kTraits.codes));
   constexpr int kPartSteps = kSteps / PartsPerBlock<kFamily>();
@@ -118,14 +113,13 @@ inline void NarrowScaledRow(const std::byte* super, int blocks, const QuantisedR
   F32 min_total[kVecs];
   for (int v = 0; v < kVecs; ++v) total[v] = min_total[v] = ZeroF32();
   for (int block = 0; block < blocks; ++block, codes += BlockCodeBytes(kTraits.codes)) {
-    const std::int64_t index = first_block + block;
-    const std::int8_t* a = x.codes + index * kBlock;
+    const std::int8_t* a = x.codes + block * kBlock;
     I32 dots[kVecs];
     I16 scale[kVecs];
     if constexpr (kTraits.scales == Scales::kSuperMin) {
       for (int v = 0; v < kVecs; ++v) scale[v] = PairsOfU8(scales + block * kPanelRows, v);
       RowRuns<kTraits.codes, kRun, 0, kSteps, true>(codes, a, scale, dots);
-      const F32 sum = SetF32(x.block_sums[index]);
+      const F32 sum = SetF32(x.block_sums[block]);
       for (int v = 0; v < kVecs; ++v)
         min_total[v] = Fma(LoadU8AsF32(super + 192 + block * kPanelRows + v * kLanes), sum, min_total[v]);
     } else {
@@ -138,10 +132,10 @@ inline void NarrowScaledRow(const std::byte* super, int blocks, const QuantisedR
         scale[v] = second;
       }
       RowRuns<kTraits.codes, kRun, kPartSteps, kSteps, false>(codes, a, scale, dots);
-      const I16 sums = AsPairs(SetI32(x.sum_pairs[index]));
+      const I16 sums = AsPairs(SetI32(x.sum_pairs[block]));
       for (int v = 0; v < kVecs; ++v) dots[v] = SubI32(dots[v], MulAddPairs(offset[v], sums));
     }
-    const F32 row_scale = SetF32(x.scales[index]);
+    const F32 row_scale = SetF32(x.scales[block]);
     for (int v = 0; v < kVecs; ++v) total[v] = Fma(ToF32(dots[v]), row_scale, total[v]);
   }
   for (int v = 0; v < kVecs; ++v) {
@@ -153,14 +147,14 @@ inline void NarrowScaledRow(const std::byte* super, int blocks, const QuantisedR
 
 template <Family kFamily>
 void NarrowScaled(const PackedArgs& args) {
-  NarrowPanels<kFamily>(args, []<int kT>(const std::byte* super, int blocks, const QuantisedRows& x,
-                                         std::int64_t first_block, F32(&acc)[kVecs][kT]) {
-    if constexpr (kT == 1) {
-      NarrowScaledRow<kFamily>(super, blocks, x, first_block, acc);
-    } else {
-      for (int v = 0; v < kVecs; ++v) NarrowScaledSuper<kFamily, kT>(super, blocks, v, x, first_block, acc[v]);
-    }
-  });
+  NarrowPanels<kFamily>(args,
+                        []<int kT>(const std::byte* super, int blocks, const QuantisedSuper* x, F32(&acc)[kVecs][kT]) {
+                          if constexpr (kT == 1) {
+                            NarrowScaledRow<kFamily>(super, blocks, *x, acc);
+                          } else {
+                            for (int v = 0; v < kVecs; ++v) NarrowScaledSuper<kFamily, kT>(super, blocks, v, x, acc[v]);
+                          }
+                        });
 }
 
 // A super-block of one panel.
@@ -249,7 +243,7 @@ inline void ScalesToIntegers(const std::byte* super, int blocks, ScaledSuper* ou
 
 // Steps [kFirst, kFirst + kRun) of a block: codes of all vectors of the panel times kRows rows, in 16 bits.
 template <int kFirst, int kRun, int kRows>
-inline void PairRun(const std::uint8_t* codes, const std::int8_t* a, std::int64_t stride, I16 (&pairs)[kVecs][kRows]) {
+inline void PairRun(const std::uint8_t* codes, const std::int8_t* a, I16 (&pairs)[kVecs][kRows]) {
 #pragma GCC unroll 8
   for (int step = kFirst; step < kFirst + kRun; ++step) {
     U8 u[kVecs];
@@ -257,7 +251,7 @@ inline void PairRun(const std::uint8_t* codes, const std::int8_t* a, std::int64_
     for (int v = 0; v < kVecs; ++v) u[v] = LoadCodes(codes + step * kStepBytes + v * kVecBytes);
 #pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) {
-      const Quad quad = LoadQuad(a + t * stride + step * kDotColumns);
+      const Quad quad = LoadQuad(a + t * kRowBytes + step * kDotColumns);
 #pragma GCC unroll 4
       for (int v = 0; v < kVecs; ++v)
         pairs[v][t] = step == kFirst ? MulPairs(u[v], quad) : AddPairs(pairs[v][t], MulPairs(u[v], quad));
@@ -268,9 +262,9 @@ inline void PairRun(const std::uint8_t* codes, const std::int8_t* a, std::int64_
 // Runs of a block from step kFirst on, each widened and scaled; dots is written by the first one.
 template <int kFirst, int kRun, int kPartSteps, int kRows>
 inline void ScaledRuns(const std::uint8_t* codes, const std::int16_t (*scales)[kPanelRows][2], const std::int8_t* a,
-                       std::int64_t stride, I32 (&dots)[kVecs][kRows]) {
+                       I32 (&dots)[kVecs][kRows]) {
   I16 pairs[kVecs][kRows];
-  PairRun<kFirst, kRun, kRows>(codes, a, stride, pairs);
+  PairRun<kFirst, kRun, kRows>(codes, a, pairs);
 #pragma GCC unroll 4
   for (int v = 0; v < kVecs; ++v) {
     const I16 scale = LoadI16(&scales[kFirst / kPartSteps][v * kLanes][0]);
@@ -280,14 +274,12 @@ inline void ScaledRuns(const std::uint8_t* codes, const std::int16_t (*scales)[k
       dots[v][t] = kFirst == 0 ? dot : AddI32(dots[v][t], dot);
     }
   }
-  if constexpr (kFirst + kRun < kSteps)
-    ScaledRuns<kFirst + kRun, kRun, kPartSteps, kRows>(codes, scales, a, stride, dots);
+  if constexpr (kFirst + kRun < kSteps) ScaledRuns<kFirst + kRun, kRun, kPartSteps, kRows>(codes, scales, a, dots);
 }
 
 // A super-block of a panel times kRows rows, added to out (stored, when is_first).
 template <Family kFamily, int kRows>
-inline void ScaledTile(const ScaledSuper& super, int blocks, const QuantisedRows& x, std::int64_t first_block,
-                       bool is_first, float* out, std::int64_t out_stride, std::int64_t left) {
+inline void ScaledTile(const ScaledSuper& super, int blocks, const QuantisedSuper* x, const TileSums& sums) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   constexpr int kParts = PartsPerBlock<kFamily>();
   constexpr int kPartSteps = kSteps / kParts;
@@ -300,7 +292,7 @@ inline void ScaledTile(const ScaledSuper& super, int blocks, const QuantisedRows
   }
   for (int block = 0; HasMin(kTraits) && block < blocks; ++block) {
     for (int t = 0; t < kRows; ++t) {
-      const F32 sum = SetF32(x.block_sums[t * x.block_stride + first_block + block]);
+      const F32 sum = SetF32(x[t].block_sums[block]);
       for (int v = 0; v < kVecs; ++v)
         min_total[v][t] = Fma(LoadF32(super.mins[block] + v * kLanes), sum, min_total[v][t]);
     }
@@ -315,17 +307,16 @@ inline void ScaledTile(const ScaledSuper& super, int blocks, const QuantisedRows
     for (int t = 0; t < kRows; ++t) total[v][t] = ZeroF32();
   }
   for (int block = 0; block < blocks; ++block) {
-    const std::int64_t index = first_block + block;
     I32 dots[kVecs][kRows];
     ScaledRuns<0, kRun, kPartSteps, kRows>(super.codes + block * kSteps * kStepBytes, super.scales + block * kParts,
-                                           x.codes + index * kBlock, x.code_stride, dots);
+                                           x->codes + block * kBlock, dots);
     for (int t = 0; t < kRows; ++t) {
-      const F32 row_scale = SetF32(x.scales[t * x.block_stride + index]);
+      const F32 row_scale = SetF32(x[t].scales[block]);
       for (int v = 0; v < kVecs; ++v) {
         I32 dot = dots[v][t];
         if constexpr (kTraits.offset != 0) {
-          const I16 sums = AsPairs(SetI32(x.sum_pairs[t * x.block_stride + index]));
-          dot = SubI32(dot, MulAddPairs(LoadI16(&super.offsets[block][v * kLanes][0]), sums));
+          const I16 pair = AsPairs(SetI32(x[t].sum_pairs[block]));
+          dot = SubI32(dot, MulAddPairs(LoadI16(&super.offsets[block][v * kLanes][0]), pair));
         }
         total[v][t] = Fma(ToF32(dot), row_scale, total[v][t]);
       }
@@ -339,26 +330,18 @@ inline void ScaledTile(const ScaledSuper& super, int blocks, const QuantisedRows
         total[v][t] = NegFma(LoadF32(minima[v][t]), LoadF32(super.min_unit + v * kLanes), total[v][t]);
     }
   }
-  StoreTile<1, kRows>(total, is_first, out, out_stride, left);
+  StoreTile<1, kRows>(total, sums);
 }
 
 template <Family kFamily>
 void WideScaled(const PackedArgs& args) {
-  const std::int64_t num_blocks = (args.cols + kBlock - 1) / kBlock;
   ScaledSuper super;
-  for (int panel = 0; panel < args.num_panels; ++panel) {
-    const std::int64_t column = static_cast<std::int64_t>(panel) * kPanelRows;
-    const std::byte* bytes = args.panels + panel * args.panel_bytes;
-    for (std::int64_t first_block = 0; first_block < num_blocks; first_block += 8) {
-      const int blocks = num_blocks - first_block < 8 ? static_cast<int>(num_blocks - first_block) : 8;
-      ScalesToIntegers<kFamily>(bytes, blocks, &super);
-      UnpackCodes<kFamily>(bytes, blocks, super.codes);
-      ForRowTiles<kScaledTileRows>(args.num_rows, [&]<int kRows>(int row) {
-        ScaledTile<kFamily, kRows>(super, blocks, RowsFrom(args.x, row), first_block, first_block == 0,
-                                   args.out + row * args.out_stride + column, args.out_stride,
-                                   args.num_outputs - column);
-      });
-      bytes += SuperBytes(TraitsOf(kFamily), blocks);
-    }
-  }
+  ForPanelSupers<1>(args, TraitsOf(kFamily), [&](int panel, std::int64_t offset, int blocks, const SuperRows& rows) {
+    const std::byte* bytes = args.panels + panel * args.panel_bytes + offset;
+    ScalesToIntegers<kFamily>(bytes, blocks, &super);
+    UnpackCodes<kFamily>(bytes, blocks, super.codes);
+    ForRowTiles<kScaledTileRows>(rows.count, [&]<int kRows>(int row) {
+      ScaledTile<kFamily, kRows>(super, blocks, rows.x + row, rows.sums.From(row));
+    });
+  });
 }

@@ -62,72 +62,95 @@ inline void UnpackCodes(const std::byte* super, int blocks, std::uint8_t* out) {
   }
 }
 
-// Adds (or stores, when is_first) a tile's sums to rows of out; `left` columns of out exist from the tile's first on.
+// Where the sums of a tile over the super-blocks so far come from and go to. They lie side by side until the last
+// super-block, as rows of the output lie far apart.
+struct TileSums {
+  const float* from;  // rows of partial_stride floats; nullptr for the first super-block
+  float* to;          // rows of to_stride floats, of which `count` may be written
+  std::int64_t partial_stride;
+  std::int64_t to_stride;
+  std::int64_t count;
+
+  [[nodiscard]] TileSums From(int row) const {
+    TileSums sums = *this;
+    if (sums.from != nullptr) sums.from += row * partial_stride;
+    sums.to += row * to_stride;
+    return sums;
+  }
+};
+
+// Adds a tile's sums of one super-block.
 template <int kPanels, int kRows>
-inline void StoreTile(const F32 (&sums)[kPanels * kVecs][kRows], bool is_first, float* out, std::int64_t out_stride,
-                      std::int64_t left) {
+inline void StoreTile(const F32 (&own)[kPanels * kVecs][kRows], const TileSums& sums) {
+#pragma GCC unroll 4
   for (int i = 0; i < kPanels * kVecs; ++i) {
     const std::int64_t column = i * kLanes;
-    if (left <= column) return;
-    const int count = left - column < kLanes ? static_cast<int>(left - column) : kLanes;
+    if (sums.count <= column) return;
+    const int count = sums.count - column < kLanes ? static_cast<int>(sums.count - column) : kLanes;
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) {
-      float* p = out + t * out_stride + column;
-      if (count == kLanes) {
-        StoreF32(p, is_first ? sums[i][t] : Add(LoadF32(p), sums[i][t]));
-      } else {
-        StorePart(p, is_first ? sums[i][t] : Add(LoadPart(p, count), sums[i][t]), count);
-      }
+      F32 sum = own[i][t];
+      if (sums.from != nullptr) sum = Add(LoadF32(sums.from + t * sums.partial_stride + column), sum);
+      float* to = sums.to + t * sums.to_stride + column;
+      count == kLanes ? StoreF32(to, sum) : StorePart(to, sum, count);
     }
   }
 }
 
-// A super-block of kPanels panels times kRows rows: products per block, scaled and summed in float. Activations have
-// one scale per block; x begins at the tile's first row, first_block says where the columns begin in it.
+constexpr std::int64_t kRowBytes = sizeof(QuantisedSuper);  // from the codes of a row to those of the next one
+
+// A super-block of kPanels panels times kRows rows, x[0] and those behind it: products per block, scaled and summed in
+// float. Activations have one scale per block.
 template <Family kFamily, int kPanels, int kRows>
 inline void BlockTile(const WideSuper& wide, const std::uint8_t* const (&panel_codes)[kPanels], int blocks,
-                      const QuantisedRows& x, std::int64_t first_block, bool is_first, float* out,
-                      std::int64_t out_stride, std::int64_t left) {
+                      const QuantisedSuper* x, const TileSums& sums) {
   constexpr FamilyTraits kTraits = TraitsOf(kFamily);
   constexpr int kBits = BitsOf(kTraits.codes);
   constexpr int kParts = PartsPerBlock<kFamily>();
   constexpr int kCount = kSteps / kParts;
   constexpr int kVectors = kPanels * kVecs;
   F32 total[kVectors][kRows];
+#pragma GCC unroll 4
   for (int i = 0; i < kVectors; ++i) {
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) total[i][t] = ZeroF32();
   }
   for (int block = 0; block < blocks; ++block) {
-    const std::int64_t index = first_block + block;
     for (int part = 0; part < kParts; ++part) {
       PartTile<kBits, kCount, kVectors, kRows> tile;
+#pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t) {
-        const std::int32_t sum = (kParts == 1 || part == 0 ? x.FirstSum(t, index) : 0) +
-                                 (kParts == 1 || part == 1 ? x.SecondSum(t, index) : 0);
+        const std::int32_t sum = (kParts == 1 || part == 0 ? x[t].FirstSum(block) : 0) +
+                                 (kParts == 1 || part == 1 ? x[t].SecondSum(block) : 0);
         tile.Start(t, -DotOffset(kTraits) * sum);
       }
       const std::uint8_t* codes[kVectors];
       for (int i = 0; i < kVectors; ++i) {
         codes[i] = panel_codes[i / kVecs] + (block * kSteps + part * kCount) * kStepBytes + (i % kVecs) * kVecBytes;
       }
-      tile.Run(codes, x.codes + index * kBlock + part * kCount * kDotColumns, x.code_stride);
+      tile.Run(codes, x->codes + block * kBlock + part * kCount * kDotColumns, kRowBytes);
+#pragma GCC unroll 4
       for (int i = 0; i < kVectors; ++i) {
         const F32 scale = LoadF32(wide.scales[i / kVecs][block * kParts + part] + (i % kVecs) * kLanes);
+#pragma GCC unroll 8
         for (int t = 0; t < kRows; ++t) {
-          const F32 row_scale = SetF32(x.scales[t * x.block_stride + index]);
+          const F32 row_scale = SetF32(x[t].scales[block]);
           total[i][t] = Fma(Mul(ToF32(tile.Sum(i, t)), row_scale), scale, total[i][t]);
         }
       }
     }
     if constexpr (HasMin(kTraits)) {
+#pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t) {
-        const F32 weight = SetF32(x.block_sums[t * x.block_stride + index]);
+        const F32 weight = SetF32(x[t].block_sums[block]);
+#pragma GCC unroll 4
         for (int i = 0; i < kVectors; ++i) {
           total[i][t] = NegFma(weight, LoadF32(wide.mins[i / kVecs][block] + (i % kVecs) * kLanes), total[i][t]);
         }
       }
     }
   }
-  StoreTile<kPanels, kRows>(total, is_first, out, out_stride, left);
+  StoreTile<kPanels, kRows>(total, sums);
 }
 
 // Calls tile.template operator()<kRows>(first row) for all rows, in the largest tiles that fit.
@@ -141,39 +164,77 @@ inline void ForRowTiles(int num_rows, const Tile& tile) {
   for (; row < num_rows; ++row) tile.template operator()<1>(row);
 }
 
-// Panels [first, first + kPanels) times all rows.
-template <Family kFamily, int kPanels>
-inline void BlockPanels(const PackedArgs& args, int first) {
-  constexpr FamilyTraits kTraits = TraitsOf(kFamily);
+// Rows that pass together: their partial sums stay in the caches.
+constexpr int kGroupRows = 128;
+
+// Some rows of activations over the columns of one super-block, and their sums with one or more panels.
+struct SuperRows {
+  const QuantisedSuper* x;
+  int count;
+  TileSums sums;
+};
+
+// Calls super(first panel, offset of the super-block in the panel, its blocks, rows) for all rows of kPanels panels at
+// a time (those left over are not done: returns the first of them), super-blocks in order.
+template <int kPanels, typename Super>
+inline int ForPanelSupers(const PackedArgs& args, FamilyTraits traits, const Super& super, int first_panel = 0) {
+  constexpr std::int64_t kStride = kPanels * kPanelRows;
   const std::int64_t num_blocks = (args.cols + kBlock - 1) / kBlock;
-  const std::int64_t column = static_cast<std::int64_t>(first) * kPanelRows;
-  WideSuper wide;
-  std::int64_t offset = 0;
-  for (std::int64_t first_block = 0; first_block < num_blocks; first_block += 8) {
-    const int blocks = num_blocks - first_block < 8 ? static_cast<int>(num_blocks - first_block) : 8;
-    const std::uint8_t* codes[kPanels];
-    for (int panel = 0; panel < kPanels; ++panel) {
-      const std::byte* super = args.panels + (first + panel) * args.panel_bytes + offset;
-      UnpackScales<kFamily>(super, blocks, wide.scales[panel], wide.mins[panel]);
-      if constexpr (AreBytes(kTraits.codes) && kStoresAsPacked) {
-        codes[panel] = AsBytes(super) + HeaderBytes(kTraits.scales, blocks);
-      } else {
-        UnpackCodes<kFamily>(super, blocks, wide.codes[panel]);
-        codes[panel] = wide.codes[panel];
+  alignas(64) float partial[kGroupRows * kStride];
+  const int end = args.num_panels - (args.num_panels - first_panel) % kPanels;
+  for (int first_row = 0; first_row < args.num_rows; first_row += kGroupRows) {
+    const int count = args.num_rows - first_row < kGroupRows ? args.num_rows - first_row : kGroupRows;
+    for (int panel = first_panel; panel < end; panel += kPanels) {
+      const std::int64_t column = static_cast<std::int64_t>(panel) * kPanelRows;
+      SuperRows rows{args.x.supers + first_row, count, {nullptr, partial, kStride, kStride, kStride}};
+      std::int64_t offset = 0;
+      for (std::int64_t left = num_blocks; left > 0; left -= 8) {
+        const int blocks = left < 8 ? static_cast<int>(left) : 8;
+        if (left <= 8) {
+          rows.sums.to = args.out + first_row * args.out_stride + column;
+          rows.sums.to_stride = args.out_stride;
+          rows.sums.count = args.num_outputs - column;
+        }
+        super(panel, offset, blocks, rows);
+        rows.x += args.x.stride;
+        rows.sums.from = partial;
+        offset += SuperBytes(traits, blocks);
       }
     }
-    ForRowTiles<kBlockTileRows>(args.num_rows, [&]<int kRows>(int row) {
-      BlockTile<kFamily, kPanels, kRows>(wide, codes, blocks, RowsFrom(args.x, row), first_block, first_block == 0,
-                                         args.out + row * args.out_stride + column, args.out_stride,
-                                         args.num_outputs - column);
-    });
-    offset += SuperBytes(kTraits, blocks);
   }
+  return end;
+}
+
+// All rows of kPanels panels at a time.
+template <Family kFamily, int kPanels>
+inline int BlockPanels(const PackedArgs& args, int first_panel) {
+  constexpr FamilyTraits kTraits = TraitsOf(kFamily);
+  WideSuper wide;
+  return ForPanelSupers<kPanels>(
+      args, kTraits,
+      [&](int first, std::int64_t offset, int blocks, const SuperRows& rows) {
+        const std::uint8_t* codes[kPanels];
+        for (int panel = 0; panel < kPanels; ++panel) {
+          const std::byte* super = args.panels + (first + panel) * args.panel_bytes + offset;
+          UnpackScales<kFamily>(super, blocks, wide.scales[panel], wide.mins[panel]);
+          if constexpr (AreBytes(kTraits.codes) && kStoresAsPacked) {
+            codes[panel] = AsBytes(super) + HeaderBytes(kTraits.scales, blocks);
+          } else {
+            UnpackCodes<kFamily>(super, blocks, wide.codes[panel]);
+            codes[panel] = wide.codes[panel];
+          }
+        }
+        ForRowTiles<kBlockTileRows>(rows.count, [&]<int kRows>(int row) {
+          BlockTile<kFamily, kPanels, kRows>(wide, codes, blocks, rows.x + row, rows.sums.From(row));
+        });
+      },
+      first_panel);
 }
 
 template <Family kFamily>
 void WideByBlock(const PackedArgs& args) {
-  int panel = 0;
-  for (; panel + kTilePanels <= args.num_panels; panel += kTilePanels) BlockPanels<kFamily, kTilePanels>(args, panel);
-  for (; panel < args.num_panels; ++panel) BlockPanels<kFamily, 1>(args, panel);
+  const int done = BlockPanels<kFamily, kTilePanels>(args, 0);
+  if constexpr (kTilePanels > 1) {
+    if (done < args.num_panels) BlockPanels<kFamily, 1>(args, done);
+  }
 }
