@@ -178,6 +178,24 @@ TEST(GemmAdd, EveryShapeAgreesWithDoubleAndDoesNotDependOnItsRows) {
   }
 }
 
+TEST(Transpose, MovesEveryNumberAndNothingElse) {
+  for (const Named& kernels : Kernels()) {
+    for (const auto& [t, n, unused] : std::vector<Shape>{{1, 1, 0}, {3, 5, 0}, {4, 4, 0}, {9, 6, 0}, {64, 128, 0}}) {
+      const std::int64_t in_stride = n + 3;
+      const std::int64_t out_stride = t + 2;
+      const Floats in = Normal(t * in_stride, 12);
+      Floats out(static_cast<std::size_t>(n * out_stride), -7.0F);
+      kernels.f32->transpose(in.data(), in_stride, t, n, out.data(), out_stride);
+      for (std::int64_t column = 0; column < n; ++column) {
+        for (std::int64_t row = 0; row < out_stride; ++row) {
+          const float wanted = row < t ? in[static_cast<std::size_t>(row * in_stride + column)] : -7.0F;
+          ASSERT_EQ(At(out, column * out_stride + row), wanted) << kernels.name << " " << t << " x " << n;
+        }
+      }
+    }
+  }
+}
+
 TEST(RowKernels, SumsAndTheLargestAgreeWithDoubleAtAnyLength) {
   for (const Named& kernels : Kernels()) {
     for (const std::int64_t count : {1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 1000}) {

@@ -22,6 +22,9 @@ struct FloatKernels {
   // order.
   void (*gemm_add)(const float* a, std::int64_t a_stride, std::int64_t num_t, const float* b, std::int64_t b_stride,
                    std::int64_t num_j, std::int64_t num_n, float* out, std::int64_t out_stride);
+  // out[n * out_stride + t] = in[t * in_stride + n], t < num_t, n < num_n.
+  void (*transpose)(const float* in, std::int64_t in_stride, std::int64_t num_t, std::int64_t num_n, float* out,
+                    std::int64_t out_stride);
   void (*f16_to_f32)(const std::uint16_t* in, std::int64_t count, float* out);
   void (*bf16_to_f32)(const std::uint16_t* in, std::int64_t count, float* out);
   // Codes in [-127, 127] of whole blocks of 32, one scale each -> count floats, count <= 32 * blocks.
@@ -36,10 +39,13 @@ struct FloatKernels {
   // out = (x - mean) * factor * weight + bias.
   void (*normalise)(const float* x, float mean, float factor, const float* weight, const float* bias,
                     std::int64_t count, float* out);
-  void (*add)(float* x, const float* y, std::int64_t count);             // x += y
-  void (*silu_mul)(float* gate, const float* up, std::int64_t count);    // gate = silu(gate) * up
+  void (*add)(float* x, const float* y, std::int64_t count);  // x += y
+  // out = silu(gate) * up; out may be one of them.
+  void (*silu_mul)(const float* gate, const float* up, std::int64_t count, float* out);
   void (*sigmoid_mul)(float* x, const float* gate, std::int64_t count);  // x = x * sigmoid(gate)
   void (*silu)(float* x, std::int64_t count);
+  // out[c] = silu(sum over j of w[j * count + c] * x[j][c]), j < taps: one step of a depthwise convolution.
+  void (*convolve_silu)(const float* const* x, const float* w, int taps, std::int64_t count, float* out);
   void (*gelu_tanh)(float* x, std::int64_t count);
   // x = exp(x - shift); returns the sum.
   float (*exp_shifted)(float* x, float shift, std::int64_t count);

@@ -180,6 +180,7 @@ class Loader {
   [[nodiscard]] bool LooksLikeMlx() const;
   void CheckNorms(const Weights& weights) const;
   Status Attention(int layer, AttentionWeights* out);
+  Status Convolution(int layer, Buffer<float>* out);
   Status Delta(int layer, DeltaWeights* out);
   Status Layer(int layer, LayerKind kind, LayerWeights* out);
   Status Mtp(MtpWeights* out);
@@ -230,6 +231,21 @@ Status Loader::Attention(int layer, AttentionWeights* out) {
   return Norm(names::kKNorm, layer, C, &out->k_norm);
 }
 
+// Files hold the taps of a channel side by side; kernels take a tap of many channels at once.
+Status Loader::Convolution(int layer, Buffer<float>* out) {
+  const std::int64_t channels = config_.conv_channels();
+  const std::int64_t taps = config_.conv_taps;
+  Buffer<float> by_channel;
+  THIMBLE_RETURN_IF_ERROR(Vector(names::kDeltaConv, layer, {channels, taps}, &by_channel));
+  if (counted_ != nullptr) return Done{};
+  THIMBLE_ASSIGN_OR_RETURN(*out, Buffer<float>::Create(by_channel.size()));
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t j = 0; j < taps; ++j)
+      (*out)[static_cast<std::size_t>(j * channels + c)] = by_channel[static_cast<std::size_t>(c * taps + j)];
+  }
+  return Done{};
+}
+
 Status Loader::Delta(int layer, DeltaWeights* out) {
   const std::int64_t D = config_.width;
   const std::int64_t U = config_.delta.num_value_heads;
@@ -239,7 +255,7 @@ Status Loader::Delta(int layer, DeltaWeights* out) {
   THIMBLE_RETURN_IF_ERROR(Matrix(names::kDeltaBeta, layer, U, D, &out->beta));
   THIMBLE_RETURN_IF_ERROR(Matrix(names::kDeltaAlpha, layer, U, D, &out->alpha));
   THIMBLE_RETURN_IF_ERROR(Matrix(names::kDeltaOut, layer, D, values, &out->out));
-  THIMBLE_RETURN_IF_ERROR(Vector(names::kDeltaConv, layer, {config_.conv_channels(), config_.conv_taps}, &out->conv));
+  THIMBLE_RETURN_IF_ERROR(Convolution(layer, &out->conv));
   THIMBLE_RETURN_IF_ERROR(Vector(names::kDeltaDt, layer, {U}, &out->dt_bias));
   THIMBLE_RETURN_IF_ERROR(Vector(names::kDeltaA, layer, {U}, &out->a));
   // GGUF holds -exp(A_log) already.

@@ -26,7 +26,7 @@ struct DeltaWeights {
   PackedMatrix beta;        // [U, D]
   PackedMatrix alpha;       // [U, D]
   PackedMatrix out;         // [D, U * S]
-  Buffer<float> conv;       // [2ES + US, taps], last tap = current token
+  Buffer<float> conv;       // [taps, 2ES + US], last tap = current token
   Buffer<float> a;          // [U], -exp(A_log)
   Buffer<float> dt_bias;    // [U]
   Buffer<float> head_norm;  // [S], plain weight

@@ -17,25 +17,25 @@ constexpr std::int64_t kSolveBlock = 16;
 
 // One worker's memory for one head and chunk.
 struct ChunkTile {
-  float* q;         // [kChunk, dk], normalised and scaled
-  float* k;         // [kChunk, dk], normalised
-  float* n;         // [kChunk, dv]: right-hand sides, then their solution
-  float* products;  // [kChunk, dv]: S q, outputs
-  float* kk;        // [kChunk, kChunk]: A
-  float* qk;        // [kChunk, kChunk]: P
-  float* n_scaled;  // [dv, kChunk]: the solution transposed, decayed to the chunk's end
+  float* q;          // [kChunk, dk], normalised and scaled
+  float* k;          // [kChunk, dk], normalised
+  float* k_columns;  // [dk, kChunk]: k transposed
+  float* n;          // [kChunk, dv]: right-hand sides, then their solution
+  float* kk;         // [kChunk, kChunk]: A
+  float* qk;         // [kChunk, kChunk]: P
+  float* state;      // [dk, dv]: the head's state, transposed: products with rows of keys then run along it
 
   ChunkTile(float* memory, std::int64_t dk, std::int64_t dv) {
     q = memory;
     k = q + kChunk * dk;
-    n = k + kChunk * dk;
-    products = n + kChunk * dv;
-    kk = products + kChunk * dv;
+    k_columns = k + kChunk * dk;
+    n = k_columns + kChunk * dk;
+    kk = n + kChunk * dv;
     qk = kk + kChunk * kChunk;
-    n_scaled = qk + kChunk * kChunk;
+    state = qk + kChunk * kChunk;
   }
   static std::size_t Floats(std::int64_t dk, std::int64_t dv) {
-    return static_cast<std::size_t>(2 * kChunk * dk + 3 * kChunk * dv + 2 * kChunk * kChunk);
+    return static_cast<std::size_t>(3 * kChunk * dk + kChunk * dv + 2 * kChunk * kChunk + dk * dv);
   }
 };
 
@@ -88,12 +88,15 @@ struct Rule {
     }
   }
 
-  // Rows [first, first + rows) of one head; `state` is read and updated. Formulas: spec 2.2, chunked form, with the two
-  // solves folded into one: N = (I + A)^-1 (beta_i (v_i - exp(c_i) S^T k_i)).
-  void Chunk(int head, std::int64_t first, std::int64_t rows, float* state, const ChunkTile& tile) const {
+  // Rows [first, first + rows) of one head; tile.state is read and updated. Formulas: spec 2.2, chunked form, with the
+  // two solves folded into one: N = (I + A)^-1 (beta_i (v_i - exp(c_i) S^T k_i)). Every product is of rows of the left
+  // factor and rows of the right one (gemm_add), in blocks of kSolveBlock rows where a factor or the result is
+  // triangular.
+  void Chunk(int head, std::int64_t first, std::int64_t rows, const ChunkTile& tile) const {
     const kernels::FloatKernels& f32 = *ops.kernels.f32;
     const std::int64_t dk = shape.key_head;
     const std::int64_t dv = shape.value_head;
+    const MatView<float> o = out.Rows(first, rows).Cols(static_cast<std::int64_t>(head) * dv, dv);
     // In double: after a gate that forgets everything the sums are large, and differences of floats would no longer
     // tell the mild gates behind it from none.
     double sums[kChunk];  // c_i = g_0 + ... + g_i
@@ -104,55 +107,54 @@ struct Rule {
       sums[i] = sum;
       decay[i] = std::exp(static_cast<float>(sum));
       LoadQk(first + i, head, tile.q + i * dk, tile.k + i * dk);
+      std::fill_n(o.Row(i), dv, 0.0F);
     }
-    // N starts as beta_i (v_i - exp(c_i) S k_i).
-    f32.gemm(tile.k, dk, rows, state, dk, dv, dk, tile.n, dv);
+    f32.transpose(tile.k, dk, rows, dk, tile.k_columns, kChunk);
+    // N starts as beta_i (v_i - exp(c_i) S^T k_i), O as exp(c_i) S^T q_i.
+    std::fill_n(tile.n, rows * dv, 0.0F);
+    f32.gemm_add(tile.k, dk, rows, tile.state, dv, dk, dv, tile.n, dv);
+    f32.gemm_add(tile.q, dk, rows, tile.state, dv, dk, dv, o.data, o.stride);
     for (std::int64_t i = 0; i < rows; ++i) {
       const float b = Beta(first + i, head);
       const float* v = Value(first + i, head);
       float* n = tile.n + i * dv;
       for (std::int64_t c = 0; c < dv; ++c) n[c] = b * (v[c] - decay[i] * n[c]);
+      f32.scale(o.Row(i), decay[i], nullptr, dv, o.Row(i));
     }
     // A_ij = -beta_i (k_i . k_j) exp(c_i - c_j) below the diagonal (minus, so that the solve adds);
     // P_ij = (q_i . k_j) exp(c_i - c_j) up to it.
-    f32.gemm(tile.k, dk, rows, tile.k, dk, rows, dk, tile.kk, kChunk);
-    f32.gemm(tile.q, dk, rows, tile.k, dk, rows, dk, tile.qk, kChunk);
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const float b = Beta(first + i, head);
-      float d[kChunk];
-      for (std::int64_t j = 0; j <= i; ++j) d[j] = static_cast<float>(sums[i] - sums[j]);
-      f32.exp_shifted(d, 0.0F, i + 1);
-      for (std::int64_t j = 0; j <= i; ++j) {
-        tile.qk[i * kChunk + j] *= d[j];
-        tile.kk[i * kChunk + j] *= -b * d[j];
-      }
-      std::fill(tile.qk + i * kChunk + i + 1, tile.qk + i * kChunk + rows, 0.0F);
-      std::fill(tile.kk + i * kChunk + i, tile.kk + i * kChunk + rows, 0.0F);
-    }
     for (std::int64_t block = 0; block < rows; block += kSolveBlock) {
       const std::int64_t count = std::min(kSolveBlock, rows - block);
+      const std::int64_t seen = block + count;
+      for (std::int64_t i = block; i < seen; ++i) {
+        std::fill_n(tile.kk + i * kChunk, seen, 0.0F);
+        std::fill_n(tile.qk + i * kChunk, seen, 0.0F);
+      }
+      f32.gemm_add(tile.k + block * dk, dk, count, tile.k_columns, kChunk, dk, seen, tile.kk + block * kChunk, kChunk);
+      f32.gemm_add(tile.q + block * dk, dk, count, tile.k_columns, kChunk, dk, seen, tile.qk + block * kChunk, kChunk);
+      for (std::int64_t i = block; i < seen; ++i) {
+        float d[kChunk];
+        for (std::int64_t j = 0; j <= i; ++j) d[j] = static_cast<float>(sums[i] - sums[j]);
+        f32.exp_shifted(d, 0.0F, i + 1);
+        float* p = tile.qk + i * kChunk;
+        float* a = tile.kk + i * kChunk;
+        f32.scale(p, 1.0F, d, i + 1, p);
+        f32.scale(a, -Beta(first + i, head), d, i, a);
+        std::fill(p + i + 1, p + seen, 0.0F);
+      }
+      // The solve, of these rows with those before them, then among themselves.
       f32.gemm_add(tile.kk + block * kChunk, kChunk, count, tile.n, dv, block, dv, tile.n + block * dv, dv);
-      for (std::int64_t i = block + 1; i < block + count; ++i) {
+      for (std::int64_t i = block + 1; i < seen; ++i)
         f32.gemm_add(tile.kk + i * kChunk + block, kChunk, 1, tile.n + block * dv, dv, i - block, dv, tile.n + i * dv,
                      dv);
-      }
+      // O_i = exp(c_i) S^T q_i + sum over j <= i of P_ij N_j.
+      f32.gemm_add(tile.qk + block * kChunk, kChunk, count, tile.n, dv, seen, dv, o.Row(block), o.stride);
     }
-    // O_i = exp(c_i) S q_i + sum over j <= i of P_ij N_j.
-    f32.gemm(tile.q, dk, rows, state, dk, dv, dk, tile.products, dv);
+    // S = exp(c_last) S + sum of exp(c_last - c_i) k_i N_i^T.
     for (std::int64_t i = 0; i < rows; ++i)
-      f32.scale(tile.products + i * dv, decay[i], nullptr, dv, tile.products + i * dv);
-    f32.gemm_add(tile.qk, kChunk, rows, tile.n, dv, rows, dv, tile.products, dv);
-    for (std::int64_t i = 0; i < rows; ++i) {
-      std::memcpy(out.Row(first + i) + static_cast<std::int64_t>(head) * dv, tile.products + i * dv,
-                  static_cast<std::size_t>(dv) * sizeof(float));
-    }
-    // S = exp(c_last) S + sum of exp(c_last - c_i) N_i k_i^T.
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const float d = std::exp(static_cast<float>(sum - sums[i]));
-      for (std::int64_t c = 0; c < dv; ++c) tile.n_scaled[c * kChunk + i] = tile.n[i * dv + c] * d;
-    }
-    f32.scale(state, decay[rows - 1], nullptr, dk * dv, state);
-    f32.gemm_add(tile.n_scaled, kChunk, dv, tile.k, dk, rows, dk, state, dk);
+      f32.scale(tile.n + i * dv, std::exp(static_cast<float>(sum - sums[i])), nullptr, dv, tile.n + i * dv);
+    f32.scale(tile.state, decay[rows - 1], nullptr, dk * dv, tile.state);
+    f32.gemm_add(tile.k_columns, kChunk, dk, tile.n, dv, rows, dv, tile.state, dv);
   }
 };
 
@@ -164,28 +166,13 @@ void ShortConvolution(const Ops& ops, MatView<const float> x, MatView<const floa
                       int taps, MatView<float> out, MatView<float> next_tail) {
   const std::int64_t cols = x.cols;
   const std::int64_t past = taps - 1;
+  THIMBLE_CHECK(taps <= kMostTaps && weight.size() == static_cast<std::size_t>(taps * cols));
   // Row `t` of the inputs with the tail in front; t >= -past.
   const auto input = [&](std::int64_t t) { return t >= 0 ? x.Row(t) : tail.Row(past + t); };
   ForEachRow(ops, x.rows, cols * 8, [&](std::int64_t t) {
-    float* row = out.Row(t);
-    if (taps == 4) {  // every released model: spelled out, so that it vectorises
-      const float* x0 = input(t - 3);
-      const float* x1 = input(t - 2);
-      const float* x2 = input(t - 1);
-      const float* x3 = input(t);
-      const float* w = weight.data();
-      for (std::int64_t c = 0; c < cols; ++c) {
-        row[c] = ((w[4 * c] * x0[c] + w[4 * c + 1] * x1[c]) + w[4 * c + 2] * x2[c]) + w[4 * c + 3] * x3[c];
-      }
-    } else {
-      for (std::int64_t c = 0; c < cols; ++c) {
-        float sum = 0;
-        for (std::int64_t j = 0; j < taps; ++j)
-          sum += weight[static_cast<std::size_t>(c * taps + j)] * input(t - past + j)[c];
-        row[c] = sum;
-      }
-    }
-    ops.kernels.f32->silu(row, cols);
+    const float* rows[kMostTaps];
+    for (std::int64_t j = 0; j < taps; ++j) rows[j] = input(t - past + j);
+    ops.kernels.f32->convolve_silu(rows, weight.data(), taps, cols, out.Row(t));
   });
   // The oldest row first: when next_tail is tail itself, row i is read before it is overwritten (i + T > i).
   for (std::int64_t i = 0; i < past; ++i) {
@@ -229,11 +216,12 @@ void GatedDeltaRule(const Ops& ops, const DeltaShape& shape, const DeltaInputs& 
       rule.Steps(head, in, state, memory);
       return;
     }
-    if (state != in) std::memcpy(state, in, static_cast<std::size_t>(state_floats) * sizeof(float));
     const ChunkTile tile(memory, shape.key_head, shape.value_head);
-    for (std::int64_t first = 0; first < rows; first += kChunk) {
-      rule.Chunk(head, first, std::min(kChunk, rows - first), state, tile);
-    }
+    const kernels::FloatKernels& f32 = *ops.kernels.f32;
+    f32.transpose(in, shape.key_head, shape.value_head, shape.key_head, tile.state, shape.value_head);
+    for (std::int64_t first = 0; first < rows; first += kChunk)
+      rule.Chunk(head, first, std::min(kChunk, rows - first), tile);
+    f32.transpose(tile.state, shape.value_head, shape.key_head, shape.value_head, state, shape.key_head);
   });
 }
 
@@ -246,12 +234,7 @@ void GatedRmsNorm(const Ops& ops, MatView<const float> x, MatView<const float> z
       const float mean = ops.kernels.f32->sum_of_squares(row, head) / static_cast<float>(head);
       ops.kernels.f32->scale(row, 1.0F / std::sqrt(mean + eps), weight.data(), head, out.Row(t) + first);
     }
-    // n silu(z) = z sigmoid(z) n: the kernel multiplies silu of its first argument, so z would be overwritten; do both
-    // parts.
-    float* to = out.Row(t);
-    const float* gate = z.Row(t);
-    ops.kernels.f32->sigmoid_mul(to, gate, x.cols);
-    for (std::int64_t i = 0; i < x.cols; ++i) to[i] *= gate[i];
+    ops.kernels.f32->silu_mul(z.Row(t), out.Row(t), x.cols, out.Row(t));
   });
 }
 

@@ -15,8 +15,9 @@
 namespace thimble {
 
 // Causal depthwise convolution over time, then SiLU. x [T, C] is the projection; tail [taps - 1, C] holds the inputs
-// before row 0, oldest first (zeros at the start); weight [C, taps], the last tap is the current token. out [T, C] must
+// before row 0, oldest first (zeros at the start); weight [taps, C], the last tap is the current token. out [T, C] must
 // not overlap x. next_tail [taps - 1, C] receives the last taps - 1 inputs; it may be `tail` itself.
+inline constexpr int kMostTaps = 16;
 void ShortConvolution(const Ops& ops, MatView<const float> x, MatView<const float> tail, std::span<const float> weight,
                       int taps, MatView<float> out, MatView<float> next_tail);
 

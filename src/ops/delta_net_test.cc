@@ -237,14 +237,14 @@ TEST(ShortConvolution, EqualsDoublePrecisionAndKeepsItsTailOverAnyCut) {
       SCOPED_TRACE(std::string(table->name) + ", " + std::to_string(taps) + " taps");
       Rows x = NormalRows(kRows, kCols, 5);
       const Rows first_tail = NormalRows(taps - 1, kCols, 6);
-      const Rows weight = NormalRows(kCols, taps, 7);
+      const Rows weight = NormalRows(taps, kCols, 7);
       std::vector<double> wanted;
       for (std::int64_t t = 0; t < kRows; ++t) {
         for (std::int64_t c = 0; c < kCols; ++c) {
           double sum = 0;
           for (int j = 0; j < taps; ++j) {
             const std::int64_t from = t - (taps - 1) + j;
-            sum += weight.At(c, j) * (from >= 0 ? std::as_const(x).At(from, c) : first_tail.At(taps - 1 + from, c));
+            sum += weight.At(j, c) * (from >= 0 ? std::as_const(x).At(from, c) : first_tail.At(taps - 1 + from, c));
           }
           wanted.push_back(sum / (1 + std::exp(-sum)));
         }

@@ -50,7 +50,7 @@ void AddBias(const Ops& ops, MatView<float> x, std::span<const float> bias) {
 
 void SiluMul(const Ops& ops, MatView<float> gate, MatView<const float> up) {
   ForEachRow(ops, gate.rows, 4 * gate.cols,
-             [&](std::int64_t t) { ops.kernels.f32->silu_mul(gate.Row(t), up.Row(t), gate.cols); });
+             [&](std::int64_t t) { ops.kernels.f32->silu_mul(gate.Row(t), up.Row(t), gate.cols, gate.Row(t)); });
 }
 
 void SigmoidMul(const Ops& ops, MatView<float> x, MatView<const float> gate) {

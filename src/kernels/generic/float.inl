@@ -160,14 +160,31 @@ void NormaliseRow(const float* x, float mean, float factor, const float* weight,
 void AddRow(float* x, const float* y, std::int64_t count) {
   Map(x, y, count, x, [](F32 a, F32 b) { return a + b; });
 }
-void SiluMulRow(float* gate, const float* up, std::int64_t count) {
-  Map(gate, up, count, gate, [](F32 g, F32 u) { return g * Sigmoid(g) * u; });
+void SiluMulRow(const float* gate, const float* up, std::int64_t count, float* out) {
+  Map(gate, up, count, out, [](F32 g, F32 u) { return g * Sigmoid(g) * u; });
 }
 void SigmoidMulRow(float* x, const float* gate, std::int64_t count) {
   Map(x, gate, count, x, [](F32 a, F32 g) { return a * Sigmoid(g); });
 }
 void SiluRow(float* x, std::int64_t count) {
   Map(x, x, count, x, [](F32 a, F32) { return a * Sigmoid(a); });
+}
+template <typename At>
+[[gnu::always_inline]] inline F32 ConvolvedSilu(int taps, const At& at) {
+  F32 sum = at(0);
+  for (int j = 1; j < taps; ++j) sum = sum + at(j);
+  return sum * Sigmoid(sum);
+}
+void ConvolveSilu(const float* const* x, const float* w, int taps, std::int64_t count, float* out) {
+  std::int64_t c = 0;
+  for (; c + kF32Lanes <= count; c += kF32Lanes) {
+    const auto at = [&](int j) { return Load(w + j * count + c) * Load(x[j] + c); };
+    Store(out + c, ConvolvedSilu(taps, at));
+  }
+  if (c == count) return;
+  const std::int64_t rest = count - c;
+  const auto at = [&](int j) { return LoadPart(w + j * count + c, rest) * LoadPart(x[j] + c, rest); };
+  StorePart(out + c, ConvolvedSilu(taps, at), rest);
 }
 // 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
 void GeluTanhRow(float* x, std::int64_t count) {

@@ -252,3 +252,31 @@ void GemmAdd(const float* a, std::int64_t a_stride, std::int64_t num_t, const fl
     StorePart(out + t * out_stride + n, sums, rest);
   }
 }
+
+// Squares of four by four: every instruction set has registers of four floats and shuffles of two of them.
+void Transpose(const float* in, std::int64_t in_stride, std::int64_t num_t, std::int64_t num_n, float* out,
+               std::int64_t out_stride) {
+  typedef float Four __attribute__((vector_size(16)));
+  std::int64_t t = 0;
+  for (; t + 4 <= num_t; t += 4) {
+    std::int64_t n = 0;
+    for (; n + 4 <= num_n; n += 4) {
+      Four rows[4];
+      for (int i = 0; i < 4; ++i) __builtin_memcpy(&rows[i], in + (t + i) * in_stride + n, sizeof(Four));
+      const Four low01 = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
+      const Four high01 = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
+      const Four low23 = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
+      const Four high23 = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
+      const Four columns[4] = {
+          __builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+          __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+      for (int i = 0; i < 4; ++i) __builtin_memcpy(out + (n + i) * out_stride + t, &columns[i], sizeof(Four));
+    }
+    for (; n < num_n; ++n) {
+      for (int i = 0; i < 4; ++i) out[n * out_stride + t + i] = in[(t + i) * in_stride + n];
+    }
+  }
+  for (; t < num_t; ++t) {
+    for (std::int64_t n = 0; n < num_n; ++n) out[n * out_stride + t] = in[t * in_stride + n];
+  }
+}
