@@ -116,6 +116,8 @@ inline void BlockTile(const WideSuper& wide, const std::uint8_t* const (&panel_c
     for (int t = 0; t < kRows; ++t) total[i][t] = ZeroF32();
   }
   for (int block = 0; block < blocks; ++block) {
+    [[maybe_unused]] F32 first[kVectors][kRows];  // part, until the second is there
+#pragma GCC unroll 2
     for (int part = 0; part < kParts; ++part) {
       PartTile<kBits, kCount, kVectors, kRows> tile;
 #pragma GCC unroll 8
@@ -134,8 +136,14 @@ inline void BlockTile(const WideSuper& wide, const std::uint8_t* const (&panel_c
         const F32 scale = LoadF32(wide.scales[i / kVecs][block * kParts + part] + (i % kVecs) * kLanes);
 #pragma GCC unroll 8
         for (int t = 0; t < kRows; ++t) {
+          const F32 dot = ToF32(tile.Sum(i, t));
           const F32 row_scale = SetF32(x[t].scales[block]);
-          total[i][t] = Fma(Mul(ToF32(tile.Sum(i, t)), row_scale), scale, total[i][t]);
+          if constexpr (kParts == 2 && kJoinedTileRows > 0) {
+            first[i][t] = part == 0 ? Mul(dot, scale) : Fma(dot, scale, first[i][t]);
+            if (part == 1) total[i][t] = Fma(first[i][t], row_scale, total[i][t]);
+          } else {
+            total[i][t] = Fma(Mul(dot, row_scale), scale, total[i][t]);
+          }
         }
       }
     }
@@ -165,7 +173,7 @@ inline void ForRowTiles(int num_rows, const Tile& tile) {
 }
 
 // Rows that pass together: their partial sums stay in the caches.
-constexpr int kGroupRows = 128;
+constexpr int kGroupRows = 120;  // a multiple of the tiles' rows
 
 // Some rows of activations over the columns of one super-block, and their sums with one or more panels.
 struct SuperRows {
@@ -224,7 +232,8 @@ inline int BlockPanels(const PackedArgs& args, int first_panel) {
             codes[panel] = wide.codes[panel];
           }
         }
-        ForRowTiles<kBlockTileRows>(rows.count, [&]<int kRows>(int row) {
+        constexpr bool kIsJoined = PartsPerBlock<kFamily>() == 2 && kJoinedTileRows > 0;
+        ForRowTiles<kIsJoined ? kJoinedTileRows : kBlockTileRows>(rows.count, [&]<int kRows>(int row) {
           BlockTile<kFamily, kPanels, kRows>(wide, codes, blocks, rows.x + row, rows.sums.From(row));
         });
       },

@@ -6,6 +6,7 @@ constexpr int kLanes = 8;
 constexpr int kFullOffset = 0;  // full codes are made signed before multiplying
 constexpr int kTilePanels = 1;
 constexpr int kBlockTileRows = 4;
+constexpr int kJoinedTileRows = 0;
 constexpr int kScaledTileRows = 4;
 
 using U8 = __m256i;

@@ -6,6 +6,7 @@ constexpr int kLanes = 16;
 constexpr int kFullOffset = 128;  // vpdpbusd takes unsigned codes as they are
 constexpr int kTilePanels = 2;
 constexpr int kBlockTileRows = 6;
+constexpr int kJoinedTileRows = 4;
 
 using U8 = __m512i;
 using I32 = __m512i;

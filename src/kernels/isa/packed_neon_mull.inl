@@ -5,6 +5,7 @@
 constexpr int kFullOffset = 0;  // full codes are made signed before multiplying
 constexpr int kTilePanels = 1;
 constexpr int kBlockTileRows = 2;
+constexpr int kJoinedTileRows = 0;
 
 using Quad = int8x16_t;
 inline Quad LoadQuad(const std::int8_t* a) {

@@ -4,6 +4,7 @@
 constexpr int kFullOffset = 0;  // full codes are made signed before multiplying
 constexpr int kTilePanels = 1;
 constexpr int kBlockTileRows = 4;
+constexpr int kJoinedTileRows = 0;
 
 // Where the four activations of a dot step lie. sdot takes them from any quarter of a register, so that four steps
 // share one load of 16 bytes; the compiler sees that the four loads below are one.

@@ -4,6 +4,7 @@
 constexpr int kFullOffset = 128;
 constexpr int kTilePanels = 1;
 constexpr int kBlockTileRows = 4;
+constexpr int kJoinedTileRows = 0;
 
 // As in packed_neon_sdot.inl: four steps share one load of activations.
 struct Quad {

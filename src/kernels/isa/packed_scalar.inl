@@ -7,6 +7,9 @@ constexpr int kFullOffset =
     128;                        // what DotSum<8> leaves in its codes: 128 where they count as stored, 0 where as signed
 constexpr int kTilePanels = 1;  // register tile of the wide form: panels ...
 constexpr int kBlockTileRows = 4;  // ... x rows of activations
+// The tile's rows where a block's two parts are added up before the activations' scale is applied, one multiplication
+// less and one more set of registers; 0 to scale each part by itself.
+constexpr int kJoinedTileRows = 0;
 
 // Four codes of each of kLanes rows; 32-bit integers and floats of kLanes rows; four activation codes for all rows.
 struct U8 {

@@ -5,6 +5,7 @@
 
 constexpr int kTilePanels = 1;
 constexpr int kBlockTileRows = 4;
+constexpr int kJoinedTileRows = 0;
 
 template <int kBits, int kCount>
 struct DotSum {

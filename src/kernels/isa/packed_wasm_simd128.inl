@@ -3,6 +3,7 @@
 
 constexpr int kTilePanels = 1;
 constexpr int kBlockTileRows = 2;
+constexpr int kJoinedTileRows = 0;
 
 template <int kBits, int kCount>
 using DotSum = WideningDot<kBits, kCount>;
