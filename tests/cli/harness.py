@@ -13,6 +13,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import termios
 import time
 import zlib
@@ -105,6 +106,14 @@ def with_mounts(script, *args, text=None):
                           timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL if data is None else None)
     done.stdout, done.stderr = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
     return done
+
+
+def with_memory(kibibytes, *args):
+    """The command on a machine that says to have so much memory to spare."""
+    with tempfile.NamedTemporaryFile("w") as meminfo:
+        meminfo.write(f"MemTotal: {kibibytes} kB\nMemAvailable: {kibibytes} kB\n")
+        meminfo.flush()
+        return with_mounts('mount --bind "$1" /proc/meminfo && shift && exec "$@"', meminfo.name, THIMBLE, *args)
 
 
 class Terminal:
