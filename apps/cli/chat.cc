@@ -250,7 +250,11 @@ class Conversation {
 
   void Save(const std::string& path) {
     if (path.empty()) return Complain(kExitInvalid, "/save takes a file name");
-    const std::string text = MessagesToJson(request_.chat.messages).Dump(Json::Style::kPretty) + "\n";
+    Json talk = MessagesToJson(request_.chat.messages);
+    // Tools come along from a file that was loaded.
+    if (!request_.chat.tools.empty())
+      talk = Json::Object({{"messages", std::move(talk)}, {"tools", Json::Array(request_.chat.tools)}});
+    const std::string text = talk.Dump(Json::Style::kPretty) + "\n";
     if (auto status = WriteFileAtomically(path, text); !status.ok()) {
       return Complain(ExitStatus(status.error().code), Cat("not saved: ", status.error().message));
     }

@@ -57,8 +57,10 @@ Result<ToolCall> ParseCall(const Json& json, ArgumentStrings strings, const std:
   if (arguments == nullptr || arguments->IsNull()) return call;
   call.arguments = *arguments;
   if (strings == ArgumentStrings::kParse && arguments->IsString()) {
-    THIMBLE_ASSIGN_OR_RETURN(call.arguments, Json::Parse(arguments->text().empty() ? "{}" : arguments->text(),
-                                                         Cat(place, ", arguments of ", call.name)));
+    auto parsed = Json::Parse(arguments->text().empty() ? "{}" : arguments->text(),
+                              Cat(place, ", arguments of ", EscapeControls(call.name)));
+    if (!parsed.ok()) return Error{Code::kInvalid, parsed.error().message};  // a wrong request, no broken file
+    call.arguments = std::move(parsed).value();
   }
   return call;
 }
