@@ -140,6 +140,13 @@ TEST(Chat, ParsesWhatClientsSendAndSaysWhatIsWrong) {
   EXPECT_EQ(chat.value().messages[0].content[0].source, "data:x");
   EXPECT_EQ(chat.value().messages[1].tool_calls[0].arguments.Find("a")->AsInt(), 1);
   EXPECT_FALSE(parse("{}").ok());
+  // A generation prompt has to be asked for, unless the list is all there is.
+  EXPECT_TRUE(parse("[]").value().options.add_generation_prompt);
+  for (const char* object :
+       {R"({"messages": []})", R"({"messages": [], "options": {}})", R"({"messages": [], "options": null})"})
+    EXPECT_FALSE(parse(object).value().options.add_generation_prompt) << object;
+  EXPECT_TRUE(
+      parse(R"({"messages": [], "options": {"add_generation_prompt": true}})").value().options.add_generation_prompt);
   EXPECT_FALSE(parse("[5]").ok());
   EXPECT_FALSE(parse(R"([{"content":"x"}])").ok());
   const auto again = ParseChat(MessagesToJson(chat.value().messages), ArgumentStrings::kKeep);
