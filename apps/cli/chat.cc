@@ -69,8 +69,10 @@ class Conversation {
 
  private:
   // Does what a line says; false to leave.
-  bool Take(const std::string& line) {
-    if (line.find_first_not_of(" \t\n") == std::string::npos) return true;
+  bool Take(const std::string& typed) {
+    const std::size_t begin = typed.find_first_not_of(" \t\n");
+    if (begin == std::string::npos) return true;
+    const std::string line = typed.substr(typed[begin] == '/' ? begin : 0);
     if (line.starts_with('/') && KindOfPath(line.substr(0, line.find(' '))) == PathKind::kNothing) {
       const std::string word = line.substr(0, line.find_first_of(" \n"));
       if (word.find('/', 1) == std::string::npos) return Command(word, line.substr(word.size()));
