@@ -5,7 +5,9 @@
 #include "model/config_limits.h"
 #include "model/names.h"
 
+#include <array>
 #include <cmath>
+#include <utility>
 
 namespace thimble {
 
@@ -33,7 +35,8 @@ Status CheckForm(const Json& text) {
   };
   if (const std::string activation = TextAt(text, "hidden_act"); !activation.empty() && activation != "silu")
     return refuse("hidden_act", "silu", activation);
-  const std::pair<const char*, bool> kFlags[] = {{"attention_bias", false}, {"attn_output_gate", true}};
+  constexpr std::array<std::pair<const char*, bool>, 2> kFlags = {
+      {{"attention_bias", false}, {"attn_output_gate", true}}};
   for (const auto& [key, wanted] : kFlags) {
     const Json* flag = text.Find(key);
     if (flag != nullptr && flag->AsBool().value_or(wanted) != wanted)
