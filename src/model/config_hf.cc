@@ -194,10 +194,10 @@ Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector
 
 namespace {
 
-// {"size": {"shortest_edge", "longest_edge"}} or the older min_pixels and max_pixels, which win as in the reference;
-// all are areas, despite the names.
+// {"size": {"shortest_edge", "longest_edge"}} or the older min_pixels and max_pixels; all are areas, despite the names.
+// Where both are there, the reference takes the older ones for pictures and does not know them for videos.
 template <typename Limits>
-Limits ReadLimits(const ModelFile& text, const char* name) {
+Limits ReadLimits(const ModelFile& text, const char* name, bool older_win) {
   Limits limits;
   if (text.format() != ModelFile::Format::kSafetensors) return limits;
   const auto source = text.SideFile(name);
@@ -209,21 +209,25 @@ Limits ReadLimits(const ModelFile& text, const char* name) {
   const auto take = [](const Json& from, const char* key, std::int64_t* limit) {
     if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost) *limit = *value;
   };
-  for (const Json* from : {size, &json.value()}) {
-    if (from == nullptr || !from->IsObject()) continue;
-    take(*from, "shortest_edge", &limits.min_pixels);
-    take(*from, "longest_edge", &limits.max_pixels);
-    take(*from, "min_pixels", &limits.min_pixels);
-    take(*from, "max_pixels", &limits.max_pixels);
+  const bool has_size = size != nullptr && size->IsObject();
+  if (has_size) {
+    take(*size, "shortest_edge", &limits.min_pixels);
+    take(*size, "longest_edge", &limits.max_pixels);
+  }
+  if (!has_size || older_win) {
+    take(json.value(), "min_pixels", &limits.min_pixels);
+    take(json.value(), "max_pixels", &limits.max_pixels);
   }
   return limits;
 }
 
 }  // namespace
 
-PixelLimits ReadPixelLimits(const ModelFile& text) { return ReadLimits<PixelLimits>(text, "preprocessor_config.json"); }
+PixelLimits ReadPixelLimits(const ModelFile& text) {
+  return ReadLimits<PixelLimits>(text, "preprocessor_config.json", true);
+}
 VideoLimits ReadVideoLimits(const ModelFile& text) {
-  return ReadLimits<VideoLimits>(text, "video_preprocessor_config.json");
+  return ReadLimits<VideoLimits>(text, "video_preprocessor_config.json", false);
 }
 
 }  // namespace thimble
