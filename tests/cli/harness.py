@@ -205,7 +205,7 @@ class Terminal:
 
 def open_chat(test, *args, env=None, **how):
     """A chat at a terminal, ready for the first line; it ends with the test. Its history goes where the test says, or nowhere."""
-    terminal = Terminal("chat", *args, env={"XDG_STATE_HOME": "/nonexistent"} | (env or {}), **how)
+    terminal = Terminal("chat", *args, env={"XDG_STATE_HOME": "/dev/null"} | (env or {}), **how)
     test.addCleanup(terminal.close)
     terminal.read_until("/help lists")
     terminal.read_until("> ")
