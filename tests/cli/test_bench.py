@@ -26,6 +26,9 @@ class Bench(unittest.TestCase):
             multiplying = (p["int8_multiply_adds"] / limits["int8_multiply_adds_per_second"]
                            + p["float_multiply_adds"] / limits["float_multiply_adds_per_second"])
             self.assertAlmostEqual(p["percent_of_limit"] * p["seconds"] / 100 / max(reading, multiplying), 1.0, places=6)
+            # More than the machine can do is a mistake in counting. Bytes are counted by hand below: a model that lies in the
+            # processor's caches, as this one does, is read faster than memory.
+            self.assertLess(multiplying / p["seconds"], 1.5)
         self.assertEqual((out["decode"]["depth"], out["image"]["width"], out["image"]["height"]), (20, 320, 256))
         self.assertGreater(out["load"]["seconds"], 0)
         self.assertIn("Q8_0", out["model"]["file_type"])
@@ -35,16 +38,6 @@ class Bench(unittest.TestCase):
         self.assertIsNone(exact["decode"])
         self.assertIsNone(exact["image"])
         self.assertEqual((exact["exact"], exact["prompt"]["int8_multiply_adds"]), (True, 0))
-
-    def test_nothing_is_faster_than_the_machine(self):
-        # A mistake in counting shows every time; limits that were measured while others computed, once.
-        for _ in range(5):
-            out = answer("bench", str(FIXTURES / "gguf/vl-q8_0.gguf"), "--prompt", "40", "--decode", "6", "--depth", "20", "--image", "320x256",
-                         "--repeat", "3", "--threads", "1", "--json")
-            shares = [out[part]["percent_of_limit"] for part in ("prompt", "decode", "image")]
-            if max(shares) < 150:
-                return
-        self.fail(f"percent of the limit: {shares}")
 
     def test_for_people(self):
         out = thimble("bench", VL_GGUF, "--prompt", "20", "--decode", "2", "--image", "64x64", "--repeat", "1")
