@@ -69,8 +69,10 @@ class Conversation {
 
  private:
   // Does what a line says; false to leave.
-  bool Take(const std::string& line) {
-    if (line.find_first_not_of(" \t\n") == std::string::npos) return true;
+  bool Take(const std::string& typed) {
+    const std::size_t begin = typed.find_first_not_of(" \t\n");
+    if (begin == std::string::npos) return true;
+    const std::string line = typed.substr(typed[begin] == '/' ? begin : 0);
     if (line.starts_with('/') && KindOfPath(line.substr(0, line.find(' '))) == PathKind::kNothing) {
       const std::string word = line.substr(0, line.find_first_of(" \n"));
       if (word.find('/', 1) == std::string::npos) return Command(word, line.substr(word.size()));
@@ -250,7 +252,11 @@ class Conversation {
 
   void Save(const std::string& path) {
     if (path.empty()) return Complain(kExitInvalid, "/save takes a file name");
-    const std::string text = MessagesToJson(request_.chat.messages).Dump(Json::Style::kPretty) + "\n";
+    Json talk = MessagesToJson(request_.chat.messages);
+    // Tools come along from a file that was loaded.
+    if (!request_.chat.tools.empty())
+      talk = Json::Object({{"messages", std::move(talk)}, {"tools", Json::Array(request_.chat.tools)}});
+    const std::string text = talk.Dump(Json::Style::kPretty) + "\n";
     if (auto status = WriteFileAtomically(path, text); !status.ok()) {
       return Complain(ExitStatus(status.error().code), Cat("not saved: ", status.error().message));
     }

@@ -129,9 +129,14 @@ Result<std::string> ChooseName(const ImportOptions& options) {
     if (plain.extension() == ".safetensors") plain = plain.parent_path();
     name = plain.extension() == ".gguf" ? plain.stem().string() : plain.filename().string();
     // model-Q4_K_M-00001-of-00002 is named without its number.
-    constexpr std::size_t kShardSuffix = 15;
-    if (name.size() > kShardSuffix && name.substr(name.size() - kShardSuffix).starts_with("-00001-of-"))
-      name.resize(name.size() - kShardSuffix);
+    constexpr std::string_view kShardSuffix = "-00001-of-00002";
+    if (name.size() > kShardSuffix.size()) {
+      const std::string_view end = std::string_view(name).substr(name.size() - kShardSuffix.size());
+      const auto is_like = [](char c, char pattern) {
+        return pattern >= '0' && pattern <= '9' ? c >= '0' && c <= '9' : c == pattern;
+      };
+      if (std::equal(end.begin(), end.end(), kShardSuffix.begin(), is_like)) name.resize(name.size() - end.size());
+    }
     for (char& c : name) c = c == ' ' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   if (!IsPlainName(name) || name == "builtin") {

@@ -107,7 +107,7 @@ void PrintRow(const char* name, const std::string& value) {
   std::printf("%-14s %s\n", EscapeControls(name).c_str(), EscapeControls(value).c_str());
 }
 
-void PrintDescription(const std::string& path, const Engine::Description& d) {
+void PrintDescription(const std::string& path, const CommonOptions& options, const Engine::Description& d) {
   const ModelConfig& c = d.config;
   PrintRow("model", c.name.empty() ? path : Cat(c.name, " (", path, ")"));
   PrintRow("size", FormatBytes(d.text_file->total_bytes()));
@@ -126,7 +126,8 @@ void PrintDescription(const std::string& path, const Engine::Description& d) {
                                                   d.mmproj_path.has_value() ? Cat(" in ", *d.mmproj_path) : "")
                                             : std::string("no"));
   PrintRow("draft head", c.has_mtp ? "yes (MTP)" : "no");
-  PrintRow("context", Cat("up to ", c.context_length, " tokens; ", d.context, " by default"));
+  PrintRow("context",
+           Cat("up to ", c.context_length, " tokens; ", d.context, options.context > 0 ? " asked for" : " by default"));
   PrintRow("memory", Cat(FormatBytes(d.memory.total()), " at ", d.context, " tokens (weights ",
                          FormatBytes(d.memory.weights_bytes + d.memory.mapped_bytes), ", keys and values ",
                          FormatBytes(d.memory.kv_bytes), ")"));
@@ -157,7 +158,7 @@ int Info(const CommonOptions& options) {
     if (facts.IsObject()) json.Set("builtin", facts);
     return PrintJson(json);
   }
-  PrintDescription(path.value(), described.value());
+  PrintDescription(path.value(), options, described.value());
   for (const auto& [key, value] : facts.members()) {
     if (value.IsString()) PrintRow(key == "name" ? "built-in" : key.c_str(), value.text());
   }

@@ -102,12 +102,12 @@ int Logits(const LogitsOptions& options) {
 int Perplexity(const PerplexityOptions& options) {
   auto text = ReadTextFile(options.file);
   if (!text.ok()) return Fail(text.error());
-  const int window = options.common.context > 0 ? options.common.context : 512;
-  if (window < 2) return Fail(Error{Code::kInvalid, "[perplexity] --context must be at least 2"});
   CommonOptions common = options.common;
-  common.context = window;
+  common.context = options.common.context > 0 ? options.common.context : 512;
+  if (common.context < 2) return Fail(Error{Code::kInvalid, "[perplexity] --context must be at least 2"});
   auto engine = OpenEngine(common);
   if (!engine.ok()) return Fail(engine.error());
+  const int window = engine.value()->context();  // at most what the model was made for
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
   const std::vector<std::int32_t> ids = engine.value()->tokenizer().Encode(text.value(), AddedTokens::kPlainText);

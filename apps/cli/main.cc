@@ -11,11 +11,15 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <new>
 
 namespace thimble::cli {
@@ -47,15 +51,36 @@ struct CommandLine {
 
 constexpr int kMost = 1 << 24;
 
+// Whole numbers with all their digits.
+std::string Plain(double value) {
+  return value == std::floor(value) && std::fabs(value) < 1e15 ? Cat(static_cast<std::int64_t>(value)) : Cat(value);
+}
+
 // Numbers within limits; not-a-number is outside of any.
 CLI::Validator From(double least, double most) {
   const auto check = [least, most](const std::string& text) -> std::string {
     char* end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
     if (!text.empty() && *end == '\0' && value >= least && value <= most) return "";
-    return Cat("a number from ", least, " to ", most, " is needed, found '", text, "'");
+    return Cat("a number from ", Plain(least), " to ", Plain(most), " is needed, found '", text, "'");
   };
   return CLI::Validator([check](std::string& text) { return check(text); }, "");
+}
+
+// What CLI11 would take for a large number: a sign, or more digits than there is room for.
+CLI::Validator Seed() {
+  const auto check = [](const std::string& text) -> std::string {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size()) return "";
+    return Cat("a whole number from 0 to 18446744073709551615 is needed, found '", text, "'");
+  };
+  return CLI::Validator([check](std::string& text) { return check(text); }, "");
+}
+
+// An empty name or list, as an unset variable of a script leaves it, is not the same as none.
+CLI::Validator NotEmpty() {
+  return CLI::Validator([](std::string& text) { return text.empty() ? std::string("is empty") : std::string(); }, "");
 }
 
 CLI::Option* AddPositional(CLI::App* app, CommandLine* line, const char* name, std::string* value, const char* help) {
@@ -79,6 +104,7 @@ void AddCommon(CLI::App* app, CommonOptions* o) {
       ->group(kGroup);
   app->add_option("--mmproj", o->mmproj, "vision GGUF of the model, if it is not found beside it")
       ->type_name("FILE")
+      ->check(NotEmpty())
       ->group(kGroup);
   app->add_flag("--exact", o->exact, "float32 throughout: slower, equal to the reference")->group(kGroup);
   app->add_option("--kv", o->kv, "keep keys and values of the context in 16 bits or, in half the memory, in 8")
@@ -134,17 +160,25 @@ void AddInput(CLI::App* app, InputOptions* o) {
       ->group(kGroup);
   app->add_option("--frames", o->frames, "a video: folder of pictures, in the order of their names")
       ->type_name("DIR")
+      ->check(NotEmpty())
       ->group(kGroup);
   app->add_option("--fps", o->fps, "pictures per second of --frames (default 24)")
       ->type_name("X")
       ->check(From(0.001, 1000))
       ->group(kGroup);
   app->add_flag("--all-frames", o->all_frames, "take every picture of --frames, not two a second")->group(kGroup);
-  app->add_option("--ids", o->ids, "token ids instead of a prompt: 1,2,3")->type_name("LIST")->group(kGroup);
+  app->add_option("--ids", o->ids, "token ids instead of a prompt: 1,2,3")
+      ->type_name("LIST")
+      ->check(NotEmpty())
+      ->group(kGroup);
   app->add_option("--messages", o->messages, "conversation as JSON (docs/cli.md); - for standard input")
       ->type_name("FILE")
+      ->check(NotEmpty())
       ->group(kGroup);
-  app->add_option("--tools", o->tools, "JSON list of tools that the model may call")->type_name("FILE")->group(kGroup);
+  app->add_option("--tools", o->tools, "JSON list of tools that the model may call")
+      ->type_name("FILE")
+      ->check(NotEmpty())
+      ->group(kGroup);
 }
 
 void AddSystem(CLI::App* app, InputOptions* o) {
@@ -172,14 +206,17 @@ void AddSampling(CLI::App* app, GenerateOptions* o) {
       ->type_name("ID=X")
       ->allow_extra_args(false)
       ->group(kGroup);
-  app->add_option("--seed", o->seed, "the same seed writes the same text")->type_name("N")->group(kGroup);
+  app->add_option("--seed", o->seed, "the same seed writes the same text")
+      ->type_name("N")
+      ->check(Seed())
+      ->group(kGroup);
 }
 
 void AddLength(CLI::App* app, GenerateOptions* o) {
   constexpr const char* kGroup = "When to stop, and thinking";
   app->add_option("-n,--max-tokens", o->max_tokens, "write so many tokens at most")
       ->type_name("N")
-      ->check(From(1, kMost))
+      ->check(From(1, std::numeric_limits<int>::max()))
       ->group(kGroup);
   app->add_option("--stop", o->stop, "end before this text; repeatable")
       ->type_name("TEXT")
@@ -316,8 +353,9 @@ void AddMeasurements(CLI::App* app, CommandLine* line) {
   AddPositional(c, line, "FILE", &line->perplexity.file, "text file, - for standard input")->required();
   AddJson(c, &line->perplexity.common.json);
   AddCommon(c, &line->perplexity.common);
+  c->get_option("--context")->description("tokens of a window (default: 512)");
   c->footer(
-      "Windows of --context tokens (512 here unless given) that do not overlap, each from a fresh state; the\n"
+      "Windows of --context tokens that do not overlap, each from a fresh state; the\n"
       "first token of each is not scored; natural logarithms.\n\n"
       "Example:\n  thimble perplexity model.gguf wiki.txt --context 2048");
   c->callback([line] { line->action = [line] { return Perplexity(line->perplexity); }; });
@@ -392,6 +430,7 @@ void AddStore(CLI::App* app, CommandLine* line) {
   c = app->add_subcommand("version", "version, kernels, processor");
   AddJson(c, &line->version_json);
   AddUnused(c, line, &line->unused);
+  c->footer("Example:\n  thimble version --json");
   c->callback([line] { line->action = [line] { return Version(line->version_json); }; });
 }
 
@@ -463,6 +502,17 @@ std::vector<std::string> MarkedArguments(int argc, char** argv) {
   return arguments;
 }
 
+// `thimble --context 4096` is a chat too: options and no command.
+bool IsChatWithoutName(const CLI::App& app, const std::vector<std::string>& arguments) {
+  if (arguments.empty() || !arguments[0].starts_with('-')) return false;
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  return std::none_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
+    return argument == "-h" || argument == "--help" || argument == "--version" ||
+           std::any_of(commands.begin(), commands.end(),
+                       [&](const CLI::App* command) { return command->get_name() == argument; });
+  });
+}
+
 // CLI11 separates groups by two empty lines; one is enough.
 int PrintHelp(const CLI::App& app) {
   std::string help = app.help();
@@ -500,6 +550,7 @@ int Main(int argc, char** argv) {
   AddStore(&app, &line);
   try {
     std::vector<std::string> arguments = MarkedArguments(argc, argv);
+    if (IsChatWithoutName(app, arguments)) arguments.insert(arguments.begin(), "chat");
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
     app.parse(std::move(arguments));
   } catch (const CLI::CallForHelp&) {

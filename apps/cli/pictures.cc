@@ -25,9 +25,14 @@ constexpr std::array<std::string_view, 8> kEndings = {".png", ".jpg", ".jpeg", "
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-bool HasPictureEnding(std::string_view path) {
-  std::string lower(path.substr(path.size() - std::min<std::size_t>(path.size(), 5)));
+std::string Lower(std::string_view text) {
+  std::string lower(text);
   for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower;
+}
+
+bool HasPictureEnding(std::string_view path) {
+  const std::string lower = Lower(path.substr(path.size() - std::min<std::size_t>(path.size(), 5)));
   return std::any_of(kEndings.begin(), kEndings.end(),
                      [&](std::string_view ending) { return lower.ends_with(ending); });
 }
@@ -64,12 +69,31 @@ Result<std::string> DecodeBase64(std::string_view text) {
   return out;
 }
 
+// "%2B" -> "+"; a percent sign without two digits behind it stays.
+std::string DecodePercent(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    const char* digits = text.data() + i + 1;
+    if (text[i] == '%' && i + 2 < text.size() && std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
+      out.push_back(static_cast<char>(value));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+bool IsDataUrl(std::string_view source) { return Lower(source.substr(0, 5)) == "data:"; }
+
 Result<std::string> DecodeDataUrl(std::string_view url) {
   const std::size_t comma = url.find(',');
-  if (comma == std::string_view::npos || !url.substr(0, comma).ends_with(";base64")) {
+  if (comma == std::string_view::npos || !Lower(url.substr(0, comma)).ends_with(";base64")) {
     return Error{Code::kInvalid, "[picture] a data URL must be base64: data:image/png;base64,..."};
   }
-  return DecodeBase64(url.substr(comma + 1));
+  return DecodeBase64(DecodePercent(url.substr(comma + 1)));
 }
 
 // Whether `a` comes before `b`, runs of digits compared as numbers.
@@ -104,7 +128,7 @@ Result<Picture> LoadPicture(const std::string& source, const CommonOptions& opti
   const DecodeLimits limits{options.max_image_pixels};
   Picture picture;
   std::string bytes;
-  if (source.starts_with("data:")) {
+  if (IsDataUrl(source)) {
     THIMBLE_ASSIGN_OR_RETURN(bytes, DecodeDataUrl(source));
   } else if (source == "-") {
     THIMBLE_ASSIGN_OR_RETURN(bytes, ReadStandardInput());
@@ -163,18 +187,7 @@ std::string ExpandPath(std::string_view text) {
   if (!text.starts_with(kFile)) return std::string(text);
   text.remove_prefix(kFile.size());
   if (text.starts_with("localhost/")) text.remove_prefix(std::string_view("localhost").size());
-  std::string path;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    const char* digits = text.data() + i + 1;
-    if (text[i] == '%' && i + 2 < text.size() && std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
-      path.push_back(static_cast<char>(value));
-      i += 2;
-    } else {
-      path.push_back(text[i]);
-    }
-  }
-  return path;
+  return DecodePercent(text);
 }
 
 std::vector<Word> SplitWords(std::string_view line) {

@@ -9,6 +9,13 @@
 
 namespace thimble::cli {
 
+namespace {
+
+// Beyond int64 too.
+Json UnsignedJson(std::uint64_t value) { return Json::Parse(Cat(value), "number").value(); }
+
+}  // namespace
+
 Json ToolCallJson(const ToolCall& call) {
   return Json::Object({{"name", Json::String(call.name)}, {"arguments", call.arguments}});
 }
@@ -48,7 +55,7 @@ Json ReplyJson(const Reply& reply) {
                              {"seconds", Json::Float(s.seconds)},
                              {"tokens_per_second", rate(s.tokens, s.seconds)},
                              {"first_token_seconds", Json::Float(s.first_token_seconds)},
-                             {"seed", Json::Integer(static_cast<std::int64_t>(s.seed & 0x7FFFFFFFFFFFFFFFull))},
+                             {"seed", UnsignedJson(s.seed)},
                              {"peak_rss_bytes", Json::Integer(static_cast<std::int64_t>(s.peak_rss_bytes))},
                              {"think_closed_by_budget", Json::Bool(s.think_closed_by_budget)},
                              {"think_closed_by_loop", Json::Bool(s.think_closed_by_loop)}});

@@ -40,7 +40,7 @@ Result<std::string> InputOf(const TokenizeOptions& options) {
 int ForJsonLines(const std::function<Result<Json>(const Json&)>& answer) {
   std::string line;
   for (int number = 1; std::getline(std::cin, line); ++number) {
-    if (line.empty()) continue;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto json = Json::Parse(line, Cat("line ", number));
     if (!json.ok()) return Fail(Error{Code::kInvalid, json.error().message});
     if (!json.value().IsObject())

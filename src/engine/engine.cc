@@ -31,6 +31,7 @@ SamplerHints ReadFileHints(const ModelFile& file) {
     hints.temperature = meta.Float("general.sampling.temp");
     hints.top_p = meta.Float("general.sampling.top_p");
     hints.min_p = meta.Float("general.sampling.min_p");
+    hints.repetition_penalty = meta.Float("general.sampling.penalty_repeat");
     if (const auto top_k = meta.Int("general.sampling.top_k"); top_k.has_value())
       hints.top_k = static_cast<int>(std::clamp<std::int64_t>(*top_k, 0, 1 << 20));
     return hints;
@@ -58,11 +59,42 @@ struct Prepared {
   std::shared_ptr<const ModelFile> vision;
   ModelConfig config;
   std::vector<std::string> warnings;
+  bool is_paired = false;    // the vision file was not asked for but found beside the model
+  std::string why_unpaired;  // what became of those that were found; empty when there were none
   int context = 0;
   int threads = 1;
   const kernels::KernelTable* table = nullptr;
   MemoryNeeds needs;
 };
+
+// Takes the vision file that lies beside the model, if exactly one fits and is whole. One found by itself never makes a
+// text request fail.
+void PairVision(Prepared* p) {
+  std::vector<std::string> warnings;
+  ModelConfig config;
+  const auto check = [&](const ModelFile& vision) -> Status {
+    THIMBLE_ASSIGN_OR_RETURN(config, ReadModelConfig(*p->text, &vision, nullptr));
+    return CheckVisionTensors(*p->text, &vision, config);
+  };
+  p->vision =
+      FindVisionFile(*p->text, p->config.width, [&](const ModelFile& vision) { return check(vision).ok(); }, &warnings);
+  if (p->vision != nullptr) {
+    if (const Status status = check(*p->vision); status.ok()) {
+      p->config = std::move(config);
+      p->is_paired = true;
+    } else {
+      p->vision = nullptr;
+      warnings.push_back(Cat("no pictures, the vision file beside the model does not fit: ", status.error().message));
+    }
+  }
+  if (!warnings.empty()) p->why_unpaired = warnings.front();
+  p->warnings.insert(p->warnings.end(), warnings.begin(), warnings.end());
+}
+
+void Estimate(const OpenOptions& options, Prepared* p) {
+  p->needs = EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
+                            p->table->packed->rounded_floats, p->context, kGatePatches, p->threads);
+}
 
 Result<Prepared> Prepare(const OpenOptions& options) {
   Prepared p;
@@ -76,17 +108,7 @@ Result<Prepared> Prepare(const OpenOptions& options) {
     p.vision = std::make_shared<const ModelFile>(std::move(vision));
     THIMBLE_ASSIGN_OR_RETURN(p.config, ReadModelConfig(*p.text, p.vision.get(), &p.warnings));
   } else if (!p.config.vision.has_value()) {
-    p.vision = FindVisionFile(*p.text, p.config.width, &p.warnings);
-    if (p.vision != nullptr) {
-      // One found by itself never makes a text request fail.
-      auto both = ReadModelConfig(*p.text, p.vision.get(), &p.warnings);
-      if (both.ok()) {
-        p.config = std::move(both).value();
-      } else {
-        p.warnings.push_back(both.error().message);
-        p.vision = nullptr;
-      }
-    }
+    PairVision(&p);
   }
   if (options.context < 0)
     return Error{Code::kInvalid, Cat("[engine] a context of ", options.context, " tokens; at least 1 is needed")};
@@ -100,15 +122,26 @@ Result<Prepared> Prepare(const OpenOptions& options) {
     return Error{Code::kInvalid, Cat("[engine] ", options.threads, " threads; 1 to 1024 are possible")};
   p.threads = options.threads > 0 ? options.threads : NumUsableCores();
   THIMBLE_ASSIGN_OR_RETURN(p.table, kernels::ChooseTested(DetectCpuFeatures(), options.isa, &p.warnings));
-  p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, KvTypeOf(options),
-                           p.table->packed->rounded_floats, p.context, kGatePatches, p.threads);
+  Estimate(options, &p);
   return p;
 }
 
-// Refuses before loading what cannot fit, with a way out where there is one.
-Status CheckMemory(const Prepared& p, const OpenOptions& options) {
+// Refuses before loading what cannot fit, with a way out where there is one. A vision file that nobody asked for is
+// left out first.
+Status CheckMemory(const OpenOptions& options, Prepared* prepared) {
+  Prepared& p = *prepared;
   const std::uint64_t available = AvailableMemoryBytes();
   if (!options.check_memory || available == 0 || p.needs.total() <= available) return Done{};
+  if (p.is_paired) {
+    p.why_unpaired = Cat("no pictures, with ", p.vision->path(), " the model needs ", FormatBytes(p.needs.total()),
+                         ", ", FormatBytes(available), " free");
+    p.is_paired = false;
+    p.vision = nullptr;
+    p.config.vision.reset();
+    Estimate(options, &p);
+    p.warnings.push_back(p.why_unpaired);
+    return CheckMemory(options, prepared);
+  }
   const std::uint64_t fixed = p.needs.total() - p.needs.kv_bytes;
   std::string advice = "try a smaller file";
   if (p.needs.kv_bytes > 0 && fixed < available) {
@@ -152,7 +185,7 @@ Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
 namespace {
 
 // What only the vocabulary and the files' hints tell.
-void TakeTextModel(TextModel vocabulary, EngineParts* parts) {
+void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, EngineParts* parts) {
   for (const std::string& warning : vocabulary.warnings) parts->warnings.push_back(warning);
   parts->text_model = std::make_unique<TextModel>(std::move(vocabulary));
   const Tokenizer& tokenizer = parts->text_model->tokenizer;
@@ -161,7 +194,9 @@ void TakeTextModel(TextModel vocabulary, EngineParts* parts) {
   parts->file_hints = ReadFileHints(*parts->text_file);
   if (!parts->config.vision.has_value()) {
     parts->why_blind =
-        "this model cannot see: it has no vision tower, and no vision file (mmproj) that fits was found beside it";
+        Cat("this model cannot see: ", why_unpaired.empty()
+                                           ? "it has no vision tower, and no vision file (mmproj) was found beside it"
+                                           : why_unpaired);
   } else if (!parts->special.image_pad.has_value()) {
     parts->why_blind = "this model cannot see: its vocabulary has no <|image_pad|> token";
   }
@@ -172,7 +207,7 @@ void TakeTextModel(TextModel vocabulary, EngineParts* parts) {
 Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
-  THIMBLE_RETURN_IF_ERROR(CheckMemory(p, options));
+  THIMBLE_RETURN_IF_ERROR(CheckMemory(options, &p));
 
   std::shared_ptr<Engine> engine(new Engine());
   EngineParts& parts = *engine->parts_;
@@ -211,7 +246,7 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   if (!vocabulary->ok()) return vocabulary->error();
   if (!weights.ok()) return weights.error();
   parts.weights = std::move(weights).value();
-  TakeTextModel(std::move(*vocabulary).value(), &parts);
+  TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts);
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
   parts.load_seconds = MonotonicSeconds() - begin;
   return std::shared_ptr<const Engine>(std::move(engine));

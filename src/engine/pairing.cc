@@ -41,7 +41,9 @@ std::string WithoutType(const std::string& stem) {
 
 }  // namespace
 
-std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width, std::vector<std::string>* warnings) {
+std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width,
+                                                const std::function<bool(const ModelFile&)>& is_whole,
+                                                std::vector<std::string>* warnings) {
   if (text.format() != ModelFile::Format::kGguf || text.shard_paths().empty()) return nullptr;
   const std::string& model = text.shard_paths().front();
   const std::string folder = FolderOf(model);
@@ -53,6 +55,7 @@ std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width
   };
   std::vector<Candidate> fitting;
   int seen = 0;
+  std::string fault;  // of the first that could not be read
   for (const std::string& file_name : names.value()) {
     const std::string name = Lower(file_name);
     if (!name.ends_with(".gguf") || name.find("mmproj") == std::string::npos) continue;
@@ -60,15 +63,23 @@ std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width
     std::string path = folder;
     path.append("/").append(file_name);
     auto file = ModelFile::Open(path);
-    if (!file.ok()) continue;
+    if (!file.ok()) {
+      if (fault.empty()) fault = file.error().message;
+      continue;
+    }
     if (file.value().metadata().Int("clip.vision.projection_dim").value_or(0) != width) continue;
     fitting.push_back({path, std::make_shared<const ModelFile>(std::move(file).value())});
   }
+  if (fitting.size() > 1) std::erase_if(fitting, [&](const Candidate& other) { return !is_whole(*other.file); });
   if (fitting.size() == 1) return fitting.front().file;
   if (fitting.empty()) {
-    if (seen > 0)
-      warnings->push_back(Cat("none of the ", seen, " vision files beside the model gives rows of ", width,
-                              " numbers, as this model needs: no pictures"));
+    if (!fault.empty()) {
+      warnings->push_back(Cat("no pictures, the vision file beside the model cannot be read: ", fault));
+    } else if (seen > 0) {
+      warnings->push_back(Cat(seen == 1 ? "the vision file beside the model does not give"
+                                        : Cat("none of the ", seen, " vision files beside the model gives"),
+                              " rows of ", width, " numbers, as this model needs: no pictures"));
+    }
     return nullptr;
   }
   // Several fit: the same name, else the same name but for the storage type.

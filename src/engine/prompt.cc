@@ -175,7 +175,8 @@ class Builder {
                                        " places in the conversation")};
     }
     prompt_.boundary = boundary >= 0 ? boundary : static_cast<std::int64_t>(prompt_.ids.size());
-    prompt_.ends_in_thinking = rendered.ends_in_thinking;
+    // A message that goes on may itself end inside <think>.
+    prompt_.ends_in_thinking = rendered.ends_in_thinking || (chat.options.continue_final_message && EndsInThinking());
     return Done{};
   }
 
@@ -223,11 +224,17 @@ class Builder {
                                        picture, " in the ids")};
     }
     prompt_.boundary = static_cast<std::int64_t>(prompt_.ids.size());
-    for (const std::int32_t id : prompt_.ids | std::views::reverse) {
-      if (id == engine_.special.think_close) break;
-      if (id == engine_.special.think_open) prompt_.ends_in_thinking = true;
-    }
+    prompt_.ends_in_thinking = EndsInThinking();
     return Done{};
+  }
+
+  // Whether the last think block is still open.
+  [[nodiscard]] bool EndsInThinking() const {
+    for (const std::int32_t id : prompt_.ids | std::views::reverse) {
+      if (id == engine_.special.think_close) return false;
+      if (id == engine_.special.think_open) return true;
+    }
+    return false;
   }
 
   // Positions (spec 2.5) and keys.

@@ -15,7 +15,16 @@ std::string TemplateText(const ModelFile& file) {
     if (!source.ok()) continue;
     const auto json = Json::Parse(source.value(), name);
     if (!json.ok()) continue;
-    if (const Json* text = json.value().Find("chat_template"); text != nullptr && text->IsString()) return text->text();
+    const Json* text = json.value().Find("chat_template");
+    if (text == nullptr) continue;
+    if (text->IsString()) return text->text();
+    // Several, of which one is the default: [{"name": "default", "template": ...}, ...].
+    for (const Json& item : text->items()) {
+      const Json* item_name = item.Find("name");
+      const Json* item_text = item.Find("template");
+      if (item_name != nullptr && item_name->text() == "default" && item_text != nullptr && item_text->IsString())
+        return item_text->text();
+    }
   }
   return "";
 }

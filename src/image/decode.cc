@@ -72,7 +72,8 @@ Result<std::vector<std::byte>> ReadFile(const std::string& path) {
     const std::size_t num_read = std::fread(bytes.data() + old_size, 1, kChunkBytes, file.get());
     bytes.resize(old_size + num_read);
     if (std::ferror(file.get()) != 0) {
-      return Error{Code::kSystem, Cat("[image] the file cannot be read: ", std::strerror(errno))};
+      return Error{errno == EISDIR ? Code::kInvalid : Code::kSystem,
+                   Cat("[image] the file cannot be read: ", std::strerror(errno))};
     }
     if (num_read < kChunkBytes) return bytes;
     if (bytes.size() > kMaxFileBytes) {
@@ -104,6 +105,7 @@ Result<Image> AllocateDecoded(std::string_view place, std::int64_t width, std::i
 }
 
 Error BrokenPicture(std::string_view place, std::string_view reason) {
+  while (reason.ends_with('\n')) reason.remove_suffix(1);  // libheif's end so
   return Error{Code::kCorrupt, Cat("[", place, "] the picture cannot be decoded (", EscapeControls(reason),
                                    "): the file is truncated or damaged")};
 }

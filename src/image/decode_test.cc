@@ -281,7 +281,7 @@ TEST(DecodeImageFile, NamesTheFile) {
   const auto missing = DecodeImageFile("no/such/picture.png", {});
   EXPECT_EQ(missing.error().code, Code::kNotFound);
   EXPECT_THAT(missing.error().message, StartsWith("no/such/picture.png: [image]"));
-  EXPECT_EQ(DecodeImageFile(THIMBLE_SOURCE_DIR, {}).error().code, Code::kSystem);
+  EXPECT_EQ(DecodeImageFile(THIMBLE_SOURCE_DIR, {}).error().code, Code::kInvalid);  // a folder
   const auto text = DecodeImageFile(std::string(THIMBLE_SOURCE_DIR) + "/CMakeLists.txt", {});
   EXPECT_EQ(text.error().code, Code::kUnsupported);
   EXPECT_THAT(text.error().message, HasSubstr("CMakeLists.txt: [image] a picture is PNG"));

@@ -18,6 +18,17 @@ namespace {
 
 // ---- GGUF, architecture qwen35 (spec 9.1) ----
 
+// A whole number; some producers write one a layer, with zeros where a layer has no use for it: then the largest.
+Status TakeKey(const Metadata& meta, std::string_view key, Range range, std::optional<std::int64_t> fallback,
+               int* out) {
+  std::optional<std::int64_t> value = meta.Int(key);
+  if (const auto* list = meta.Ints(key); list != nullptr && !list->empty())
+    value = *std::max_element(list->begin(), list->end());
+  if (!value.has_value() && meta.Find(key) != nullptr)
+    return Error{Code::kCorrupt, Cat("[config] ", key, " must be a whole number, and is none")};
+  return Take(key, value, range, fallback, out);
+}
+
 Result<std::vector<LayerKind>> GgufLayers(const Metadata& meta, int num_layers) {
   std::vector<LayerKind> layers(static_cast<std::size_t>(num_layers), LayerKind::kDelta);
   // Explicit flags win over the interval.
@@ -31,17 +42,17 @@ Result<std::vector<LayerKind>> GgufLayers(const Metadata& meta, int num_layers) 
     return layers;
   }
   int interval = 0;
-  THIMBLE_RETURN_IF_ERROR(
-      Take("qwen35.full_attention_interval", meta.Int("qwen35.full_attention_interval"), {1, 1024}, 4, &interval));
+  THIMBLE_RETURN_IF_ERROR(TakeKey(meta, "qwen35.full_attention_interval", {1, 1024}, 4, &interval));
   for (int i = 0; i < num_layers; ++i) {
     if ((i + 1) % interval == 0) layers[static_cast<std::size_t>(i)] = LayerKind::kAttention;
   }
   return layers;
 }
 
-Status GgufRope(const Metadata& meta, ModelConfig* config) {
-  THIMBLE_RETURN_IF_ERROR(Take("qwen35.rope.dimension_count", meta.Int("qwen35.rope.dimension_count"), {2, kMaxHead},
-                               config->head / 4, &config->rotary));
+Status GgufRope(const Metadata& meta, ModelConfig* config, std::vector<std::string>* warnings) {
+  THIMBLE_RETURN_IF_ERROR(
+      TakeKey(meta, "qwen35.rope.dimension_count", {2, kMaxHead}, config->head / 4, &config->rotary));
+  WarnOfScaling(meta.String("qwen35.rope.scaling.type").value_or(""), warnings);
   config->rope_theta = meta.Float("qwen35.rope.freq_base").value_or(1e7);
   const auto* sections = meta.Ints("qwen35.rope.dimension_sections");
   if (sections == nullptr) sections = meta.Ints("qwen35.rope.mrope_section");
@@ -71,8 +82,7 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
                                          "'; Thimble runs 'qwen35' (Qwen 3.5 0.8B, 2B, 4B, 9B) only")};
   }
   const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
-    const std::string full = Cat("qwen35.", key);
-    return Take(full, meta.Int(full), range, fallback, out);
+    return TakeKey(meta, Cat("qwen35.", key), range, fallback, out);
   };
   config->name = meta.String("general.name").value_or("");
   int blocks = 0;
@@ -92,15 +102,9 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
     return Error{Code::kUnsupported, Cat("[config] keys of ", config->head, " and values of ", value_length,
                                          " numbers a head; they must be equal")};
   }
-  // One number, or one a layer with zeros in delta layers.
-  std::optional<std::int64_t> kv_heads = meta.Int("qwen35.attention.head_count_kv");
-  if (const auto* list = meta.Ints("qwen35.attention.head_count_kv"); list != nullptr && !list->empty()) {
-    kv_heads = *std::max_element(list->begin(), list->end());
-  }
-  THIMBLE_RETURN_IF_ERROR(
-      Take("qwen35.attention.head_count_kv", kv_heads, {1, kMaxHeads}, std::nullopt, &config->num_kv_heads));
+  THIMBLE_RETURN_IF_ERROR(take("attention.head_count_kv", {1, kMaxHeads}, std::nullopt, &config->num_kv_heads));
   config->norm_eps = static_cast<float>(meta.Float("qwen35.attention.layer_norm_rms_epsilon").value_or(1e-6));
-  THIMBLE_RETURN_IF_ERROR(GgufRope(meta, config));
+  THIMBLE_RETURN_IF_ERROR(GgufRope(meta, config, warnings));
 
   int inner = 0;
   THIMBLE_RETURN_IF_ERROR(take("ssm.conv_kernel", {2, 16}, 4, &config->conv_taps));
@@ -152,8 +156,7 @@ Status GgufVision(const ModelFile& file, VisionConfig* vision) {
                      "', projector '", EscapeControls(projector), "'; needed are 'clip' and 'qwen3vl_merger'")};
   }
   const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
-    const std::string full = Cat("clip.vision.", key);
-    return Take(full, meta.Int(full), range, fallback, out);
+    return TakeKey(meta, Cat("clip.vision.", key), range, fallback, out);
   };
   THIMBLE_RETURN_IF_ERROR(take("block_count", {1, kMaxLayers}, std::nullopt, &vision->depth));
   THIMBLE_RETURN_IF_ERROR(take("embedding_length", {4, kMaxWidth}, std::nullopt, &vision->width));
@@ -163,6 +166,10 @@ Status GgufVision(const ModelFile& file, VisionConfig* vision) {
   THIMBLE_RETURN_IF_ERROR(take("patch_size", {1, 64}, 16, &vision->patches.patch));
   THIMBLE_RETURN_IF_ERROR(take("spatial_merge_size", {1, 8}, 2, &vision->patches.merge));
   vision->norm_eps = static_cast<float>(meta.Float("clip.vision.attention.layer_norm_epsilon").value_or(1e-6));
+  if (const auto* deepstack = meta.Ints("clip.vision.is_deepstack_layers"); deepstack != nullptr) {
+    if (std::any_of(deepstack->begin(), deepstack->end(), [](std::int64_t is_one) { return is_one != 0; }))
+      return Error{Code::kUnsupported, kHasDeepstack};
+  }
   const TensorEntry* positions = file.Find("v.position_embd.weight");
   std::int64_t rows = positions != nullptr && positions->shape.size() == 2 ? positions->shape[0] : 0;
   return TakeSide(rows, vision);

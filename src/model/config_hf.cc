@@ -5,7 +5,9 @@
 #include "model/config_limits.h"
 #include "model/names.h"
 
+#include <array>
 #include <cmath>
+#include <utility>
 
 namespace thimble {
 
@@ -20,7 +22,30 @@ double DoubleAt(const Json& json, std::string_view key, double fallback) {
   return value == nullptr ? fallback : value->AsDouble().value_or(fallback);
 }
 
-Status ReadRope(const Json& text, ModelConfig* config) {
+std::string TextAt(const Json& json, std::string_view key) {
+  const Json* value = json.Find(key);
+  return value == nullptr ? "" : value->AsString().value_or("");
+}
+
+// Settings that Qwen 3.5 has one way, and other models of the same form another.
+Status CheckForm(const Json& text) {
+  const auto refuse = [](std::string_view key, std::string_view wanted, const std::string& found) {
+    return Error{Code::kUnsupported,
+                 Cat("[config] ", key, " must be ", wanted, " as in Qwen 3.5, found ", EscapeControls(found))};
+  };
+  if (const std::string activation = TextAt(text, "hidden_act"); !activation.empty() && activation != "silu")
+    return refuse("hidden_act", "silu", activation);
+  constexpr std::array<std::pair<const char*, bool>, 2> kFlags = {
+      {{"attention_bias", false}, {"attn_output_gate", true}}};
+  for (const auto& [key, wanted] : kFlags) {
+    const Json* flag = text.Find(key);
+    if (flag != nullptr && flag->AsBool().value_or(wanted) != wanted)
+      return refuse(key, wanted ? "true" : "false", wanted ? "false" : "true");
+  }
+  return Done{};
+}
+
+Status ReadRope(const Json& text, ModelConfig* config, std::vector<std::string>* warnings) {
   // Newer files keep everything in rope_parameters; older ones spread it over the config and rope_scaling.
   const Json* rope = text.Find("rope_parameters");
   if (rope == nullptr || !rope->IsObject()) rope = text.Find("rope_scaling");
@@ -30,6 +55,13 @@ Status ReadRope(const Json& text, ModelConfig* config) {
   if (!(share > 0.0) || !(share <= 1.0))
     return Error{Code::kCorrupt, Cat("[config] partial_rotary_factor must be above 0 and at most 1, found ", share)};
   config->rotary = static_cast<int>(config->head * share);
+  for (const char* key : {"rope_type", "type"}) {
+    if (rope != &text) WarnOfScaling(TextAt(*rope, key), warnings);
+  }
+  if (const Json* interleaved = rope->Find("mrope_interleaved");
+      interleaved != nullptr && !interleaved->AsBool().value_or(true)) {
+    return Error{Code::kUnsupported, "[config] mrope_interleaved must be true as in Qwen 3.5, found false"};
+  }
   const Json* sections = rope->Find("mrope_section");
   if (sections == nullptr || !sections->IsArray() || sections->items().size() < 3) {
     config->rope_sections = DefaultSections(config->rotary);
@@ -71,10 +103,23 @@ Status ReadLayers(const Json& text, ModelConfig* config) {
   return Done{};
 }
 
-Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config) {
+Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config, std::vector<std::string>* warnings) {
   const Json* json = root.Find("vision_config");
-  const TensorEntry* positions = FindHfVision(file, "pos_embed.weight");
-  if (json == nullptr || !json->IsObject() || positions == nullptr) return Done{};  // a text-only export
+  const TensorEntry* positions = FindHfVision(file, names::kPositions.hf);
+  const bool has_tower = positions != nullptr || FindHfVision(file, names::kPatch.hf) != nullptr ||
+                         FindHfVision(file, Cat(names::kMergerNorm.hf, "weight")) != nullptr;
+  if (!has_tower) return Done{};  // a text-only export
+  if (json == nullptr || !json->IsObject()) {
+    Warn(warnings, "the folder holds a vision tower that config.json does not describe (vision_config): no pictures");
+    return Done{};
+  }
+  if (positions == nullptr) {
+    return Error{Code::kCorrupt, Cat("[config] tensor '", HfVisionName(file, names::kPositions.hf),
+                                     "' is missing: the tower needs it")};
+  }
+  if (const Json* deepstack = json->Find("deepstack_visual_indexes");
+      deepstack != nullptr && !deepstack->items().empty())
+    return Error{Code::kUnsupported, kHasDeepstack};
   VisionConfig vision;
   const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
     return Take(Cat("vision_config.", key), IntAt(*json, key), range, fallback, out);
@@ -92,14 +137,17 @@ Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config) 
   return Done{};
 }
 
-// The outer flag rules where there are two, as in the reference. An untied model without a head of its own is left to
-// the loader, which names the tensor.
+// The outer flag rules where there are two, as in the reference; but a model without a head of its own is tied if
+// either says so. An untied one without a head is left to the loader, which names the tensor.
 bool IsTied(const ModelFile& file, const Json& root, const Json& text) {
+  const bool has_head = FindHfText(file, names::kOutput.hf) != nullptr;
+  std::optional<bool> is_tied;
   for (const Json* json : {&root, &text}) {
-    const Json* flag = json->Find("tie_word_embeddings");
-    if (flag != nullptr && flag->AsBool().has_value()) return *flag->AsBool();
+    const Json* value = json->Find("tie_word_embeddings");
+    const std::optional<bool> flag = value != nullptr ? value->AsBool() : std::nullopt;
+    if (!is_tied.has_value() || (!has_head && flag.value_or(false))) is_tied = flag.has_value() ? flag : is_tied;
   }
-  return FindHfText(file, names::kOutput.hf) == nullptr;
+  return is_tied.value_or(!has_head);
 }
 
 }  // namespace
@@ -109,8 +157,8 @@ Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector
   THIMBLE_ASSIGN_OR_RETURN(const Json root, Json::Parse(source, "config.json"));
   const Json* nested = root.Find("text_config");
   const Json& text = nested != nullptr && nested->IsObject() ? *nested : root;
-  const Json* type = root.Find("model_type");
-  const std::string model_type = type != nullptr ? type->text() : "";
+  const std::string outer_type = TextAt(root, "model_type");
+  const std::string model_type = outer_type.empty() ? TextAt(text, "model_type") : outer_type;
   if (model_type != "qwen3_5" && model_type != "qwen3_5_text") {
     return Error{Code::kUnsupported, Cat("[config] config.json's model_type is '", EscapeControls(model_type),
                                          "'; Thimble runs 'qwen3_5' (Qwen 3.5 0.8B, 2B, 4B, 9B) only")};
@@ -132,7 +180,8 @@ Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector
   THIMBLE_RETURN_IF_ERROR(take("max_position_embeddings", {1, 1 << 24}, 262144, &config->context_length));
   config->delta.order = HeadOrder::kGrouped;
   config->norm_eps = static_cast<float>(DoubleAt(text, "rms_norm_eps", 1e-6));
-  THIMBLE_RETURN_IF_ERROR(ReadRope(text, config));
+  THIMBLE_RETURN_IF_ERROR(CheckForm(text));
+  THIMBLE_RETURN_IF_ERROR(ReadRope(text, config, warnings));
   THIMBLE_RETURN_IF_ERROR(ReadLayers(text, config));
   config->is_tied = IsTied(file, root, text);
   config->has_mtp = HoldsMtp(file, config->num_layers());
@@ -140,15 +189,15 @@ Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector
   const bool has_part = FindHfText(file, names::kMtpFc.hf) != nullptr;
   if (!config->has_mtp && (has_part || IntAt(text, "mtp_num_hidden_layers").value_or(0) > 0))
     Warn(warnings, kMissingMtp);
-  return ReadVision(file, root, config);
+  return ReadVision(file, root, config, warnings);
 }
 
 namespace {
 
-// {"size": {"shortest_edge", "longest_edge"}} or the older min_pixels and max_pixels; both are areas, despite the
-// names.
+// {"size": {"shortest_edge", "longest_edge"}} or the older min_pixels and max_pixels; all are areas, despite the names.
+// Where both are there, the reference takes the older ones for pictures and does not know them for videos.
 template <typename Limits>
-Limits ReadLimits(const ModelFile& text, const char* name) {
+Limits ReadLimits(const ModelFile& text, const char* name, bool older_win) {
   Limits limits;
   if (text.format() != ModelFile::Format::kSafetensors) return limits;
   const auto source = text.SideFile(name);
@@ -156,24 +205,29 @@ Limits ReadLimits(const ModelFile& text, const char* name) {
   const auto json = Json::Parse(source.value(), name);
   if (!json.ok()) return limits;
   const Json* size = json.value().Find("size");
-  const Json& from = size != nullptr && size->IsObject() ? *size : json.value();
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
-  for (const char* key : {"min_pixels", "shortest_edge"}) {
-    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost)
-      limits.min_pixels = *value;
+  const auto take = [](const Json& from, const char* key, std::int64_t* limit) {
+    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost) *limit = *value;
+  };
+  const bool has_size = size != nullptr && size->IsObject();
+  if (has_size) {
+    take(*size, "shortest_edge", &limits.min_pixels);
+    take(*size, "longest_edge", &limits.max_pixels);
   }
-  for (const char* key : {"max_pixels", "longest_edge"}) {
-    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost)
-      limits.max_pixels = *value;
+  if (!has_size || older_win) {
+    take(json.value(), "min_pixels", &limits.min_pixels);
+    take(json.value(), "max_pixels", &limits.max_pixels);
   }
   return limits;
 }
 
 }  // namespace
 
-PixelLimits ReadPixelLimits(const ModelFile& text) { return ReadLimits<PixelLimits>(text, "preprocessor_config.json"); }
+PixelLimits ReadPixelLimits(const ModelFile& text) {
+  return ReadLimits<PixelLimits>(text, "preprocessor_config.json", true);
+}
 VideoLimits ReadVideoLimits(const ModelFile& text) {
-  return ReadLimits<VideoLimits>(text, "video_preprocessor_config.json");
+  return ReadLimits<VideoLimits>(text, "video_preprocessor_config.json", false);
 }
 
 }  // namespace thimble

@@ -27,6 +27,12 @@ void Warn(std::vector<std::string>* warnings, std::string text) {
   warnings->push_back(std::move(text));
 }
 
+void WarnOfScaling(std::string_view type, std::vector<std::string>* warnings) {
+  if (type.empty() || type == "none" || type == "default" || type == "mrope") return;
+  Warn(warnings, Cat("the file asks for rope scaling '", EscapeControls(type),
+                     "', which is not applied: the model runs as it does without"));
+}
+
 Status TakeSide(std::int64_t rows, VisionConfig* vision) {
   int side = 1;
   while (static_cast<std::int64_t>(side) * side < rows && side < 4096) ++side;

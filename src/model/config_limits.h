@@ -22,6 +22,9 @@ inline constexpr int kMaxVocab = 1 << 22;
 inline constexpr const char* kMissingMtp =
     "the file announces an MTP layer that it does not hold completely: running without drafts";
 
+inline constexpr const char* kHasDeepstack =
+    "[config] vision: the tower feeds early layers of the text model (deepstack), which Qwen 3.5 does not";
+
 struct Range {
   std::int64_t least;
   std::int64_t most;
@@ -31,6 +34,8 @@ Status Take(std::string_view key, std::optional<std::int64_t> value, Range range
             int* out);
 // Adds a warning, once; `warnings` may be nullptr.
 void Warn(std::vector<std::string>* warnings, std::string text);
+// Warns of a rope scaling ("yarn") that the model runs without; "", "none", "default" and "mrope" are none.
+void WarnOfScaling(std::string_view type, std::vector<std::string>* warnings);
 // The side of the square grid that `rows` learned positions form.
 Status TakeSide(std::int64_t rows, VisionConfig* vision);
 // Sections of interleaved mRoPE where a file names none: as even as they get, the first axes one more.

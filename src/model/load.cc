@@ -36,6 +36,12 @@ class Loader {
     counted_ = needs;
     (void)Run();
   }
+  Status CheckVision() {
+    MemoryNeeds needs;
+    counted_ = &needs;
+    VisionWeights weights;
+    return Vision(&weights);
+  }
 
  private:
   struct Found {
@@ -69,8 +75,11 @@ class Loader {
       tensor = is_vision ? FindHfVision(*file, full) : FindHfText(*file, full);
     }
     if (tensor == nullptr) {
-      return Error{Code::kCorrupt,
-                   Cat("[load] ", file->path(), ": tensor '", full, "' is missing (expected ", ShapeOf(shape), ")")};
+      const std::string spelled = file->format() == ModelFile::Format::kGguf ? full
+                                  : is_vision                                ? HfVisionName(*file, full)
+                                                                             : HfTextName(*file, full);
+      return Error{Code::kCorrupt, Cat("[load] ", file->path(), ": tensor '", EscapeControls(spelled),
+                                       "' is missing (expected ", ShapeOf(shape), ")")};
     }
     std::vector<std::int64_t> found;
     for (const std::int64_t size : tensor->shape) {
@@ -81,15 +90,21 @@ class Loader {
       if (size != 1) wanted.push_back(size);
     }
     if (found != wanted) {
-      return Error{Code::kCorrupt, Cat("[load] ", file->path(), ": tensor '", EscapeControls(tensor->name), "' is ",
-                                       tensor->ShapeText(), ", this model needs ", ShapeOf(shape))};
+      return Error{Code::kCorrupt, Cat("[load] ", PathOf(*file, *tensor), ": tensor '", EscapeControls(tensor->name),
+                                       "' is ", tensor->ShapeText(), ", this model needs ", ShapeOf(shape))};
     }
     return Found{file, tensor};
   }
 
+  // The file that holds the tensor: of a model of many parts, the part.
+  static const std::string& PathOf(const ModelFile& file, const TensorEntry& tensor) {
+    const auto part = static_cast<std::size_t>(tensor.source);
+    return part < file.shard_paths().size() ? file.shard_paths()[part] : file.path();
+  }
+
   Result<std::span<const std::byte>> Bytes(const Found& found) const {
     auto bytes = found.file->View(*found.tensor);
-    if (!bytes.ok()) return WithPlace(bytes.error(), found.file->path());
+    if (!bytes.ok()) return WithPlace(bytes.error(), PathOf(*found.file, *found.tensor));
     return bytes;
   }
 
@@ -115,9 +130,9 @@ class Loader {
     }
     THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
     if (cols % TraitsOf(dtype).block_length != 0) {
-      return Error{Code::kCorrupt,
-                   Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name, "' has rows of ", cols,
-                       ", no multiple of ", TraitsOf(dtype).name, "'s block of ", TraitsOf(dtype).block_length)};
+      return Error{Code::kCorrupt, Cat("[load] ", PathOf(*found.file, *found.tensor), ": tensor '", found.tensor->name,
+                                       "' has rows of ", cols, ", no multiple of ", TraitsOf(dtype).name,
+                                       "'s block of ", TraitsOf(dtype).block_length)};
     }
     if (is_mapped) {
       *out = PackedMatrix::FromFileRows(dtype, rows, cols, bytes);
@@ -147,7 +162,7 @@ class Loader {
     }
     THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
     if (count % TraitsOf(found.tensor->dtype).block_length != 0) {
-      return Error{Code::kCorrupt, Cat("[load] ", found.file->path(), ": tensor '", found.tensor->name,
+      return Error{Code::kCorrupt, Cat("[load] ", PathOf(*found.file, *found.tensor), ": tensor '", found.tensor->name,
                                        "' cannot be of type ", TraitsOf(found.tensor->dtype).name)};
     }
     THIMBLE_ASSIGN_OR_RETURN(*out, Buffer<float>::Create(static_cast<std::size_t>(count)));
@@ -336,21 +351,26 @@ Status Loader::VisionPatch(VisionWeights* out) {
   const VisionConfig& v = *config_.vision;
   const std::int64_t area = static_cast<std::int64_t>(v.patches.patch) * v.patches.patch;
   const std::int64_t cols = 3 * 2 * area;
-  if (counted_ != nullptr) counted_->weights_bytes += static_cast<std::uint64_t>(v.width * cols) * sizeof(float);
   THIMBLE_RETURN_IF_ERROR(Vector(names::kPatchBias, 0, {v.width}, &out->patch_bias, true));
-  if (counted_ != nullptr) return Done{};
+  const std::vector<std::int64_t> whole_shape = {v.width, 3, 2, v.patches.patch, v.patches.patch};
+  const std::vector<std::int64_t> slice_shape = {v.width, 3, v.patches.patch, v.patches.patch};
+  if (counted_ != nullptr) {
+    Buffer<float> nothing;
+    if (vision_ == nullptr) return Vector(names::kPatch, 0, whole_shape, &nothing, true);
+    THIMBLE_RETURN_IF_ERROR(Vector(names::kPatch, 0, slice_shape, &nothing, true));
+    return Vector(names::kPatchSecond, 0, slice_shape, &nothing, true);
+  }
   THIMBLE_ASSIGN_OR_RETURN(auto bytes,
                            Buffer<std::byte>::Create(static_cast<std::size_t>(v.width * cols) * sizeof(float)));
   auto* rows = reinterpret_cast<float*>(bytes.data());
   if (vision_ == nullptr) {
     Buffer<float> whole;
-    THIMBLE_RETURN_IF_ERROR(Vector(names::kPatch, 0, {v.width, 3, 2, v.patches.patch, v.patches.patch}, &whole, true));
+    THIMBLE_RETURN_IF_ERROR(Vector(names::kPatch, 0, whole_shape, &whole, true));
     std::memcpy(rows, whole.data(), whole.size_bytes());
   } else {
     for (std::int64_t frame = 0; frame < 2; ++frame) {
       Buffer<float> slice;  // [Vh, 3, y, x]
-      THIMBLE_RETURN_IF_ERROR(Vector(frame == 0 ? names::kPatch : names::kPatchSecond, 0,
-                                     {v.width, 3, v.patches.patch, v.patches.patch}, &slice, true));
+      THIMBLE_RETURN_IF_ERROR(Vector(frame == 0 ? names::kPatch : names::kPatchSecond, 0, slice_shape, &slice, true));
       for (std::int64_t row = 0; row < v.width; ++row) {
         for (std::int64_t channel = 0; channel < 3; ++channel) {
           std::memcpy(rows + row * cols + (channel * 2 + frame) * area, slice.data() + (row * 3 + channel) * area,
@@ -436,6 +456,11 @@ Result<Weights> Loader::Run() {
 Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
                             const LoadOptions& options) {
   return Loader(text, vision, config, options).Run();
+}
+
+Status CheckVisionTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
+  const LoadOptions options;
+  return Loader(text, vision, config, options).CheckVision();
 }
 
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,

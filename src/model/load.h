@@ -33,6 +33,10 @@ struct LoadOptions {
 Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
                             const LoadOptions& options);
 
+// Whether every tensor of the vision tower is there in the shape that `config` needs; reads none of them. Errors as
+// LoadWeights.
+Status CheckVisionTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config);
+
 struct MemoryNeeds {
   std::uint64_t weights_bytes = 0;  // packed copies in anonymous memory
   std::uint64_t mapped_bytes = 0;   // read through the file mapping: can be dropped by the system

@@ -16,6 +16,11 @@ std::string NameOfLayer(std::string_view pattern, int layer) {
 
 namespace {
 
+// Prefixes of exports, the released models' own first.
+constexpr std::array<std::string_view, 5> kTextPrefixes = {"model.language_model.", "model.", "",
+                                                           "language_model.model.", "language_model."};
+constexpr std::array<std::string_view, 3> kVisionPrefixes = {"model.visual.", "visual.", "model.model.visual."};
+
 template <std::size_t kCount>
 const TensorEntry* FindUnder(const ModelFile& file, const std::array<std::string_view, kCount>& prefixes,
                              std::string_view name) {
@@ -28,14 +33,41 @@ const TensorEntry* FindUnder(const ModelFile& file, const std::array<std::string
 }  // namespace
 
 const TensorEntry* FindHfText(const ModelFile& file, std::string_view name) {
-  static constexpr std::array<std::string_view, 5> kPrefixes = {"model.language_model.", "model.", "",
-                                                                "language_model.model.", "language_model."};
-  return FindUnder(file, kPrefixes, name);
+  return FindUnder(file, kTextPrefixes, name);
 }
 
 const TensorEntry* FindHfVision(const ModelFile& file, std::string_view name) {
-  static constexpr std::array<std::string_view, 3> kPrefixes = {"model.visual.", "visual.", "model.model.visual."};
-  return FindUnder(file, kPrefixes, name);
+  return FindUnder(file, kVisionPrefixes, name);
+}
+
+namespace {
+
+// `name` below the first prefix under which the file has one of `anchors`; below the first of all where it has none.
+template <std::size_t kPrefixes, std::size_t kAnchors>
+std::string SpelledLike(const ModelFile& file, const std::array<std::string_view, kPrefixes>& prefixes,
+                        const std::array<std::string_view, kAnchors>& anchors, std::string_view name) {
+  for (const std::string_view prefix : prefixes) {
+    for (const std::string_view anchor : anchors) {
+      if (file.Find(Cat(prefix, anchor)) != nullptr) return Cat(prefix, name);
+    }
+  }
+  return Cat(prefixes[0], name);
+}
+
+}  // namespace
+
+std::string HfTextName(const ModelFile& file, std::string_view name) {
+  // Outside of the text model's prefix in the released files.
+  if (name == names::kOutput.hf || name.starts_with("mtp.")) return std::string(name);
+  static constexpr std::array<std::string_view, 3> kAnchors = {"embed_tokens.weight", "norm.weight",
+                                                               "layers.0.input_layernorm.weight"};
+  return SpelledLike(file, kTextPrefixes, kAnchors, name);
+}
+
+std::string HfVisionName(const ModelFile& file, std::string_view name) {
+  static constexpr std::array<std::string_view, 3> kAnchors = {"pos_embed.weight", "patch_embed.proj.weight",
+                                                               "merger.norm.weight"};
+  return SpelledLike(file, kVisionPrefixes, kAnchors, name);
 }
 
 std::string NameOfMtp(ModelFile::Format format, const WeightName& name, int num_layers) {

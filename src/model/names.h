@@ -67,6 +67,9 @@ std::string NameOfLayer(std::string_view pattern, int layer);
 const TensorEntry* FindHfText(const ModelFile& file, std::string_view name);
 // The same for the vision tower.
 const TensorEntry* FindHfVision(const ModelFile& file, std::string_view name);
+// What a tensor that was not found would be called in this file: `name` under the prefix that others there have.
+std::string HfTextName(const ModelFile& file, std::string_view name);
+std::string HfVisionName(const ModelFile& file, std::string_view name);
 
 // Name of a weight of the MTP head in a GGUF or Hugging Face file whose model has `num_layers` layers without it.
 std::string NameOfMtp(ModelFile::Format format, const WeightName& name, int num_layers);

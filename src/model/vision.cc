@@ -63,18 +63,24 @@ class Tower {
 
   Result<VisionRows> Run() {
     THIMBLE_RETURN_IF_ERROR(Allocate());
-    Embed();
+    THIMBLE_RETURN_IF_ERROR(Embed());
     for (std::size_t block = 0; block < w_.blocks.size(); ++block) {
-      Block(w_.blocks[block]);
+      share_ = static_cast<double>(block) / static_cast<double>(w_.blocks.size() + 1);
+      THIMBLE_RETURN_IF_ERROR(Block(w_.blocks[block]));
       Report(options_.trace, "vision_block", static_cast<int>(block), X());
-      const double share = static_cast<double>(block + 1) / static_cast<double>(w_.blocks.size() + 1);
-      if (options_.progress && !options_.progress(share)) return Error{Code::kCancelled, "[vision] cancelled"};
     }
+    share_ = static_cast<double>(w_.blocks.size()) / static_cast<double>(w_.blocks.size() + 1);
     return Merge();
   }
 
  private:
   MatView<float> X() { return {x_.data(), num_patches_, c_.width}; }
+
+  // Asked often: a block of a large picture takes many seconds.
+  [[nodiscard]] Status GoOn() const {
+    if (!options_.progress || options_.progress(share_)) return Done{};
+    return Error{Code::kCancelled, "[vision] cancelled"};
+  }
 
   Status Allocate() {
     const auto rows = static_cast<std::size_t>(num_patches_);
@@ -104,8 +110,12 @@ class Tower {
   }
 
   template <typename F>
-  void ForSlices(std::int64_t rows, const F& body) {
-    for (std::int64_t first = 0; first < rows; first += kSlice) body(first, std::min(kSlice, rows - first));
+  Status ForSlices(std::int64_t rows, const F& body) {
+    for (std::int64_t first = 0; first < rows; first += kSlice) {
+      THIMBLE_RETURN_IF_ERROR(GoOn());
+      body(first, std::min(kSlice, rows - first));
+    }
+    return Done{};
   }
   void Product(MatView<const float> in, const PackedMatrix& weight, const Buffer<float>& bias, MatView<float> out) {
     activations_.Set(in);
@@ -115,11 +125,11 @@ class Tower {
 
   // Patches times the patch matrix, plus learned positions read from their grid between the four nearest
   // (spec 3.2, 3.3).
-  void Embed() {
+  Status Embed() {
     const MatView<const float> values(patches_.values.data(), num_patches_, PatchCols());
-    ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
+    THIMBLE_RETURN_IF_ERROR(ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
       Product(values.Rows(first, count), w_.patch, w_.patch_bias, X().Rows(first, count));
-    });
+    }));
     Report(options_.trace, "patch_embed", 0, X());
     const auto places = PatchPlaces(patches_.grid_h, patches_.grid_w, c_.patches.merge);
     ForEachRow(ops_, num_patches_, 8 * c_.width, [&](std::int64_t p) {
@@ -141,19 +151,21 @@ class Tower {
     Report(options_.trace, "with_positions", 0, X());
     VisionRopeTable(places, c_.head, c_.rope_theta, {cos_.data(), per_frame_, c_.head / 2},
                     {sin_.data(), per_frame_, c_.head / 2});
+    return Done{};
   }
 
-  void Block(const VisionBlockWeights& w) {
+  Status Block(const VisionBlockWeights& w) {
     const std::int64_t width = c_.width;
     const MatView<float> qkv(qkv_.data(), num_patches_, 3 * width);
     const MatView<float> context(context_.data(), num_patches_, width);
-    ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
+    THIMBLE_RETURN_IF_ERROR(ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
       const MatView<float> normed(normed_.data(), count, width);
       LayerNorm(ops_, X().Rows(first, count), w.norm1_weight.span(), w.norm1_bias.span(), c_.norm_eps, normed);
       Product(normed, w.qkv, w.qkv_bias, qkv.Rows(first, count));
-    });
+    }));
     // Patches attend those of their own frame only.
     for (std::int64_t first = 0; first < num_patches_; first += per_frame_) {
+      THIMBLE_RETURN_IF_ERROR(GoOn());
       const MatView<float> frame = qkv.Rows(first, per_frame_);
       const MatView<const float> cos(cos_.data(), per_frame_, c_.head / 2);
       const MatView<const float> sin(sin_.data(), per_frame_, c_.head / 2);
@@ -169,7 +181,7 @@ class Tower {
         FullAttention(ops_, q, k, v, c_.num_heads, c_.head, &attention_, out);
       }
     }
-    ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
+    return ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
       const MatView<float> x = X().Rows(first, count);
       const MatView<float> normed(normed_.data(), count, width);
       Product(context.Rows(first, count), w.proj, w.proj_bias, normed);
@@ -192,12 +204,12 @@ class Tower {
                                                              static_cast<std::size_t>(c_.out_width)));
     LayerNorm(ops_, X(), w_.merger_norm_weight.span(), w_.merger_norm_bias.span(), c_.norm_eps, X());
     const MatView<const float> merged(x_.data(), out.num_rows, merged_width);
-    ForSlices(out.num_rows, [&](std::int64_t first, std::int64_t count) {
+    THIMBLE_RETURN_IF_ERROR(ForSlices(out.num_rows, [&](std::int64_t first, std::int64_t count) {
       const MatView<float> inner(wide_.data(), count, merged_width);
       Product(merged.Rows(first, count), w_.merger_fc1, w_.merger_fc1_bias, inner);
       Gelu(ops_, inner, GeluForm::kErf);
       Product(inner, w_.merger_fc2, w_.merger_fc2_bias, {out.rows.data() + first * c_.out_width, count, c_.out_width});
-    });
+    }));
     Report(options_.trace, "merged", 0, {out.rows.data(), out.num_rows, c_.out_width});
     if (options_.progress && !options_.progress(1.0)) return Error{Code::kCancelled, "[vision] cancelled"};
     return out;
@@ -208,6 +220,7 @@ class Tower {
   const Patches& patches_;
   const Ops& ops_;
   const VisionOptions& options_;
+  double share_ = 0;  // of the work done
   std::int64_t num_patches_ = 0;
   std::int64_t per_frame_ = 0;
   Buffer<float> x_;        // [P, Vh] residual stream

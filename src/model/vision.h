@@ -20,7 +20,7 @@ struct VisionRows {
 };
 
 struct VisionOptions {
-  // Called after each block with the share done; returning false cancels (kCancelled). May be empty.
+  // Called many times a block with the share done; returning false cancels (kCancelled). May be empty.
   std::function<bool(double share)> progress;
   const Trace* trace = nullptr;
 };

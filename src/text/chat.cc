@@ -57,8 +57,10 @@ Result<ToolCall> ParseCall(const Json& json, ArgumentStrings strings, const std:
   if (arguments == nullptr || arguments->IsNull()) return call;
   call.arguments = *arguments;
   if (strings == ArgumentStrings::kParse && arguments->IsString()) {
-    THIMBLE_ASSIGN_OR_RETURN(call.arguments, Json::Parse(arguments->text().empty() ? "{}" : arguments->text(),
-                                                         Cat(place, ", arguments of ", call.name)));
+    auto parsed = Json::Parse(arguments->text().empty() ? "{}" : arguments->text(),
+                              Cat(place, ", arguments of ", EscapeControls(call.name)));
+    if (!parsed.ok()) return Error{Code::kInvalid, parsed.error().message};  // a wrong request, no broken file
+    call.arguments = std::move(parsed).value();
   }
   return call;
 }
@@ -106,6 +108,8 @@ Result<Chat> ParseChat(const Json& json, ArgumentStrings strings) {
     if (!tools->IsArray()) return Error{Code::kInvalid, "[chat] \"tools\" must be a list"};
     chat.tools = tools->items();
   }
+  // As in the reference, where the caller has to ask for one; a bare list is a conversation to be answered.
+  chat.options.add_generation_prompt = json.IsArray();
   if (const Json* options = json.Find("options"); options != nullptr && options->IsObject()) {
     const auto flag = [&](const char* key, bool fallback) {
       const Json* value = options->Find(key);
@@ -115,8 +119,7 @@ Result<Chat> ParseChat(const Json& json, ArgumentStrings strings) {
       chat.options.enable_thinking = thinking->AsBool();
     chat.options.continue_final_message = flag("continue_final_message", false);
     // Continuing the last message and beginning a new one exclude each other.
-    chat.options.add_generation_prompt =
-        flag("add_generation_prompt", !chat.options.continue_final_message && json.IsArray());
+    chat.options.add_generation_prompt = flag("add_generation_prompt", false);
     chat.options.add_vision_id = flag("add_vision_id", false);
   }
   return chat;

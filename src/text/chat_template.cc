@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/chat_template.h"
 
-#include "base/sha256.h"
 #include "base/text.h"
 
 #include <algorithm>
@@ -9,9 +8,6 @@
 namespace thimble {
 
 namespace {
-
-constexpr std::string_view kSmallHash = "273d8e0e683b885071fb17e08d71e5f2a5ddfb5309756181681de4f5a1822d80";
-constexpr std::string_view kLargeHash = "a4aee8afcf2e0711942cf848899be66016f8d14a889ff9ede07bca099c28f715";
 
 // The tool preamble is data the model was trained on: not a byte may change.
 constexpr std::string_view kToolsHead = "# Tools\n\nYou have access to the following functions:\n\n<tools>";
@@ -324,29 +320,6 @@ class Renderer {
 };
 
 }  // namespace
-
-TemplateChoice ChooseTemplate(std::string_view template_text) {
-  TemplateChoice choice;
-  if (template_text.empty()) {
-    choice.is_known = false;
-    choice.warning = "the model brings no chat template: the one of Qwen 3.5 0.8B and 2B is used";
-    return choice;
-  }
-  const std::string hash = Sha256Of(template_text);
-  if (hash == kSmallHash) return choice;
-  choice.variant = TemplateVariant::kLarge;
-  if (hash == kLargeHash) return choice;
-  // An edited template: what decides is whether thinking has to be switched on or off.
-  if (template_text.find("enable_thinking is true") != std::string_view::npos) choice.variant = TemplateVariant::kSmall;
-  choice.is_known = false;
-  choice.warning = Cat("the model's chat template is not one we know (SHA-256 ", hash.substr(0, 12),
-                       "...): ", TemplateName(choice.variant), " is used instead");
-  return choice;
-}
-
-std::string_view TemplateName(TemplateVariant variant) {
-  return variant == TemplateVariant::kSmall ? "qwen3.5 (0.8B/2B)" : "qwen3.5 (4B/9B)";
-}
 
 std::string RenderedChat::Text() const {
   std::string text;

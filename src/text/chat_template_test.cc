@@ -54,6 +54,58 @@ TEST(ChatTemplate, TemplatesAreChosenByTheirText) {
   EXPECT_EQ(ChooseTemplate(large + " ").variant, TemplateVariant::kLarge);
   EXPECT_FALSE(ChooseTemplate(large + " ").warning.empty());
   EXPECT_FALSE(ChooseTemplate("").is_known);
+  // Line ends make no difference.
+  EXPECT_TRUE(ChooseTemplate(small + "\n").is_known);
+  std::string from_windows;
+  for (const char c : large) from_windows += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  EXPECT_TRUE(ChooseTemplate(from_windows).is_known);
+  EXPECT_EQ(ChooseTemplate(from_windows).variant, TemplateVariant::kLarge);
+}
+
+TEST(ChatTemplate, AnUnknownTemplateIsTheOneThatThinksAsItDoes) {
+  constexpr const char* kOn = "{{- '<think>\\n' }}";
+  constexpr const char* kOff = "{{- '<think>\\n\\n</think>\\n\\n' }}";
+  struct Case {
+    const char* condition;  // of enable_thinking
+    const char* first;      // printed when it holds
+    const char* second;     // and when it does not; nullptr: there is no else
+    TemplateVariant wanted;
+  };
+  constexpr TemplateVariant kSmall = TemplateVariant::kSmall;
+  constexpr TemplateVariant kLarge = TemplateVariant::kLarge;
+  const Case cases[] = {
+      {"enable_thinking is defined and enable_thinking is true", kOn, kOff, kSmall},
+      {"enable_thinking is defined and enable_thinking is false", kOff, kOn, kLarge},
+      {"enable_thinking is defined and enable_thinking", kOn, kOff, kSmall},
+      {"enable_thinking", kOn, kOff, kSmall},
+      {"not enable_thinking", kOff, kOn, kSmall},
+      {"enable_thinking is defined and not enable_thinking", kOff, kOn, kLarge},
+      {"enable_thinking == false", kOff, kOn, kLarge},
+      {"enable_thinking is not defined or enable_thinking", kOn, kOff, kLarge},
+      {"enable_thinking | default(true)", kOn, kOff, kLarge},
+      {"enable_thinking|default(false)", kOn, kOff, kSmall},
+      {"not enable_thinking | default(true)", kOff, kOn, kLarge},
+      {"enable_thinking is defined and enable_thinking is false", kOff, nullptr, kLarge},  // Qwen 3's
+      {"enable_thinking is defined and enable_thinking is true", kOn, nullptr, kSmall},
+  };
+  for (const Case& c : cases) {
+    std::string text =
+        "{% for m in messages %}<think></think>{% endfor %}{%- if add_generation_prompt %}<|im_start|>assistant\n";
+    text += std::string("{%- if ") + c.condition + " %}" + c.first;
+    if (c.second != nullptr) text += std::string("{%- else %}") + c.second;
+    text += "{%- endif %}{%- endif %}";
+    EXPECT_EQ(ChooseTemplate(text).variant, c.wanted) << text;
+    EXPECT_FALSE(ChooseTemplate(text).is_known);
+  }
+  const std::string set =
+      "{%- set enable_thinking = enable_thinking | default(true) %}{%- if add_generation_prompt %}{%- if "
+      "enable_thinking "
+      "%}<think>\n{%- else %}<think>\n\n</think>{%- endif %}{%- endif %}";
+  EXPECT_EQ(ChooseTemplate(set).variant, kLarge);
+  EXPECT_EQ(ChooseTemplate("{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}").variant,
+            kLarge);
+  EXPECT_EQ(ChooseTemplate("{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}").variant, kSmall);
+  EXPECT_EQ(ChooseTemplate("{{ foo }}").variant, kSmall);
 }
 
 TEST(ChatTemplate, PiecesAreCutAtPicturesAndTheBoundaryIsTheGenerationPrompt) {
@@ -88,6 +140,13 @@ TEST(Chat, ParsesWhatClientsSendAndSaysWhatIsWrong) {
   EXPECT_EQ(chat.value().messages[0].content[0].source, "data:x");
   EXPECT_EQ(chat.value().messages[1].tool_calls[0].arguments.Find("a")->AsInt(), 1);
   EXPECT_FALSE(parse("{}").ok());
+  // A generation prompt has to be asked for, unless the list is all there is.
+  EXPECT_TRUE(parse("[]").value().options.add_generation_prompt);
+  for (const char* object :
+       {R"({"messages": []})", R"({"messages": [], "options": {}})", R"({"messages": [], "options": null})"})
+    EXPECT_FALSE(parse(object).value().options.add_generation_prompt) << object;
+  EXPECT_TRUE(
+      parse(R"({"messages": [], "options": {"add_generation_prompt": true}})").value().options.add_generation_prompt);
   EXPECT_FALSE(parse("[5]").ok());
   EXPECT_FALSE(parse(R"([{"content":"x"}])").ok());
   const auto again = ParseChat(MessagesToJson(chat.value().messages), ArgumentStrings::kKeep);

@@ -13,6 +13,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import termios
 import time
 import zlib
@@ -107,6 +108,14 @@ def with_mounts(script, *args, text=None):
     return done
 
 
+def with_memory(kibibytes, *args):
+    """The command on a machine that says to have so much memory to spare."""
+    with tempfile.NamedTemporaryFile("w") as meminfo:
+        meminfo.write(f"MemTotal: {kibibytes} kB\nMemAvailable: {kibibytes} kB\n")
+        meminfo.flush()
+        return with_mounts('mount --bind "$1" /proc/meminfo && shift && exec "$@"', meminfo.name, THIMBLE, *args)
+
+
 class Terminal:
     """The command in a pseudo-terminal: type() what a person would, read_until() what they would wait for.
 
@@ -196,7 +205,7 @@ class Terminal:
 
 def open_chat(test, *args, env=None, **how):
     """A chat at a terminal, ready for the first line; it ends with the test. Its history goes where the test says, or nowhere."""
-    terminal = Terminal("chat", *args, env={"XDG_STATE_HOME": "/nonexistent"} | (env or {}), **how)
+    terminal = Terminal("chat", *args, env={"XDG_STATE_HOME": "/dev/null"} | (env or {}), **how)
     test.addCleanup(terminal.close)
     terminal.read_until("/help lists")
     terminal.read_until("> ")

@@ -152,7 +152,7 @@ class AtATerminal(unittest.TestCase):
 
 class InAPipe(unittest.TestCase):
     def test_lines_are_messages_and_answers_lines(self):
-        done = thimble("chat", VL, *SHORT, text="hello\n/think off\nagain\n")
+        done = thimble("chat", VL, *SHORT, text="hello\n  /think off\nagain\n")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout.count("\n"), 2, done.stdout)
         self.assertNotIn("\x1b", done.stdout)

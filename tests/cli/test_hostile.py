@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from harness import PATIENCE, PICTURE, THIMBLE, VL, VL_GGUF, can_mount, catches, forced, open_chat, thimble, with_mounts
+from harness import PATIENCE, PICTURE, THIMBLE, VL, VL_GGUF, can_mount, catches, forced, open_chat, thimble, with_memory, with_mounts
 
 LONG = ["--context", "4000", "--max-tokens", "3500", "--ignore-eos", "--seed", "1", "--exact", "--think", "off"]
 
@@ -191,23 +191,16 @@ class Signals(unittest.TestCase):
 
 @unittest.skipUnless(can_mount(), "no file systems of one's own here")
 class Memory(unittest.TestCase):
-    def run_with(self, kibibytes, *args):
-        """The command on a machine that says to have so much memory to spare."""
-        with tempfile.NamedTemporaryFile("w") as meminfo:
-            meminfo.write(f"MemTotal: {kibibytes} kB\nMemAvailable: {kibibytes} kB\n")
-            meminfo.flush()
-            return with_mounts('mount --bind "$1" /proc/meminfo && shift && exec "$@"', meminfo.name, THIMBLE, *args)
-
     def test_what_cannot_fit_is_refused_before_loading(self):
-        done = self.run_with(20000, "run", VL, "hello")
+        done = with_memory(20000, "run", VL, "hello")
         self.assertEqual((done.returncode, done.stdout), (3, ""))
         self.assertRegex(done.stderr, r"needs [0-9.]+ MiB, 19\.5 MiB free; try a smaller file")
-        self.assertEqual(self.run_with(2000000, "run", VL, "hello", "-n", "1").returncode, 0)
+        self.assertEqual(with_memory(2000000, "run", VL, "hello", "-n", "1").returncode, 0)
 
     def test_frames_that_cannot_fit(self):
         with tempfile.TemporaryDirectory() as folder:
             for i in range(8):
                 shutil.copy(PICTURE, f"{folder}/{i}.png")
-            done = self.run_with(1, "run", VL, "hello", "--frames", folder, "--all-frames")
+            done = with_memory(1, "run", VL, "hello", "--frames", folder, "--all-frames")
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("smaller or fewer", done.stderr)

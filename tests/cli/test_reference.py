@@ -118,6 +118,13 @@ class Text(unittest.TestCase):
             out = answer("perplexity", str(FIXTURES / "models/text-tied"), file.name, "--context", "64", "--exact", "--json")
         self.assertGreater(out["tokens"], 100)
         self.assertAlmostEqual(out["perplexity"] / 2.718281828459045 ** out["nll"], 1.0, places=6)
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("word " * 6000)
+            file.flush()
+            # Windows are no longer than what the model was made for.
+            out = answer("perplexity", str(FIXTURES / "models/text-tied"), file.name, "--context", "100000", "--json")
+            same = answer("perplexity", str(FIXTURES / "models/text-tied"), file.name, "--context", "4096", "--json")
+        self.assertEqual(out, same)
         info = answer("info", VL_GGUF, "--json", "--context", "2000")
         self.assertEqual(info["architecture"], "qwen35")
         self.assertEqual(info["layer_kinds"], ["delta", "delta", "delta", "attention"])

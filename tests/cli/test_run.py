@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """thimble run: what is the prompt, what comes back, and how it ends."""
+import base64
+import json
 import pathlib
 import tempfile
 import unittest
 
-from harness import GREEDY, VL, VL_GGUF, answer, thimble
+from harness import GREEDY, PICTURE, VL, VL_GGUF, answer, thimble
 
 
 class Run(unittest.TestCase):
@@ -45,6 +47,39 @@ class Run(unittest.TestCase):
         self.assertEqual(replies[0], replies[2])
         other = answer("run", VL, "hello", "--seed", "6", "--max-tokens", "40", "--ignore-eos", "--json")["ids"]
         self.assertNotEqual(replies[0], other)
+
+    def test_seeds_of_64_bits(self):
+        reply = answer("run", VL, "hello", "--seed", str(2**64 - 1), "-n", "1", "--json")
+        self.assertEqual(reply["stats"]["seed"], 2**64 - 1)
+
+    def test_huge_limits_are_no_mistake(self):
+        reply = answer("run", VL, "hello", "--max-tokens", "2147483647", "--context", "60", *GREEDY)
+        self.assertEqual(reply["finish_reason"], "context")
+
+    def test_arguments_that_are_no_json_are_a_wrong_request(self):
+        for arguments, status in (('{"a": 1}', 0), ("", 0), ("{a", 2), ("[1]", 2)):
+            call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+            talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "content": "x"}]
+            done = thimble("run", VL, "--messages", "-", "-n", "1", text=json.dumps(talk))
+            self.assertEqual(done.returncode, status, done.stderr)
+
+    def test_data_urls(self):
+        data = base64.b64encode(pathlib.Path(PICTURE).read_bytes()).decode()
+        wanted = answer("run", VL, "hello", "--image", PICTURE, "-n", "4", *GREEDY)["ids"]
+        for url in ("data:image/png;base64," + data, "DATA:;BASE64," + data, "data:image/png;base64," + data.replace("+", "%2B").replace("/", "%2f")):
+            self.assertEqual(answer("run", VL, "hello", "--image", url, "-n", "4", *GREEDY)["ids"], wanted)
+        for url in ("data:image/png,abc", "data:image/png;base64,@"):
+            self.assertEqual(thimble("run", VL, "hello", "--image", url).returncode, 2)
+
+    def test_a_message_that_goes_on_inside_its_thoughts(self):
+        talk = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "<think>\nWell"}],
+                "options": {"continue_final_message": True}}
+        reply = answer("run", VL, "--messages", "-", "-n", "4", *GREEDY, text=json.dumps(talk))
+        self.assertEqual(reply["text"], "")
+        self.assertNotEqual(reply["thinking"], "")
+        talk["messages"][1]["content"] = "Well"
+        reply = answer("run", VL, "--messages", "-", "-n", "4", *GREEDY, text=json.dumps(talk))
+        self.assertEqual(reply["thinking"], "")
 
     def test_limits_and_the_thinking_guard(self):
         reply = answer("run", VL, "hello", "--max-tokens", "5", *GREEDY)

@@ -3,6 +3,7 @@
 import tempfile
 import unittest
 
+import gguf_edit
 from harness import GREEDY, PICTURE, VL, VL_GGUF, answer, thimble
 
 
@@ -23,3 +24,15 @@ class Store(unittest.TestCase):
             self.assertEqual(len(answer("run", "vl", "hi", "--max-tokens", "2", *GREEDY, env=env)["ids"]), 2)
             self.assertEqual(thimble("import", VL, "--link", "--copy", "--name", "both", env=env).returncode, 2)
             self.assertNotIn("both", thimble("list", env=env).stdout)
+
+    def test_a_split_model_is_named_without_its_number(self):
+        keys, tensors = gguf_edit.read(VL_GGUF)
+        parts = list(tensors.items())
+        with tempfile.TemporaryDirectory() as home:
+            for number, part in enumerate((parts[:9], parts[9:])):
+                split = {"split.no": (2, number), "split.count": (2, 2), "split.tensors.count": (5, len(parts))}
+                gguf_edit.write(f"{home}/Some-Model-0000{number + 1}-of-00002.gguf", (keys if number == 0 else {}) | split, dict(part))
+            env = {"THIMBLE_HOME": home}
+            manifest = answer("import", home + "/Some-Model-00002-of-00002.gguf", "--json", env=env)
+            self.assertEqual((manifest["name"], len(manifest["files"])), ("some-model", 2))
+            self.assertEqual(len(answer("run", "some-model", "hi", "--max-tokens", "2", *GREEDY, env=env)["ids"]), 2)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import PATIENCE, THIMBLE, VL, answer, thimble
+from harness import PATIENCE, THIMBLE, VL, VL_GGUF, answer, thimble
 
 COMMANDS = ["chat", "run", "info", "tokenize", "detokenize", "render", "logits", "perplexity", "bench", "embed-image", "list", "import", "completion", "version"]
 
@@ -20,8 +20,8 @@ class Help(unittest.TestCase):
             told = thimble(command, "--help")
             self.assertEqual(told.returncode, 0)
             self.assertIn(f"Usage: thimble {command}", told.stdout)
-            if command != "version":
-                self.assertTrue("Example" in told.stdout or command == "list", command)
+            self.assertTrue("Example" in told.stdout or command == "list", command)
+            self.assertNotIn("thimble run --help", told.stdout)  # what stands below `thimble --help`
             self.assertNotIn("\n\n\n", told.stdout)
             self.assertLess(max(map(len, told.stdout.splitlines())), 112, command)
 
@@ -48,16 +48,28 @@ class WrongWords(unittest.TestCase):
     def test_numbers_have_limits(self):
         for flag, value in (("--threads", "0"), ("--threads", "many"), ("--context", "-5"), ("--temperature", "nan"), ("--temperature", "-1"),
                             ("--top-p", "1.5"), ("--max-tokens", "0"), ("--think", "maybe"), ("--fps", "0"), ("--max-image-pixels", "-1"),
-                            ("--presence-penalty", "nan"), ("--logit-bias", "1"), ("--logit-bias", "1=nan"), ("--isa", "z80")):
+                            ("--presence-penalty", "nan"), ("--logit-bias", "1"), ("--logit-bias", "1=nan"), ("--isa", "z80"),
+                            ("--seed", "-1"), ("--seed", "18446744073709551616"), ("--seed", "x"), ("--ids", ""), ("--messages", ""),
+                            ("--frames", ""), ("--tools", ""), ("--mmproj", ""), ("--top-k", "99999999")):
             done = thimble("run", VL, "x", flag, value)
             self.assertEqual(done.returncode, 2, (flag, value, done.stderr))
         self.assertEqual(thimble("run", VL, "x", "-n", "1", env={"THIMBLE_ISA": "z80"}).returncode, 2)
         self.check("run", VL, "x", "--min-pixels", "5000", "--max-pixels", "4000", says="--min-pixels")
+        self.check("run", VL, "x", "--max-tokens", "0", says="from 1 to 2147483647")
+        self.check("run", VL, "x", "--ids", "", says="--ids")
 
     def test_unknown_models(self):
         self.check("chat", "nothing-like-it", status=4, says="no name in the model store")
         self.check("run", "missing.gguf", "hello", status=4, says="missing.gguf")
         self.check("info", "bultin", status=4, says="did you mean 'builtin'?")
+
+    def test_options_alone_are_a_chat(self):
+        env = {"THIMBLE_BUILTIN": VL_GGUF}
+        done = thimble("--context", "64", "--threads", "1", "--verbose", env=env, text="")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("on 1 threads", done.stderr)
+        self.check("--contxt", "64", says="did you mean --context?", env=env)
+        self.check("--verbose", "version", says="--verbose")
 
     def test_options_of_other_commands_do_no_harm(self):
         common = ["--threads", "1", "--context", "100", "--verbose"]
