@@ -101,7 +101,7 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   p.threads = options.threads > 0 ? options.threads : NumUsableCores();
   THIMBLE_ASSIGN_OR_RETURN(p.table, kernels::ChooseTested(DetectCpuFeatures(), options.isa, &p.warnings));
   p.needs = EstimateMemory(*p.text, p.vision.get(), p.config, options.precision, KvTypeOf(options),
-                           p.table->packed->rounded_floats, p.context, kGatePatches, p.threads);
+                           p.table->packed->rounded_floats, options.screens_head, p.context, kGatePatches, p.threads);
   return p;
 }
 
@@ -199,6 +199,7 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   load.warnings = &parts.warnings;
   load.tower_floats = p.table->packed->rounded_floats;
   load.pack_cache = options.pack_cache;
+  load.screens_head = options.screens_head;
   load.notes = &parts.notes;
   if (options.progress) {
     load.progress = [&](std::uint64_t done, std::uint64_t total) {
