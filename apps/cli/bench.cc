@@ -6,6 +6,7 @@
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/reply_json.h"
 #include "cli/terminal.h"
 #include "sys/machine.h"
 #include "sys/pages.h"
@@ -68,6 +69,7 @@ struct Report {
   std::optional<Part> prompt;
   std::optional<Part> decode;
   std::optional<Part> image;
+  ScreenCounts head;  // of decoding
   double preprocess_seconds = 0;
   ImageSize image_size;
 };
@@ -164,6 +166,7 @@ Result<Report> Measure(const BenchOptions& options) {
     }
     bar.Show((round + 2) / rounds);
   }
+  report.head = bench->head_counts();
   return report;
 }
 
@@ -207,6 +210,7 @@ Json ReportJson(const BenchOptions& options, const Report& report) {
   if (report.decode.has_value()) {
     decode = PartJson(*report.decode, limits);
     decode.Set("depth", Json::Integer(options.depth));
+    decode.Set("head", HeadJson(report.head));
   }
   Json image;
   if (report.image.has_value()) {
@@ -274,6 +278,13 @@ void PrintReport(const BenchOptions& options, const Report& report) {
   if (report.decode.has_value()) {
     PrintPart(Cat("decoding ", report.decode->tokens, options.depth > 0 ? Cat(" after ", options.depth) : ""),
               *report.decode, limits);
+    if (const ScreenCounts& h = report.head; h.passes > 0) {
+      const double tried = static_cast<double>(std::max<std::int64_t>(1, h.tried));
+      std::printf("%-26s head screened in %s %% of passes, %s %% rows in %s %% of panels left, enough in %s %%\n", "",
+                  Fixed(100.0 * static_cast<double>(h.tried) / static_cast<double>(h.passes), 0).c_str(),
+                  Fixed(100 * h.surviving_rows / tried, 2).c_str(), Fixed(100 * h.surviving_panels / tried, 1).c_str(),
+                  Fixed(100.0 * static_cast<double>(h.answered) / tried, 0).c_str());
+    }
   }
   if (report.image.has_value()) {
     PrintPart(Cat("picture of ", report.image_size.width, " x ", report.image_size.height), *report.image, limits);

@@ -149,6 +149,7 @@ int Info(const CommonOptions& options) {
   open.threads = options.threads;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
   open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
+  open.screens_head = options.head == "screened";
   auto described = Engine::Describe(open);
   if (!described.ok()) return Fail(described.error());
   Json facts;

@@ -65,6 +65,7 @@ Result<OpenOptions> ToOpenOptions(const CommonOptions& options) {
   open.context = options.context;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
   open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
+  open.screens_head = options.head == "screened";
   const char* isa = std::getenv("THIMBLE_ISA");
   open.isa = !options.isa.empty() ? options.isa : isa != nullptr ? isa : "";
   THIMBLE_ASSIGN_OR_RETURN(open.pack_cache, ChoosePackCache(options, open.model));

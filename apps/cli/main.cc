@@ -111,6 +111,10 @@ void AddCommon(CLI::App* app, CommonOptions* o) {
       ->type_name("f16|q8")
       ->check(CLI::IsMember({"f16", "q8"}).description(""))
       ->group(kGroup);
+  app->add_option("--head", o->head, "output head: read all of it, or screen it by a copy first; tokens are the same")
+      ->type_name("full|screened")
+      ->check(CLI::IsMember({"full", "screened"}).description(""))
+      ->group(kGroup);
   app->add_option("--isa", o->isa, "kernels to use (default: the best; also THIMBLE_ISA)")
       ->type_name("NAME")
       ->group(kGroup);
@@ -128,6 +132,7 @@ void AddUnused(CLI::App* app, CommandLine* line, CommonOptions* o) {
   app->add_option("--context", line->unused.context)->check(From(1, kMost))->group("");
   app->add_option("--mmproj", line->unused.mmproj)->group("");
   app->add_option("--kv", line->unused.kv)->group("");
+  app->add_option("--head", line->unused.head)->group("");
   app->add_option("--isa", line->unused.isa)->group("");
   app->add_option("--pack-cache", line->unused.pack_cache)
       ->check(CLI::IsMember({"on", "off", "auto"}).description(""))

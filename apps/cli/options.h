@@ -19,6 +19,7 @@ struct CommonOptions {
   int context = 0;
   bool exact = false;
   std::string kv = "f16";
+  std::string head = "full";
   bool verbose = false;
   bool json = false;
   std::string isa;

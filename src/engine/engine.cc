@@ -92,8 +92,9 @@ void PairVision(Prepared* p) {
 }
 
 void Estimate(const OpenOptions& options, Prepared* p) {
-  p->needs = EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
-                            p->table->packed->rounded_floats, p->context, kGatePatches, p->threads);
+  p->needs =
+      EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
+                     p->table->packed->rounded_floats, options.screens_head, p->context, kGatePatches, p->threads);
 }
 
 Result<Prepared> Prepare(const OpenOptions& options) {
@@ -234,6 +235,7 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   load.warnings = &parts.warnings;
   load.tower_floats = p.table->packed->rounded_floats;
   load.pack_cache = options.pack_cache;
+  load.screens_head = options.screens_head;
   load.notes = &parts.notes;
   if (options.progress) {
     load.progress = [&](std::uint64_t done, std::uint64_t total) {

@@ -165,6 +165,11 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
   const Tokenizer& tokenizer = engine.text_model->tokenizer;
   // Padding rows are never drawn; plain argmax masks nothing.
   const int num_tokens = sampling.temperature == 0.0 ? 0 : tokenizer.num_tokens();
+  BestLogits best;
+  best.count = sampler.NumBestLogits();
+  best.num_rows = num_tokens;
+  if (sampler.adjusts()) best.lowered = [&](std::int32_t id, float logit) { return sampler.Adjusted(id, logit); };
+  const ScreenCounts counts_before = lease.scratch()->screen.counts();
   const std::int64_t room =
       std::min<std::int64_t>(request.max_tokens > 0 ? request.max_tokens : engine.context, engine.context - total);
   const bool is_chat = request.ids.empty();
@@ -225,6 +230,7 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
     batch.tokens = {&id, 1};
     batch.positions = {&where, 1};
     batch.logits = LogitRows::kLast;
+    batch.best = &best;
     if (auto status = decoder.Forward(batch, &m.state, lease.scratch(), lease.ops()); !status.ok())
       return status.error();
     m.state.CommitAll();
@@ -232,6 +238,7 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
   }
   if (!writer.Finish() && reason == FinishReason::kStop) reason = FinishReason::kCancelled;
   reply.stats.seconds = MonotonicSeconds() - writing;
+  reply.stats.head = lease.scratch()->screen.counts().Since(counts_before);
   return finish(reason);
 }
 

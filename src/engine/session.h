@@ -64,6 +64,7 @@ struct GenerateStats {
   double first_token_seconds = 0;
   std::uint64_t seed = 0;
   std::uint64_t peak_rss_bytes = 0;
+  ScreenCounts head;  // of passes that wanted the highest logits only; all zero when the head is never screened
   bool think_closed_by_budget = false;
   bool think_closed_by_loop = false;
 };

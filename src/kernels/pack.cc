@@ -386,4 +386,98 @@ void PanelRowToFloat(Family family, const std::byte* panel, int row, std::int64_
   }
 }
 
+namespace {
+
+// The 32 codes of row `row` of a block, in order: StoreBlock backwards, four codes at once.
+std::array<std::uint8_t, kBlock> LoadBlock(Codes kind, int row, const std::byte* block) {
+  std::array<std::uint32_t, kSteps> words{};
+  const int vectors = BlockCodeBytes(kind) / kStepBytes;
+  for (int vector = 0; vector < vectors; ++vector)
+    std::memcpy(&words[static_cast<std::size_t>(vector)], block + vector * kStepBytes + row * kDotColumns, 4);
+  // `count` bits of each byte of a word from bit `first` on, moved up to bit `to`.
+  const auto bits = [&](std::size_t vector, unsigned first, std::uint32_t count, unsigned to) {
+    return ((words[vector] >> first) & (0x01010101u * ((1u << count) - 1))) << to;
+  };
+  std::array<std::uint32_t, kSteps> steps = words;
+  switch (kind) {
+    case Codes::kU7:
+    case Codes::kU8:
+      break;
+    case Codes::kU5:
+      for (std::size_t step = 0; step < 5; ++step) steps[step] = bits(step, 0, 5, 0);
+      steps[5] = bits(0, 5, 3, 0) | bits(1, 5, 2, 3);
+      steps[6] = bits(2, 5, 3, 0) | bits(3, 5, 2, 3);
+      steps[7] = bits(4, 5, 3, 0) | bits(1, 7, 1, 3) | bits(3, 7, 1, 4);
+      break;
+    case Codes::kU6:
+      for (std::size_t half = 0; half < 2; ++half) {
+        const std::size_t from = half * 3;
+        for (std::size_t i = 0; i < 3; ++i) steps[half * 4 + i] = bits(from + i, 0, 6, 0);
+        steps[half * 4 + 3] = bits(from, 6, 2, 0) | bits(from + 1, 6, 2, 2) | bits(from + 2, 6, 2, 4);
+      }
+      break;
+    case Codes::kU4:
+    case Codes::kL4:
+      for (std::size_t pair = 0; pair < 4; ++pair) {
+        steps[pair] = bits(pair, 0, 4, 0);
+        steps[pair + 4] = bits(pair, 4, 4, 0);
+      }
+      break;
+  }
+  std::array<std::uint8_t, kBlock> codes;
+  std::memcpy(codes.data(), steps.data(), kBlock);
+  if (kind == Codes::kL4) {
+    for (std::uint8_t& code : codes) code = static_cast<std::uint8_t>(kL4Values[code] + 128);
+  }
+  return codes;
+}
+
+}  // namespace
+
+void PanelToFloat(Family family, const std::byte* panel, int num_rows, std::int64_t cols, float* out) {
+  const FamilyTraits traits = TraitsOf(family);
+  const std::int64_t num_blocks = (cols + kBlock - 1) / kBlock;
+  const std::byte* super = panel;
+  for (std::int64_t index = 0; index < num_blocks; ++index) {
+    const auto block = static_cast<int>(index % 8);
+    const int blocks = static_cast<int>(std::min<std::int64_t>(8, num_blocks - (index - block)));
+    const std::byte* codes = super + HeaderBytes(traits.scales, blocks) + block * BlockCodeBytes(traits.codes);
+    const auto count = static_cast<std::size_t>(std::min<std::int64_t>(kBlock, cols - index * kBlock));
+    for (int row = 0; row < num_rows; ++row) {
+      // value = scale * (code - offset) - min, each of the two halves with a scale of its own where parts are of 16.
+      std::array<float, 2> scale{};
+      float min = 0;
+      switch (traits.scales) {
+        case Scales::kSuperMin:
+          scale.fill(HalfAt(super, row * 2) * static_cast<float>(super[64 + block * kPanelRows + row]));
+          min = HalfAt(super, 32 + row * 2) * static_cast<float>(super[192 + block * kPanelRows + row]);
+          break;
+        case Scales::kSuper16:
+          for (int half = 0; half < 2; ++half) {
+            const auto sc = static_cast<std::int8_t>(super[64 + (2 * block + half) * kPanelRows + row]);
+            scale[static_cast<std::size_t>(half)] = HalfAt(super, row * 2) * static_cast<float>(sc);
+          }
+          break;
+        case Scales::kFlat:
+        case Scales::kAffine:
+          scale.fill(HalfAt(super, (block * kPanelRows + row) * 2));
+          if (traits.scales == Scales::kAffine)
+            min = -HalfAt(super, HeaderBytes(Scales::kFlat, blocks) + (block * kPanelRows + row) * 2);
+          break;
+      }
+      const std::array<std::uint8_t, kBlock> row_codes = LoadBlock(traits.codes, row, codes);
+      float* to = out + row * cols + index * kBlock;
+      const auto value = [&](std::size_t i) {
+        return scale[i / 16] * static_cast<float>(row_codes[i] - traits.offset) - min;
+      };
+      if (count == kBlock) {
+        for (std::size_t i = 0; i < kBlock; ++i) to[i] = value(i);
+      } else {
+        for (std::size_t i = 0; i < count; ++i) to[i] = value(i);
+      }
+    }
+    if (block == blocks - 1) super += SuperBytes(traits, blocks);
+  }
+}
+
 }  // namespace thimble::kernels

@@ -23,4 +23,7 @@ void PackPanel(DType dtype, Family family, const std::byte* rows, std::int64_t r
 // without loss exactly the file's values. The scalar truth of the packed layouts.
 void PanelRowToFloat(Family family, const std::byte* panel, int row, std::int64_t cols, float* out);
 
+// The first `num_rows` rows of a panel, [num_rows, cols], with the bits of PanelRowToFloat; several times as fast.
+void PanelToFloat(Family family, const std::byte* panel, int num_rows, std::int64_t cols, float* out);
+
 }  // namespace thimble::kernels

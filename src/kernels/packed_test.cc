@@ -195,6 +195,26 @@ TEST(Packed, PanelsStandForTheFilesValues) {
   }
 }
 
+TEST(Packed, WholePanelsHaveTheirRowsValues) {
+  for (const DType dtype : kTypes) {
+    SCOPED_TRACE(TraitsOf(dtype).name);
+    for (const std::int64_t cols : {std::int64_t{256}, std::int64_t{768}, std::int64_t{TraitsOf(dtype).block_length}}) {
+      const Family family = FamilyFor(dtype, cols);
+      const auto rows = RandomRows(dtype, 13, cols, 8);
+      std::vector<std::byte> panel(static_cast<std::size_t>(PanelBytes(family, cols)));
+      PackPanel(dtype, family, rows.data(),
+                static_cast<std::int64_t>(RowBytes(dtype, static_cast<std::uint64_t>(cols))), 13, cols, panel.data());
+      std::vector<float> all(static_cast<std::size_t>(13 * cols));
+      PanelToFloat(family, panel.data(), 13, cols, all.data());
+      std::vector<float> row(static_cast<std::size_t>(cols));
+      for (int r = 0; r < 13; ++r) {
+        PanelRowToFloat(family, panel.data(), r, cols, row.data());
+        ASSERT_EQ(std::memcmp(row.data(), all.data() + r * cols, row.size() * sizeof(float)), 0) << r << " of " << cols;
+      }
+    }
+  }
+}
+
 TEST(Packed, ProductsAreCloseToDoublePrecision) {
   for (const Table& table : Tables()) {
     for (const DType dtype : kTypes) {

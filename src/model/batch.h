@@ -4,6 +4,7 @@
 
 #include "base/mat_view.h"
 #include "ops/rope.h"
+#include "ops/screened_head.h"
 
 #include <cstdint>
 #include <span>
@@ -19,6 +20,8 @@ struct Batch {
   std::span<const std::int32_t> image_row;  // [T] or empty
   MatView<const float> image_rows;          // [any, D]
   LogitRows logits = LogitRows::kLast;
+  // With kLast: that nothing but these will be looked at. nullptr: all logits are wanted.
+  const BestLogits* best = nullptr;
 
   [[nodiscard]] std::int64_t num_rows() const { return static_cast<std::int64_t>(tokens.size()); }
 };

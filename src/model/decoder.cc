@@ -63,7 +63,7 @@ Status Decoder::Forward(const Batch& batch, DecoderState* state, Scratch* scratc
   }
   state->num_pending_ = static_cast<int>(T);
   if (wanted == 0) return Done{};
-  return Head(scratch->hidden_view.Rows(T - wanted, wanted), scratch, ops);
+  return Head(scratch->hidden_view.Rows(T - wanted, wanted), scratch, ops, batch.best);
 }
 
 void Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderState* state, Scratch* scratch,
@@ -155,10 +155,14 @@ void Decoder::Commit(int num_tokens, DecoderState* state, Scratch* scratch, cons
   state->CommitAll();
 }
 
-Status Decoder::Head(MatView<const float> hidden, Scratch* scratch, const Ops& ops) const {
+Status Decoder::Head(MatView<const float> hidden, Scratch* scratch, const Ops& ops, const BestLogits* best) const {
   THIMBLE_CHECK(hidden.rows >= 1 && hidden.rows <= kMaxLogitRows);
   THIMBLE_RETURN_IF_ERROR(scratch->NeedLogits(hidden.rows, config_->vocab));
   scratch->activations.Set(hidden);
+  if (best != nullptr && weights_->screen.has_value() && hidden.rows == 1 &&
+      weights_->screen->Compute(ops, weights_->head(), *best, &scratch->activations, &scratch->screen,
+                                scratch->logits_view.RowSpan(0)))
+    return Done{};
   MatMul(ops, &scratch->activations, weights_->head(), scratch->logits_view);
   return Done{};
 }

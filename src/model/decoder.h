@@ -43,8 +43,8 @@ class Decoder {
   void Commit(int num_tokens, DecoderState* state, Scratch* scratch, const Ops& ops) const;
 
   // Logits of up to kMaxLogitRows final-normed hidden rows, into scratch->logits(). `hidden` may be rows of
-  // scratch->hidden().
-  Status Head(MatView<const float> hidden, Scratch* scratch, const Ops& ops) const;
+  // scratch->hidden(). For one row of which only the `best` will be looked at, the others may be minus infinity.
+  Status Head(MatView<const float> hidden, Scratch* scratch, const Ops& ops, const BestLogits* best = nullptr) const;
 
  private:
   struct Segment;

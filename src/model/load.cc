@@ -185,6 +185,10 @@ class Loader {
     return values.empty() ? 0.0F : static_cast<float>(sum / static_cast<double>(values.size()));
   }
 
+  void Note(std::string text) {
+    if (options_.notes != nullptr) options_.notes->push_back(std::move(text));
+  }
+  Status Screen(Weights* weights);
   void OpenCaches();
   [[nodiscard]] PackCache* CacheOf(const ModelFile& file) {
     std::optional<PackCache>& cache = caches_[&file == &text_ ? 0 : 1];
@@ -398,6 +402,26 @@ Status Loader::Vision(VisionWeights* out) {
   return VisionPair(names::kMergerFc2, 0, v.out_width, merged, &out->merger_fc2, &out->merger_fc2_bias);
 }
 
+// The copy that screens the output head, where the options want one.
+Status Loader::Screen(Weights* weights) {
+  if (!options_.screens_head || options_.precision == Precision::kExact) return Done{};
+  const WeightName& name = config_.is_tied ? names::kEmbedding : names::kOutput;
+  THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, 0, {config_.vocab, config_.width}));
+  const kernels::Family family = kernels::FamilyFor(found.tensor->dtype, config_.width);
+  if (!ScreenedHead::CanScreen(family, config_.vocab, config_.width)) {
+    Note(Cat("output head: not screened, ", TraitsOf(found.tensor->dtype).name, " is read as fast"));
+    return Done{};
+  }
+  const std::uint64_t bytes = ScreenedHead::BytesNeeded(config_.vocab, config_.width);
+  if (counted_ != nullptr) {
+    counted_->weights_bytes += bytes;
+    return Done{};
+  }
+  Note(Cat("output head: screened by a copy of ", FormatBytes(bytes)));
+  THIMBLE_ASSIGN_OR_RETURN(weights->screen, ScreenedHead::Create(weights->head(), options_.pool));
+  return Done{};
+}
+
 void Loader::OpenCaches() {
   if (counted_ != nullptr || options_.precision == Precision::kExact || options_.pack_cache.use == PackCacheUse::kOff)
     return;
@@ -411,19 +435,16 @@ void Loader::OpenCaches() {
 
 // Hands what was read to the weights, and writes what was missing. Only being cancelled is an error.
 Status Loader::CloseCaches(Weights* weights) {
-  const auto note = [this](std::string text) {
-    if (options_.notes != nullptr) options_.notes->push_back(std::move(text));
-  };
   for (std::optional<PackCache>& cache : caches_) {
     if (!cache.has_value()) continue;
     if (cache->hold() != nullptr) {
       weights->pack_caches.push_back(cache->hold());
-      note(Cat("pack cache: ", FormatBytes(cache->found_bytes()), " from ", cache->path()));
+      Note(Cat("pack cache: ", FormatBytes(cache->found_bytes()), " from ", cache->path()));
     }
     if (!cache->needs_writing()) continue;
     const Status status = cache->Write([this] { return !options_.progress || options_.progress(total_, total_); });
     if (!status.ok() && status.error().code == Code::kCancelled) return status;
-    note(status.ok() ? Cat("pack cache: written to ", cache->path())
+    Note(status.ok() ? Cat("pack cache: written to ", cache->path())
                      : Cat("pack cache: not written: ", status.error().message));
   }
   return Done{};
@@ -437,6 +458,7 @@ Result<Weights> Loader::Run() {
   // The largest first: packing needs its source's pages beside the copy, so the peak comes while little else is there.
   THIMBLE_RETURN_IF_ERROR(Matrix(names::kEmbedding, 0, config_.vocab, D, &weights.embedding));
   if (!config_.is_tied) THIMBLE_RETURN_IF_ERROR(Matrix(names::kOutput, 0, config_.vocab, D, &weights.output));
+  THIMBLE_RETURN_IF_ERROR(Screen(&weights));
   THIMBLE_RETURN_IF_ERROR(Norm(names::kFinalNorm, 0, D, &weights.final_norm));
   weights.layers.resize(config_.layers.size());
   for (int layer = 0; layer < config_.num_layers(); ++layer) {
@@ -464,12 +486,13 @@ Status CheckVisionTensors(const ModelFile& text, const ModelFile* vision, const 
 }
 
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           Precision precision, KvType kv_type, kernels::Family tower_floats, int context,
-                           std::int64_t max_patches, int num_threads) {
+                           Precision precision, KvType kv_type, kernels::Family tower_floats, bool screens_head,
+                           int context, std::int64_t max_patches, int num_threads) {
   MemoryNeeds needs;
   LoadOptions options;
   options.precision = precision;
   options.tower_floats = tower_floats;
+  options.screens_head = screens_head;
   Loader(text, vision, config, options).Count(&needs);
   needs.kv_bytes = DecoderState::KvBytes(config, context, kv_type);
   // The state and one checkpoint of half its size.

@@ -25,6 +25,8 @@ struct LoadOptions {
   kernels::Family tower_floats = kernels::Family::kFileRows;
   // With kFast: where packed matrices are kept from one start to the next.
   PackCacheOptions pack_cache = {};
+  // With kFast: makes a copy that screens the output head, where it is of a kind that can be (ops/screened_head.h).
+  bool screens_head = false;
   std::vector<std::string>* notes = nullptr;  // what the pack cache did, a sentence each; may be nullptr
 };
 
@@ -50,7 +52,7 @@ struct MemoryNeeds {
 };
 // What loading, a session of `context` tokens and pictures of `max_patches` patches will take on `num_threads` threads.
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           Precision precision, KvType kv_type, kernels::Family tower_floats, int context,
-                           std::int64_t max_patches, int num_threads);
+                           Precision precision, KvType kv_type, kernels::Family tower_floats, bool screens_head,
+                           int context, std::int64_t max_patches, int num_threads);
 
 }  // namespace thimble

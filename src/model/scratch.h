@@ -9,6 +9,7 @@
 #include "ops/attention.h"
 #include "ops/delta_net.h"
 #include "ops/matmul.h"
+#include "ops/screened_head.h"
 
 namespace thimble {
 
@@ -31,6 +32,7 @@ class Scratch {
   Activations activations;
   AttentionScratch attention;
   DeltaScratch delta;
+  ScreenScratch screen;
   Buffer<float> x;            // [T, D] residual stream
   Buffer<float> normed;       // [T, D]
   Buffer<float> mixed;        // [T, D] output of a mixer or MLP

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "ops/packed_matrix.h"
+#include "ops/screened_head.h"
 #include "sys/byte_source.h"
 
 #include <memory>
@@ -79,6 +80,8 @@ struct Weights {
   std::optional<MtpWeights> mtp;
   std::optional<VisionWeights> vision;
   std::vector<std::shared_ptr<const ByteSource>> pack_caches;  // what matrices that were packed before point into
+
+  std::optional<ScreenedHead> screen;  // of head(), where that saves reading
 
   [[nodiscard]] const PackedMatrix& head() const { return output.empty() ? embedding : output; }
 };

@@ -176,6 +176,35 @@ void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float
   MatMul(ops, x, std::span(&product, 1));
 }
 
+void MatMulPanels(const Ops& ops, Activations* x, const PackedMatrix& w, std::span<const std::int32_t> panels,
+                  std::span<float> out) {
+  THIMBLE_CHECK(x->rows().rows == 1 && w.family() != Family::kFileRows);
+  THIMBLE_CHECK(out.size() >= panels.size() * kernels::kPanelRows);
+  const kernels::QuantisedRows codes = x->Quantised(ops);
+  const auto kernel = ops.kernels.packed->narrow[static_cast<std::size_t>(w.family())];
+  const std::int64_t panel_bytes = kernels::PanelBytes(w.family(), w.cols());
+  const auto per_task = std::max<std::size_t>(1, static_cast<std::size_t>(65536 / panel_bytes));
+  const std::size_t num_tasks = (panels.size() + per_task - 1) / per_task;
+  ops.pool.Run(static_cast<int>(num_tasks), [&](int task, int) {
+    const std::size_t first = static_cast<std::size_t>(task) * per_task;
+    for (std::size_t i = first; i < std::min(panels.size(), first + per_task); ++i) {
+      const std::int64_t row = panels[i] * std::int64_t{kernels::kPanelRows};
+      THIMBLE_DCHECK(row >= 0 && row < w.rows());
+      kernels::PackedArgs args{};
+      args.panels = w.bytes() + panels[i] * panel_bytes;
+      args.panel_bytes = panel_bytes;
+      args.num_panels = 1;
+      args.cols = w.cols();
+      args.x = codes;
+      args.num_rows = 1;
+      args.out = out.data() + i * kernels::kPanelRows;
+      args.out_stride = kernels::kPanelRows;
+      args.num_outputs = std::min<std::int64_t>(kernels::kPanelRows, w.rows() - row);
+      kernel(args);
+    }
+  });
+}
+
 void EmbedRows(const Ops& ops, const PackedMatrix& table, std::span<const std::int32_t> ids, MatView<float> out) {
   (void)ops;
   for (std::size_t t = 0; t < ids.size(); ++t) {

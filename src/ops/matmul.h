@@ -25,12 +25,10 @@ class Activations {
   void Set(MatView<const float> rows);
 
   [[nodiscard]] MatView<const float> rows() const { return rows_; }
-
- private:
-  friend void MatMul(const Ops& ops, Activations* x, std::span<const struct Product> products);
-  // Made when first asked for.
+  // Their codes, scales and sums, made when first asked for.
   kernels::QuantisedRows Quantised(const Ops& ops);
 
+ private:
   MatView<const float> rows_;
   bool is_quantised_ = false;
   Buffer<kernels::QuantisedSuper> supers_;
@@ -50,6 +48,12 @@ void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float
 // The same for weights that share their input: together they are one job for the threads, which then meet once instead
 // of once a weight; when decoding, that is a good part of what a small weight costs.
 void MatMul(const Ops& ops, Activations* x, std::span<const Product> products);
+
+// Only some of the outputs of one row of activations: those of the panels (of kernels::kPanelRows rows each) `panels`
+// of a packed weight, side by side: `out` is [panels, kPanelRows]. Same bits as MatMul's. Rows that the last panel of
+// the weight lacks are zero or left as they are.
+void MatMulPanels(const Ops& ops, Activations* x, const PackedMatrix& w, std::span<const std::int32_t> panels,
+                  std::span<float> out);
 
 // From this many rows on, MatMul may use a form that prepares weights once for many rows.
 inline constexpr std::int64_t kWideRows = 16;

@@ -66,14 +66,50 @@ void Sampler::AddPrompt(std::span<const std::int32_t> ids) {
 
 void Sampler::Accept(std::int32_t id) { ++generated_counts_[id]; }
 
+int Sampler::NumBestLogits() const {
+  const auto lowers = [](double x, double least) { return x >= least && std::isfinite(x); };
+  if (!lowers(options_.repetition_penalty, 1.0) || !lowers(options_.presence_penalty, 0.0) ||
+      !lowers(options_.frequency_penalty, 0.0))
+    return 0;
+  for (const auto& [id, bias] : options_.logit_bias) {
+    if (!lowers(-bias, 0.0)) return 0;
+  }
+  return options_.temperature <= 0.0 ? 1 : std::max(0, options_.top_k);
+}
+
+bool Sampler::adjusts() const {
+  return options_.repetition_penalty != 1.0 || options_.presence_penalty != 0.0 || options_.frequency_penalty != 0.0 ||
+         !options_.logit_bias.empty();
+}
+
+float Sampler::Punished(float logit) const {
+  const auto penalty = static_cast<float>(options_.repetition_penalty);
+  return logit > 0 ? logit / penalty : logit * penalty;
+}
+
+float Sampler::Reduced(float logit, int count) const {
+  return logit - static_cast<float>(options_.presence_penalty + options_.frequency_penalty * count);
+}
+
+float Sampler::Adjusted(std::int32_t id, float logit) const {
+  const auto generated = generated_counts_.find(id);
+  const bool is_generated = generated != generated_counts_.end();
+  if (options_.repetition_penalty != 1.0 && (is_generated || prompt_counts_.contains(id))) logit = Punished(logit);
+  if ((options_.presence_penalty != 0.0 || options_.frequency_penalty != 0.0) && is_generated)
+    logit = Reduced(logit, generated->second);
+  for (const auto& [biased, bias] : options_.logit_bias) {
+    if (biased == id) logit += static_cast<float>(bias);
+  }
+  return logit;
+}
+
 void Sampler::Adjust(std::span<float> logits) const {
   const auto at = [&](std::int32_t id) -> float* {
     return id >= 0 && static_cast<std::size_t>(id) < logits.size() ? &logits[static_cast<std::size_t>(id)] : nullptr;
   };
   if (options_.repetition_penalty != 1.0) {
-    const auto penalty = static_cast<float>(options_.repetition_penalty);
     const auto punish = [&](std::int32_t id) {
-      if (float* logit = at(id); logit != nullptr) *logit = *logit > 0 ? *logit / penalty : *logit * penalty;
+      if (float* logit = at(id); logit != nullptr) *logit = Punished(*logit);
     };
     for (const auto& [id, count] : prompt_counts_) punish(id);
     for (const auto& [id, count] : generated_counts_) {
@@ -82,8 +118,7 @@ void Sampler::Adjust(std::span<float> logits) const {
   }
   if (options_.presence_penalty != 0.0 || options_.frequency_penalty != 0.0) {
     for (const auto& [id, count] : generated_counts_) {
-      if (float* logit = at(id); logit != nullptr)
-        *logit -= static_cast<float>(options_.presence_penalty + options_.frequency_penalty * count);
+      if (float* logit = at(id); logit != nullptr) *logit = Reduced(*logit, count);
     }
   }
   for (const auto& [id, bias] : options_.logit_bias) {

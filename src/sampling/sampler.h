@@ -46,6 +46,13 @@ class Sampler {
   // Chooses the next token. `logits` [V] is scratch: it may be changed. Rows from `num_tokens` on (padding) are never
   // chosen unless num_tokens is 0. Not-a-number logits never win; if none is finite, the lowest id.
   std::int32_t Sample(std::span<float> logits, int num_tokens);
+  // How many of the highest logits Sample looks at, as Adjusted leaves them; 0: all of them. Not 0 only where no
+  // adjustment raises a logit.
+  [[nodiscard]] int NumBestLogits() const;
+  // Whether Adjusted may be anything else than the logit.
+  [[nodiscard]] bool adjusts() const;
+  // What Sample makes of the logit of `id` before it compares.
+  [[nodiscard]] float Adjusted(std::int32_t id, float logit) const;
   // A token became part of the reply (sampled or forced).
   void Accept(std::int32_t id);
 
@@ -53,6 +60,8 @@ class Sampler {
 
  private:
   void Adjust(std::span<float> logits) const;  // penalties and bias
+  [[nodiscard]] float Punished(float logit) const;
+  [[nodiscard]] float Reduced(float logit, int count) const;
   void CollectTopK(std::span<const float> logits);
 
   SamplerOptions options_;

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <random>
 
 namespace thimble {
 namespace {
@@ -59,6 +62,82 @@ TEST(Sampler, RepetitionCountsThePromptTooAndDividesOrMultiplies) {
   EXPECT_EQ(sampler.Sample(logits, 0), 2);
   EXPECT_FLOAT_EQ(logits[0], 2);
   EXPECT_FLOAT_EQ(logits[1], -2);
+}
+
+// A sampler that sees only the logits it says it looks at draws what one that sees all of them draws.
+TEST(Sampler, TheBestLogitsAreAllItLooksAt) {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal(0, 3);
+  for (int trial = 0; trial < 2000; ++trial) {
+    SamplerOptions options;
+    options.seed = static_cast<std::uint64_t>(trial);
+    options.temperature = trial % 4 == 0 ? 0.0 : 0.3 * (trial % 7);
+    options.top_k = 1 + trial % 30;
+    options.top_p = trial % 3 == 0 ? 0.8 : 1.0;
+    options.min_p = trial % 5 == 0 ? 0.05 : 0.0;
+    if (trial % 2 == 0) options.presence_penalty = 2.0;
+    if (trial % 6 == 0) options.frequency_penalty = 0.3;
+    if (trial % 9 == 0) options.repetition_penalty = 1.3;
+    if (trial % 11 == 0) options.logit_bias = {{3, -100.0}, {5, -0.5}, {3, 0.0}};
+    Sampler sees_all(options, 200);
+    Sampler sees_some(options, 200);
+    std::vector<std::int32_t> prompt(20);
+    for (std::int32_t& id : prompt) id = static_cast<std::int32_t>(random() % 200);
+    sees_all.AddPrompt(prompt);
+    sees_some.AddPrompt(prompt);
+    for (int step = 0; step < 10; ++step) {
+      std::vector<float> logits(200);
+      for (float& logit : logits) logit = std::round(normal(random) * 4) / 4;  // with many ties
+      std::vector<float> some = logits;
+      const int count = sees_some.NumBestLogits();
+      ASSERT_GT(count, 0);
+      // By what it makes of them, lower ids first among equals; all others are hidden.
+      std::vector<std::int32_t> order(logits.size());
+      std::iota(order.begin(), order.end(), 0);
+      const auto adjusted = [&](std::int32_t id) {
+        const float logit = logits[static_cast<std::size_t>(id)];
+        const float value = sees_some.Adjusted(id, logit);
+        EXPECT_LE(value, logit);
+        EXPECT_TRUE(sees_some.adjusts() || value == logit);
+        return value;
+      };
+      std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+        const float x = adjusted(a);
+        const float y = adjusted(b);
+        return x != y ? x > y : a < b;
+      });
+      for (std::size_t i = static_cast<std::size_t>(count); i < order.size(); ++i)
+        some[static_cast<std::size_t>(order[i])] = -INFINITY;
+      const std::int32_t id = sees_all.Sample(logits, 0);
+      ASSERT_EQ(sees_some.Sample(some, 0), id) << trial << ", " << step;
+      sees_all.Accept(id);
+      sees_some.Accept(id);
+    }
+  }
+}
+
+TEST(Sampler, WhatMayRaiseALogitNeedsThemAll) {
+  const auto count = [](const SamplerOptions& options) { return Sampler(options, 10).NumBestLogits(); };
+  SamplerOptions options;
+  options.top_p = 0.9;
+  EXPECT_EQ(count(options), 0);  // no top-k
+  options.top_k = 7;
+  EXPECT_EQ(count(options), 7);
+  SamplerOptions raised = options;
+  raised.presence_penalty = -0.1;
+  EXPECT_EQ(count(raised), 0);
+  raised = options;
+  raised.frequency_penalty = -0.1;
+  EXPECT_EQ(count(raised), 0);
+  raised = options;
+  raised.repetition_penalty = 0.9;
+  EXPECT_EQ(count(raised), 0);
+  raised = options;
+  raised.logit_bias = {{1, -1.0}, {2, 0.5}};
+  EXPECT_EQ(count(raised), 0);
+  raised.logit_bias = {{1, -INFINITY}};
+  EXPECT_EQ(count(raised), 0);
+  EXPECT_EQ(count(Greedy()), 1);
 }
 
 TEST(Sampler, BiasBansAndForces) {

@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 import unittest
 
-from harness import GREEDY, PICTURE, VL, VL_GGUF, answer, thimble
+from harness import FIXTURES, GREEDY, PICTURE, VL, VL_GGUF, answer, thimble
 
 
 class Run(unittest.TestCase):
@@ -80,6 +80,20 @@ class Run(unittest.TestCase):
         talk["messages"][1]["content"] = "Well"
         reply = answer("run", VL, "--messages", "-", "-n", "4", *GREEDY, text=json.dumps(talk))
         self.assertEqual(reply["thinking"], "")
+
+    def test_a_screened_head_changes_no_token(self):
+        model = str(FIXTURES / "gguf/text-tied-q8_0.gguf")
+        for how in (["--temperature", "0"], ["--seed", "3", "--top-k", "20"], ["--seed", "3", "--top-k", "0"]):
+            ask = ("run", model, "--ids", "1,2,3", "--max-tokens", "30", "--ignore-eos", "--json", *how)
+            full, screened = answer(*ask), answer(*ask, "--head", "screened")
+            self.assertEqual(full["ids"], screened["ids"])
+            self.assertIsNone(full["stats"]["head"])
+            head = screened["stats"]["head"]
+            self.assertEqual(head is None, "--top-k" in how and how[-1] == "0")  # without top-k all logits are needed
+            if head is not None:
+                self.assertEqual(head["passes"], 29)
+                self.assertGreater(head["screened"], 0)
+        self.assertEqual(thimble("run", model, "x", "--head", "half").returncode, 2)
 
     def test_limits_and_the_thinking_guard(self):
         reply = answer("run", VL, "hello", "--max-tokens", "5", *GREEDY)
