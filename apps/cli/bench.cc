@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/reply_json.h"
 #include "cli/terminal.h"
+#include "cli/thread_choice.h"
 #include "sys/machine.h"
 #include "sys/pages.h"
 
@@ -64,6 +65,7 @@ struct Part {
 
 struct Report {
   std::shared_ptr<const Engine> engine;
+  ThreadChoice threads;
   MachineLimits limits;
   std::vector<double> load_seconds;
   std::optional<Part> prompt;
@@ -121,6 +123,9 @@ Result<Report> Measure(const BenchOptions& options) {
   const int needed = std::max({1, options.prompt, options.decode > 0 ? options.depth + options.decode : 0});
   if (common.context == 0) common.context = needed;
   Report report;
+  THIMBLE_ASSIGN_OR_RETURN(
+      report.threads, ThreadsFor(common, options.calibrate ? MeasureThreadsWhen::kAnew : MeasureThreadsWhen::kNeeded));
+  common.threads = report.threads.threads;
   THIMBLE_ASSIGN_OR_RETURN(report.engine, Load(options, common, &report.load_seconds));
   const Engine& engine = *report.engine;
   if (needed > engine.context()) {
@@ -244,6 +249,7 @@ Json ReportJson(const BenchOptions& options, const Report& report) {
                                 {"float_multiply_adds_per_second", PositiveJson(limits.float_multiply_adds)}})},
        {"isa", Json::String(engine.isa())},
        {"threads", Json::Integer(engine.num_threads())},
+       {"threads_why", Json::String(report.threads.why)},
        {"exact", Json::Bool(options.common.exact)},
        {"repeat", Json::Integer(options.repeat)},
        {"model", std::move(model)},
@@ -268,8 +274,8 @@ void PrintReport(const BenchOptions& options, const Report& report) {
   std::printf("%-26s %s, %s in memory\n", EscapeControls(name.empty() ? engine.text_file().path() : name).c_str(),
               FileTypes(engine.text_file()).c_str(),
               FormatBytes(engine.memory_needs().weights_bytes + engine.memory_needs().mapped_bytes).c_str());
-  std::printf("%-26s %s kernels, %d threads%s\n", "", engine.isa(), engine.num_threads(),
-              options.common.exact ? ", float32 throughout" : "");
+  std::printf("%-26s %s kernels, %d threads (%s)%s\n", "", engine.isa(), engine.num_threads(),
+              EscapeControls(report.threads.why).c_str(), options.common.exact ? ", float32 throughout" : "");
   std::printf("%-26s reads %s GB/s (small pages: %s), multiplies and adds %s G/s in int8, %s G/s in float32\n\n",
               "this machine, at most", Billions(limits.read_bytes, 1).c_str(),
               Billions(limits.read_bytes_small_pages, 1).c_str(), Billions(limits.int8_multiply_adds, 0).c_str(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // thimble info: what a model is and needs.
 #include "base/text.h"
+#include "cli/input.h"
 #include "cli/options.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
@@ -39,7 +40,7 @@ std::uint64_t SizeOf(const std::string& path) {
   return error ? 0 : static_cast<std::uint64_t>(size);
 }
 
-Json DescriptionJson(const std::string& path, const Engine::Description& d) {
+Json DescriptionJson(const std::string& path, const Engine::Description& d, const ThreadChoice& threads) {
   const ModelConfig& c = d.config;
   const auto number = [](std::int64_t value) { return Json::Integer(value); };
   std::vector<Json> kinds;
@@ -99,6 +100,8 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d) {
        {"template", Json::String(std::string(TemplateName(d.chat_template.variant)))},
        {"template_known", Json::Bool(d.chat_template.is_known)},
        {"memory", std::move(memory)},
+       {"threads", number(threads.threads)},
+       {"threads_why", Json::String(threads.why)},
        {"pack_caches", Json::Array(std::move(caches))},
        {"warnings", Json::Array(std::move(warnings))}});
 }
@@ -107,7 +110,8 @@ void PrintRow(const char* name, const std::string& value) {
   std::printf("%-14s %s\n", EscapeControls(name).c_str(), EscapeControls(value).c_str());
 }
 
-void PrintDescription(const std::string& path, const CommonOptions& options, const Engine::Description& d) {
+void PrintDescription(const std::string& path, const CommonOptions& options, const Engine::Description& d,
+                      const ThreadChoice& threads) {
   const ModelConfig& c = d.config;
   PrintRow("model", c.name.empty() ? path : Cat(c.name, " (", path, ")"));
   PrintRow("size", FormatBytes(d.text_file->total_bytes()));
@@ -131,6 +135,7 @@ void PrintDescription(const std::string& path, const CommonOptions& options, con
   PrintRow("memory", Cat(FormatBytes(d.memory.total()), " at ", d.context, " tokens (weights ",
                          FormatBytes(d.memory.weights_bytes + d.memory.mapped_bytes), ", keys and values ",
                          FormatBytes(d.memory.kv_bytes), ")"));
+  if (threads.threads > 0) PrintRow("threads", Cat(threads.threads, " (", threads.why, ")"));
   for (const std::string& cache : d.pack_caches)
     PrintRow("pack cache", Cat(cache, " (", FormatBytes(SizeOf(cache)), "; may be deleted)"));
   for (const std::string& warning : d.warnings) PrintRow("warning", warning);
@@ -146,7 +151,10 @@ int Info(const CommonOptions& options) {
   open.pack_cache.folder = CacheFolderFor(open.model);
   open.mmproj = options.mmproj;
   open.context = options.context;
-  open.threads = options.threads;
+  // A wrong --isa is no fault here: nothing computes.
+  const auto chosen = ThreadsFor(options, MeasureThreadsWhen::kNever);
+  const ThreadChoice threads = chosen.ok() ? chosen.value() : ThreadChoice{options.threads, ""};
+  open.threads = threads.threads;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
   open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
   open.screens_head = options.head == "screened";
@@ -155,11 +163,11 @@ int Info(const CommonOptions& options) {
   Json facts;
   if (auto builtin = FindBuiltinModel(); builtin.has_value() && builtin->path == path.value()) facts = builtin->facts;
   if (options.json) {
-    Json json = DescriptionJson(path.value(), described.value());
+    Json json = DescriptionJson(path.value(), described.value(), threads);
     if (facts.IsObject()) json.Set("builtin", facts);
     return PrintJson(json);
   }
-  PrintDescription(path.value(), options, described.value());
+  PrintDescription(path.value(), options, described.value(), threads);
   for (const auto& [key, value] : facts.members()) {
     if (value.IsString()) PrintRow(key == "name" ? "built-in" : key.c_str(), value.text());
   }

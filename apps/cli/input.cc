@@ -6,8 +6,11 @@
 #include "cli/pictures.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
+#include "kernels/kernels.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
+#include "sys/machine.h"
+#include "sys/topology.h"
 
 #include <unistd.h>
 
@@ -47,6 +50,11 @@ Result<PackCacheOptions> ChoosePackCache(const CommonOptions& options, const std
   return PackCacheOptions{use == "on" ? PackCacheUse::kOn : PackCacheUse::kAuto, CacheFolderFor(model)};
 }
 
+std::string ForcedIsa(const CommonOptions& options) {
+  const char* isa = std::getenv("THIMBLE_ISA");
+  return !options.isa.empty() ? options.isa : isa != nullptr ? isa : "";
+}
+
 // A request that is no JSON is a wrong request, not a broken file.
 Result<Json> ParseRequestJson(const std::string& text, const std::string& source) {
   auto json = Json::Parse(text, source == "-" ? "standard input" : source);
@@ -66,14 +74,30 @@ Result<OpenOptions> ToOpenOptions(const CommonOptions& options) {
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
   open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
   open.screens_head = options.head == "screened";
-  const char* isa = std::getenv("THIMBLE_ISA");
-  open.isa = !options.isa.empty() ? options.isa : isa != nullptr ? isa : "";
+  open.isa = ForcedIsa(options);
   THIMBLE_ASSIGN_OR_RETURN(open.pack_cache, ChoosePackCache(options, open.model));
   return open;
 }
 
+Result<ThreadChoice> ThreadsFor(const CommonOptions& options, MeasureThreadsWhen when) {
+  if (options.threads > 0) return ThreadChoice{options.threads, "as --threads says"};
+  const std::string isa = ForcedIsa(options);
+  const CpuFeatures features = DetectCpuFeatures();
+  THIMBLE_ASSIGN_OR_RETURN(const kernels::KernelTable* table, kernels::Choose(features, isa));
+  ThreadQuestion question;
+  question.topology = DetectCpuTopology();
+  question.kernels = Cat(table->name, " kernels of ", THIMBLE_VERSION, " on ", CpuFeatureNames(features));
+  if (const std::string folder = CacheFolder(); !folder.empty()) question.file = folder + "/threads.json";
+  question.measure = [&](std::span<const int> counts) {
+    return MeasureThreads(question.topology, counts, isa, [] { return !InterruptGuard::was_interrupted(); });
+  };
+  return ChooseThreads(question, when);
+}
+
 Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(OpenOptions open, ToOpenOptions(options));
+  THIMBLE_ASSIGN_OR_RETURN(const ThreadChoice choice, ThreadsFor(options, MeasureThreadsWhen::kNeeded));
+  open.threads = choice.threads;
   ProgressBar bar("loading");
   open.progress = [&bar](double share) {
     bar.Show(share);
@@ -88,6 +112,7 @@ Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
     Say(Cat(open.model, " on ", engine.value()->num_threads(), " threads, ", engine.value()->isa(),
             " kernels, context ", engine.value()->context(), ", loaded in ", Fixed(engine.value()->load_seconds(), 2),
             " s"));
+    Say(Cat("threads: ", choice.threads, " (", choice.why, ")"));
   }
   return engine;
 }

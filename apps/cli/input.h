@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "cli/options.h"
+#include "cli/thread_choice.h"
 #include "engine/engine.h"
 #include "engine/session.h"
 
@@ -14,9 +15,13 @@
 
 namespace thimble::cli {
 
-// What the options of every command say about opening a model; MODEL is resolved.
+// How many threads these options mean on this machine: --threads at its word, else the choice that threads.json in
+// CacheFolder() holds, else measured, as `when` says. Errors of a wrong --isa, and kCancelled.
+Result<ThreadChoice> ThreadsFor(const CommonOptions& options, MeasureThreadsWhen when);
+// What the options of every command say about opening a model; MODEL is resolved. Threads are as --threads says only.
 Result<OpenOptions> ToOpenOptions(const CommonOptions& options);
 // Opens the model with a progress bar; prints warnings. Stops (kCancelled) on a Ctrl-C that an InterruptGuard caught.
+// Threads are ThreadsFor(options, kNeeded).
 Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options);
 
 // All of standard input, at most 256 MiB.

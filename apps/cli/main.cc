@@ -94,7 +94,7 @@ CLI::Option* AddModel(CLI::App* app, CommandLine* line, std::string* value) {
 
 void AddCommon(CLI::App* app, CommonOptions* o) {
   constexpr const char* kGroup = "Machine";
-  app->add_option("--threads", o->threads, "threads to compute with (default: all usable cores)")
+  app->add_option("--threads", o->threads, "threads to compute with (default: what suits this machine)")
       ->type_name("N")
       ->check(From(1, 1024))
       ->group(kGroup);
@@ -389,8 +389,10 @@ void AddBench(CLI::App* app, CommandLine* line) {
   c->add_option("--repeat", o.repeat, "measure R times, report medians (default 5)")
       ->type_name("R")
       ->check(From(1, 1000));
+  c->add_flag("--calibrate", o.calibrate, "measure anew how many threads suit this machine, and remember it");
   AddJson(c, &o.common.json);
   AddCommon(c, &o.common);
+  c->get_option("--calibrate")->excludes("--threads");
   AddPixels(c, &o.common);
   c->footer(
       "Beside the speed stands how much of the machine it uses: decoding is held against the time that reading the\n"

@@ -95,6 +95,7 @@ struct BenchOptions {
   int depth = 0;      // tokens in the context before decoding
   std::string image;  // "768x512"; empty: no picture
   int repeat = 5;
+  bool calibrate = false;  // measure thread counts anew
 };
 
 struct ImportOptions {

@@ -63,19 +63,21 @@ std::string StoreHome() {
   return (user.empty() ? std::string(".") : user) + "/.local/share/thimble";
 }
 
+std::string CacheFolder() {
+  if (const std::string home = Environment("XDG_CACHE_HOME"); !home.empty()) return home + "/thimble";
+  const std::string user = Environment("HOME");
+  return user.empty() ? "" : user + "/.cache/thimble";
+}
+
 std::string CacheFolderFor(const std::string& model) {
-  std::string home = Environment("XDG_CACHE_HOME");
-  if (home.empty()) {
-    const std::string user = Environment("HOME");
-    if (user.empty()) return "";
-    home = user + "/.cache";
-  }
+  const std::string folder = CacheFolder();
+  if (folder.empty()) return "";
   std::error_code error;
   const std::filesystem::path place = std::filesystem::canonical(model, error);
   if (error) return "";
   std::string name = KindOfPath(model) == PathKind::kFolder ? place.string() : place.parent_path().string();
   std::replace(name.begin(), name.end(), '/', '%');
-  return Cat(home, "/thimble/", name);
+  return Cat(folder, "/", name);
 }
 
 std::string ModelsFolder() { return StoreHome() + "/models"; }

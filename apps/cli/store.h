@@ -25,9 +25,10 @@ struct BuiltinModel {
 // folder (install prefix), else where it was to be installed. The sidecar is builtin.json beside it.
 std::optional<BuiltinModel> FindBuiltinModel();
 
-// Where files lie that can be made again and belong to the models of `model`'s folder, when that folder cannot be
-// written: one folder for each in $XDG_CACHE_HOME/thimble, else ~/.cache/thimble, named after it with % for /. Empty
-// where there is no home.
+// Where files lie that can be made again: $XDG_CACHE_HOME/thimble, else ~/.cache/thimble. Empty where there is no home.
+std::string CacheFolder();
+// The same for files that belong to the models of `model`'s folder, when that folder cannot be written: one folder for
+// each in CacheFolder(), named after it with % for /.
 std::string CacheFolderFor(const std::string& model);
 
 // Whether `text` stands for MODEL rather than for a prompt: a path that exists or ends like a model file's, a name in

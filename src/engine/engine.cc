@@ -9,6 +9,7 @@
 #include "kernels/kernels.h"
 #include "sys/background.h"
 #include "sys/machine.h"
+#include "sys/topology.h"
 
 #include <algorithm>
 
@@ -63,6 +64,7 @@ struct Prepared {
   std::string why_unpaired;  // what became of those that were found; empty when there were none
   int context = 0;
   int threads = 1;
+  double slowest_share = 1.0;
   const kernels::KernelTable* table = nullptr;
   MemoryNeeds needs;
 };
@@ -121,7 +123,9 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   }
   if (options.threads < 0 || options.threads > 1024)
     return Error{Code::kInvalid, Cat("[engine] ", options.threads, " threads; 1 to 1024 are possible")};
-  p.threads = options.threads > 0 ? options.threads : NumUsableCores();
+  const CpuTopology topology = DetectCpuTopology();
+  p.threads = options.threads > 0 ? options.threads : DefaultThreads(topology);
+  p.slowest_share = SlowestShare(topology, p.threads);
   THIMBLE_ASSIGN_OR_RETURN(p.table, kernels::ChooseTested(DetectCpuFeatures(), options.isa, &p.warnings));
   Estimate(options, &p);
   return p;
@@ -227,7 +231,7 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   // The vocabulary takes one thread about as long as a cached load takes all of them; neither needs the other.
   std::optional<Result<TextModel>> vocabulary;
   Background reading([&vocabulary, file = parts.text_file] { vocabulary.emplace(ReadTextModel(*file)); });
-  parts.pool = std::make_unique<ThreadPool>(p.threads);
+  parts.pool = std::make_unique<ThreadPool>(p.threads, p.slowest_share);
 
   LoadOptions load;
   load.pool = parts.pool.get();

@@ -35,7 +35,7 @@ Result<TextModel> OpenTextModel(const std::string& model_path);
 struct OpenOptions {
   std::string model;   // .gguf file, safetensors file or folder
   std::string mmproj;  // vision GGUF; empty: found beside the model, where exactly one fits
-  int threads = 0;     // 0: as many as this process may use
+  int threads = 0;     // 0: DefaultThreads (sys/topology.h); engine/threads.h measures what is best
   int context = 0;     // tokens a session may hold; 0: the model's own maximum, at most 8192
   Precision precision = Precision::kFast;
   KvType kv = KvType::kF16;                 // how keys and values are kept; kExact keeps them as kF32 always

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "kernels/dequant.h"
+#include "ops/task_split.h"
 
 #include <algorithm>
 #include <array>
@@ -46,35 +47,34 @@ const float* WidenRows(const Ops& ops, const PackedMatrix& w, std::int64_t first
 // several times costs more than widening a tile once. The bits are the same.
 constexpr std::int64_t kWidenInRegisters = 4;
 
-// One product of a call, cut into tasks over the weight's rows.
+// One product of a call as units that tasks are cut from: panels, or tiles of rows as the file stores them.
 struct Plan {
   const PackedMatrix* w;
   MatView<float> out;
   kernels::QuantisedRows x;  // where the weight is packed
   bool is_wide;
-  std::int64_t per_task;  // rows of the weight as the file stores them, or panels
-  int num_tasks;
+  std::int64_t unit_rows;  // of the weight
+  std::int64_t num_units;
+  std::int64_t least;  // units that a task should not be shorter than
 };
 
-// Weights as the file stores them: a task widens rows that stay in L2 while all activation rows pass by.
+// Weights as the file stores them: rows of a unit are widened together and stay in L2 while all activation rows pass.
 Plan PlanFileRows(const PackedMatrix& w, MatView<float> out) {
   const std::int64_t tile = std::clamp<std::int64_t>(49152 / w.cols() / 12 * 12, 12, 384);
-  return Plan{&w, out, {}, false, tile, static_cast<int>((w.rows() + tile - 1) / tile)};
+  return Plan{&w, out, {}, false, tile, (w.rows() + tile - 1) / tile, 1};
 }
 
-Plan PlanPacked(const Ops& ops, const PackedMatrix& w, MatView<float> out, const kernels::QuantisedRows& x,
-                bool is_wide) {
-  const std::int64_t panel_bytes = kernels::PanelBytes(w.family(), w.cols());
+// A panel's outputs are 16 floats, whole cache lines of `out`, so that threads never write into the same one.
+Plan PlanPacked(const PackedMatrix& w, MatView<float> out, const kernels::QuantisedRows& x, bool is_wide) {
+  constexpr std::int64_t kLeastBytes = 65536;
+  constexpr std::int64_t kLeastWide = 2;
   const std::int64_t num_panels = (w.rows() + kernels::kPanelRows - 1) / kernels::kPanelRows;
-  // A few tasks a thread, so that a thread that is held up does not hold up the others; not below some 64 KiB of
-  // weights.
-  const std::int64_t wanted = std::max<std::int64_t>(1, num_panels / (ops.pool.num_threads() * 4));
-  const std::int64_t least = is_wide ? 2 : std::max<std::int64_t>(1, 65536 / panel_bytes);
-  const std::int64_t per_task = std::max(wanted, least);
-  return Plan{&w, out, x, is_wide, per_task, static_cast<int>((num_panels + per_task - 1) / per_task)};
+  const std::int64_t least =
+      is_wide ? kLeastWide : std::max<std::int64_t>(1, kLeastBytes / kernels::PanelBytes(w.family(), w.cols()));
+  return Plan{&w, out, x, is_wide, kernels::kPanelRows, num_panels, least};
 }
 
-void RunFileRows(const Ops& ops, MatView<const float> x, const Plan& plan, int task) {
+void RunFileRows(const Ops& ops, MatView<const float> x, const Plan& plan, std::int64_t unit) {
   const kernels::FloatKernels& f32 = *ops.kernels.f32;
   const PackedMatrix& w = *plan.w;
   const MatView<float>& out = plan.out;
@@ -82,8 +82,8 @@ void RunFileRows(const Ops& ops, MatView<const float> x, const Plan& plan, int t
   const auto in_registers = w.dtype() == DType::kF16    ? f32.gemm_f16
                             : w.dtype() == DType::kBF16 ? f32.gemm_bf16
                                                         : nullptr;
-  const std::int64_t first = task * plan.per_task;
-  const std::int64_t count = std::min(plan.per_task, w.rows() - first);
+  const std::int64_t first = unit * plan.unit_rows;
+  const std::int64_t count = std::min(plan.unit_rows, w.rows() - first);
   if (in_registers != nullptr && is_aligned && x.rows <= kWidenInRegisters) {
     const auto* halves = reinterpret_cast<const std::uint16_t*>(w.bytes()) + first * w.cols();
     in_registers(x.data, x.stride, x.rows, halves, w.cols(), count, w.cols(), out.data + first, out.stride);
@@ -93,13 +93,10 @@ void RunFileRows(const Ops& ops, MatView<const float> x, const Plan& plan, int t
   f32.gemm(x.data, x.stride, x.rows, rows, w.cols(), count, w.cols(), out.data + first, out.stride);
 }
 
-void RunPacked(const Ops& ops, const Plan& plan, int task) {
+void RunPanels(const Ops& ops, const Plan& plan, std::int64_t first, std::int64_t count) {
   const PackedMatrix& w = *plan.w;
   const auto family = static_cast<std::size_t>(w.family());
   const auto kernel = plan.is_wide ? ops.kernels.packed->wide[family] : ops.kernels.packed->narrow[family];
-  const std::int64_t num_panels = (w.rows() + kernels::kPanelRows - 1) / kernels::kPanelRows;
-  const std::int64_t first = task * plan.per_task;
-  const std::int64_t count = std::min(plan.per_task, num_panels - first);
   kernels::PackedArgs args{};
   args.panel_bytes = kernels::PanelBytes(w.family(), w.cols());
   args.panels = w.bytes() + first * args.panel_bytes;
@@ -111,6 +108,15 @@ void RunPacked(const Ops& ops, const Plan& plan, int task) {
   args.out_stride = plan.out.stride;
   args.num_outputs = std::min(count * kernels::kPanelRows, w.rows() - first * kernels::kPanelRows);
   kernel(args);
+}
+
+// Units [first, end) of a product.
+void RunUnits(const Ops& ops, MatView<const float> x, const Plan& plan, std::int64_t first, std::int64_t end) {
+  if (plan.w->family() != Family::kFileRows) {
+    RunPanels(ops, plan, first, end - first);
+    return;
+  }
+  for (std::int64_t unit = first; unit < end; ++unit) RunFileRows(ops, x, plan, unit);
 }
 
 }  // namespace
@@ -155,19 +161,26 @@ void MatMul(const Ops& ops, Activations* x, std::span<const Product> products) {
   const MatView<const float> rows = x->rows();
   const bool is_wide = rows.rows >= kWideRows;
   std::array<Plan, kMaxProducts> plans;
-  int num_tasks = 0;
+  std::int64_t num_units = 0;
+  std::int64_t least = 1;
   for (std::size_t i = 0; i < products.size(); ++i) {
     const PackedMatrix& w = *products[i].w;
     const MatView<float>& out = products[i].out;
     THIMBLE_DCHECK(rows.cols == w.cols() && out.cols == w.rows() && out.rows == rows.rows);
-    plans[i] =
-        w.family() == Family::kFileRows ? PlanFileRows(w, out) : PlanPacked(ops, w, out, x->Quantised(ops), is_wide);
-    num_tasks += plans[i].num_tasks;
+    plans[i] = w.family() == Family::kFileRows ? PlanFileRows(w, out) : PlanPacked(w, out, x->Quantised(ops), is_wide);
+    num_units += plans[i].num_units;
+    least = std::max(least, plans[i].least);
   }
-  ops.pool.Run(num_tasks, [&](int task, int) {
-    const Plan* plan = plans.data();
-    while (task >= plan->num_tasks) task -= (plan++)->num_tasks;
-    plan->w->family() == Family::kFileRows ? RunFileRows(ops, rows, *plan, task) : RunPacked(ops, *plan, task);
+  // All products are one line of units, and a task a piece of it.
+  const TaskSplit split(num_units, least, ops.pool.num_threads(), ops.pool.slowest_share());
+  ops.pool.Run(split.num_tasks(), [&](int task, int) {
+    std::int64_t first = split.Start(task);
+    std::int64_t end = split.Start(task + 1);
+    for (const Plan* plan = plans.data(); end > 0; ++plan) {
+      if (first < plan->num_units) RunUnits(ops, rows, *plan, first, std::min(end, plan->num_units));
+      first = std::max<std::int64_t>(0, first - plan->num_units);
+      end -= plan->num_units;
+    }
   });
 }
 

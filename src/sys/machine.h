@@ -25,5 +25,7 @@ std::uint64_t PeakResidentBytes();
 
 // Seconds on a clock that never jumps.
 double MonotonicSeconds();
+// Processor time that all threads of this process have had so far, in seconds; 0 when unknown.
+double ProcessorSeconds();
 
 }  // namespace thimble

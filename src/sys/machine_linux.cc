@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cores and memory of a Linux or Android machine, container limits included.
+#include "sys/affinity_linux.h"
 #include "sys/cgroup_linux.h"
 #include "sys/machine.h"
 
 #include <algorithm>
 #include <fstream>
 
-#include <sched.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace thimble {
 
 namespace {
-
-// Cores in this process's affinity mask; 0 when the kernel does not say.
-int NumAllowedCores() {
-  // The kernel refuses a mask that is too small for the machine, so grow it until it fits.
-  for (std::size_t num_cores = 1024; num_cores <= (std::size_t{1} << 20); num_cores *= 2) {
-    cpu_set_t* mask = CPU_ALLOC(num_cores);
-    if (mask == nullptr) return 0;
-    const std::size_t mask_bytes = CPU_ALLOC_SIZE(num_cores);
-    CPU_ZERO_S(mask_bytes, mask);
-    const bool is_known = sched_getaffinity(0, mask_bytes, mask) == 0;
-    const int count = is_known ? CPU_COUNT_S(mask_bytes, mask) : 0;
-    CPU_FREE(mask);
-    if (is_known) return count;
-  }
-  return 0;
-}
 
 // The number, in bytes, of a line like "MemAvailable:   123 kB"; 0 when there is none.
 std::uint64_t ProcBytes(const char* path, const std::string& key) {
@@ -45,7 +30,7 @@ std::uint64_t ProcBytes(const char* path, const std::string& key) {
 }  // namespace
 
 int NumUsableCores() {
-  int count = NumAllowedCores();
+  auto count = static_cast<int>(AllowedProcessors().size());
   if (count < 1) count = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
   // Rounded down: a thread beyond the quota makes the kernel pause all of them.
   const double quota = ReadCgroupLimits("").num_cores;
@@ -62,5 +47,11 @@ std::uint64_t AvailableMemoryBytes() {
 
 // Not getrusage: its maximum survives exec, so it would count the program that started us.
 std::uint64_t PeakResidentBytes() { return ProcBytes("/proc/self/status", "VmHWM:"); }
+
+double ProcessorSeconds() {
+  struct timespec used = {};
+  if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) return 0;
+  return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
+}
 
 }  // namespace thimble

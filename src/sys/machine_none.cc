@@ -18,6 +18,8 @@ std::uint64_t AvailableMemoryBytes() { return 0; }
 // A module's memory only grows, so its size is the peak. A page of WebAssembly has 64 KiB.
 std::uint64_t PeakResidentBytes() { return static_cast<std::uint64_t>(__builtin_wasm_memory_size(0)) << 16; }
 
+double ProcessorSeconds() { return 0; }
+
 #else
 
 int NumUsableCores() {
@@ -35,6 +37,15 @@ std::uint64_t PeakResidentBytes() {
 #else
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 #endif
+}
+
+double ProcessorSeconds() {
+  struct rusage usage = {};
+  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  const auto seconds = [](const struct timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 #endif

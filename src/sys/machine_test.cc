@@ -102,5 +102,18 @@ TEST(Machine, TheClockRunsForward) {
   EXPECT_GE(MonotonicSeconds() - before, 0.004);
 }
 
+#if defined(__linux__)
+TEST(Machine, ProcessorTimeCountsWorkOfAllThreadsAndNoSleep) {
+  const double before = ProcessorSeconds();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_LT(ProcessorSeconds() - before, 0.15);
+  std::thread([before] {
+    while (ProcessorSeconds() - before < 0.2) {
+    }
+  }).join();
+  EXPECT_GE(ProcessorSeconds() - before, 0.2);
+}
+#endif
+
 }  // namespace
 }  // namespace thimble

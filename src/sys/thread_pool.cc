@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -46,21 +47,23 @@ bool SpinUntil(const IsReady& is_ready, double seconds) {
 }
 
 constexpr std::uint64_t kTasksMask = 0xFFFFFFFFu;
+// What processors move between cores at a time: 64 bytes; 128 on some ARM cores, and where lines are fetched in pairs.
+constexpr std::size_t kSharedLine = 128;
 
 }  // namespace
 
 struct ThreadPool::Shared {
   // Job number in the upper half, tasks not yet taken in the lower half.
-  alignas(64) std::atomic<std::uint64_t> ticket{0};
+  alignas(kSharedLine) std::atomic<std::uint64_t> ticket{0};
   // The job. Written only while no task is left to take or running; atomic because a late worker may read it then,
   // before its exchange on the ticket fails.
   std::atomic<TaskFn> fn{nullptr};
   std::atomic<void*> context{nullptr};
   std::atomic<std::uint32_t> num_tasks{0};
   // Tasks finished in this job.
-  alignas(64) std::atomic<std::uint32_t> num_finished{0};
+  alignas(kSharedLine) std::atomic<std::uint32_t> num_finished{0};
   // Changes with every job and at the end: what sleeping workers wait for.
-  alignas(64) std::atomic<std::uint32_t> bell{0};
+  alignas(kSharedLine) std::atomic<std::uint32_t> bell{0};
   std::atomic<bool> is_stopping{false};
   double spin_seconds = 0;
   std::vector<std::thread> workers;
@@ -97,7 +100,8 @@ struct ThreadPool::Shared {
   }
 };
 
-ThreadPool::ThreadPool(int num_threads) : num_threads_(1), shared_(std::make_unique<Shared>()) {
+ThreadPool::ThreadPool(int num_threads, double slowest_share)
+    : num_threads_(1), slowest_share_(slowest_share), shared_(std::make_unique<Shared>()) {
   // More threads than cores: who spins keeps the core from the one it waits for.
   if (num_threads <= NumUsableCores()) shared_->spin_seconds = kSpinSeconds;
   try {

@@ -13,13 +13,16 @@ class ThreadPool {
   // A task as a plain function and a pointer, so that starting a job allocates nothing.
   using TaskFn = void (*)(void* context, int task, int worker);
 
-  // `num_threads` >= 1 counts the caller of Run: a pool of 1 starts no thread.
-  explicit ThreadPool(int num_threads);
+  // `num_threads` >= 1 counts the caller of Run: a pool of 1 starts no thread. `slowest_share` is the speed of the
+  // slowest core these threads run on, relative to the mean of theirs (topology.h knows); it only advises operations.
+  explicit ThreadPool(int num_threads, double slowest_share = 1.0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   [[nodiscard]] int num_threads() const { return num_threads_; }
+  // How large the first of several tasks may be, relative to a fair share, so that the slowest core is no one's last.
+  [[nodiscard]] double slowest_share() const { return slowest_share_; }
 
   // Calls fn(context, task, worker) for every task in [0, num_tasks), each once, and returns when all are done. Workers
   // are numbered [0, num_threads()); the caller is worker 0. Tasks are handed out in order to whoever is free, so
@@ -38,6 +41,7 @@ class ThreadPool {
  private:
   struct Shared;
   int num_threads_;
+  double slowest_share_;
   std::unique_ptr<Shared> shared_;
 };
 

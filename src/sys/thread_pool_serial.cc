@@ -6,7 +6,7 @@ namespace thimble {
 
 struct ThreadPool::Shared {};
 
-ThreadPool::ThreadPool(int /*num_threads*/) : num_threads_(1) {}
+ThreadPool::ThreadPool(int /*num_threads*/, double slowest_share) : num_threads_(1), slowest_share_(slowest_share) {}
 ThreadPool::~ThreadPool() = default;
 
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {

@@ -7,6 +7,7 @@
 import os
 import pathlib
 import sys
+import tempfile
 import unittest
 
 if len(sys.argv) < 3:
@@ -14,6 +15,9 @@ if len(sys.argv) < 3:
 # The harness, which every test module imports, finds them here.
 os.environ["THIMBLE_UNDER_TEST"] = os.path.abspath(sys.argv[1])
 os.environ["THIMBLE_FIXTURES"] = os.path.abspath(sys.argv[2])
+# What the command remembers between calls stays out of the user's own caches; goes with this process.
+CACHES = tempfile.TemporaryDirectory()
+os.environ["XDG_CACHE_HOME"] = CACHES.name
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 NAMES = sys.argv[3:] or sorted(path.stem for path in HERE.glob("test_*.py"))

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many threads the command takes, why, and what it remembers of that."""
+import json
+import os
+import pathlib
+import re
+import tempfile
+import unittest
+
+from harness import THIMBLE, VL, answer, can_mount, thimble, with_mounts
+
+BENCH = ["bench", VL, "--prompt", "8", "--decode", "0", "--repeat", "1"]
+RUN = ["run", VL, "hello", "-n", "2", "-v"]
+
+
+class Machine(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.file = self.folder / "thimble/threads.json"
+        self.env = {"XDG_CACHE_HOME": folder.name}
+
+    def said(self, done):
+        """The number of threads and the reason that `-v` told."""
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = re.search(r"^thimble: threads: (\d+) \((.*)\)$", done.stderr, re.MULTILINE)
+        self.assertIsNotNone(found, done.stderr)
+        return int(found[1]), found[2]
+
+
+class Threads(Machine):
+    def test_the_option_counts(self):
+        self.assertEqual(self.said(thimble(*RUN, "--threads", "3", env=self.env)), (3, "as --threads says"))
+        info = answer("info", VL, "--json", "--threads", "5", env=self.env)
+        self.assertEqual((info["threads"], info["threads_why"]), (5, "as --threads says"))
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_the_same_everywhere(self):
+        threads, why = self.said(thimble(*RUN, env=self.env))
+        self.assertGreaterEqual(threads, 1)
+        self.assertLessEqual(threads, answer("version", "--json")["threads"])
+        out = answer(*BENCH, "--json", env=self.env)
+        if not self.file.exists():  # no choice on this machine, or too busy to make one
+            self.assertEqual((out["threads"], out["threads_why"]), (threads, why))
+        info = answer("info", VL, "--json", env=self.env)
+        self.assertEqual(info["threads"], threads)
+        self.assertRegex(thimble("info", VL, env=self.env).stdout, rf"(?m)^threads +{threads} \(.*cores?.*\)$")
+
+    def test_measured_on_request_and_remembered(self):
+        out = thimble(*BENCH, "--calibrate", env=self.env)
+        self.assertEqual(out.returncode, 0, out.stderr)
+        found = re.search(r"(\d+) threads \(.*measured", out.stdout)
+        self.assertIsNotNone(found, out.stdout)
+        if "busy" in out.stdout:  # then nothing must be concluded
+            self.assertFalse(self.file.exists())
+            return
+        (choice,) = json.loads(self.file.read_text(encoding="utf-8"))["choices"]
+        self.assertEqual(choice["threads"], int(found[1]))
+        self.assertIn("kept in " + str(self.file), out.stdout)
+        self.assertEqual(self.said(thimble(*RUN, env=self.env))[0], choice["threads"])
+        self.assertIn(f"as measured before ({self.file})", thimble("info", VL, env=self.env).stdout)
+
+    def test_without_a_home(self):
+        out = thimble(*BENCH, "--calibrate", env={"XDG_CACHE_HOME": "", "HOME": ""})
+        self.assertEqual(out.returncode, 0, out.stderr)
+        self.assertRegex(out.stdout, r"\d+ threads \(.*measured")
+        self.assertNotIn("kept in", out.stdout)
+
+    def test_refusals(self):
+        both = thimble(*BENCH, "--calibrate", "--threads", "2")
+        self.assertEqual(both.returncode, 2)
+        self.assertIn("--calibrate", both.stderr)
+        self.assertEqual(thimble(*RUN, "--isa", "z80", env=self.env).returncode, 2)
+        self.assertEqual(thimble("info", VL, "--isa", "z80", env=self.env).returncode, 0)
+
+
+@unittest.skipUnless(can_mount(), "no file systems of one's own here")
+@unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one processor leaves no choice")
+class OtherMachines(Machine):
+    """The same on a machine whose first processor is big and all others little."""
+
+    def setUp(self):
+        super().setUp()
+        self.cpus = tempfile.TemporaryDirectory()
+        self.addCleanup(self.cpus.cleanup)
+        processors = sorted(os.sched_getaffinity(0))
+        for number in processors:
+            topology = pathlib.Path(self.cpus.name) / f"cpu{number}/topology"
+            topology.mkdir(parents=True)
+            (topology / "thread_siblings_list").write_text(f"{number}\n", encoding="utf-8")
+            (topology.parent / "cpu_capacity").write_text("1024\n" if number == processors[0] else "300\n", encoding="utf-8")
+        self.text = f"1 + {len(processors) - 1} cores"
+
+    def there(self, *args):
+        return with_mounts('export XDG_CACHE_HOME="$1"; mount --bind "$2" /sys/devices/system/cpu && shift 2 && exec "$@"',
+                           str(self.folder), self.cpus.name, THIMBLE, *args)
+
+    def test_chosen_without_being_asked(self):
+        info = json.loads(self.there("info", VL, "--json").stdout)
+        self.assertEqual(info["threads"], 1)
+        self.assertRegex(info["threads_why"], rf"^{re.escape(self.text)}(, \d+ usable)?, not measured yet$")
+        threads, why = self.said(self.there(*RUN))
+        self.assertTrue(why.startswith(self.text), why)
+        if "busy" in why:
+            self.assertEqual(threads, 1)
+            self.assertFalse(self.file.exists())
+            return
+        self.assertIn("measured now", why)
+        again, why = self.said(self.there(*RUN))
+        self.assertEqual(again, threads)
+        self.assertIn(f"as measured before ({self.file})", why)
+        self.file.write_text("{", encoding="utf-8")  # damaged: measured again
+        self.assertIn("measured", self.said(self.there(*RUN))[1])
