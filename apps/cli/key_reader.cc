@@ -41,9 +41,18 @@ void Handle(int number, void (*handler)(int), struct sigaction* previous) {
   sigaction(number, &action, previous);
 }
 
+// A descriptor of our own for the terminal at standard input, that never waits: a terminal throws away what was typed
+// when Ctrl-C comes, also between being asked whether there is something and being read, and reading would then wait
+// for more. To set this for standard input itself would set it for every program that shares it.
+int OpenTerminal() {
+  const char* name = ttyname(STDIN_FILENO);
+  const int own = name == nullptr ? -1 : open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  return own >= 0 ? own : STDIN_FILENO;
+}
+
 }  // namespace
 
-KeyReader::KeyReader() {
+KeyReader::KeyReader() : keys_(OpenTerminal()) {
   if (pipe2(wakeup.data(), O_NONBLOCK | O_CLOEXEC) != 0) wakeup = {-1, -1};
   Handle(SIGINT, OnInterrupt, &previous_interrupt_);
   Handle(SIGWINCH, OnResize, &previous_resize_);
@@ -58,6 +67,7 @@ KeyReader::~KeyReader() {
     if (fd >= 0) close(fd);
     fd = -1;
   }
+  if (keys_ != STDIN_FILENO) close(keys_);
 }
 
 void KeyReader::DrainWakeups() {
@@ -80,7 +90,7 @@ bool KeyReader::Fill(bool* is_end) {
   std::copy(bytes_.begin() + begin_, bytes_.begin() + end_, bytes_.begin());
   end_ -= begin_;
   begin_ = 0;
-  std::array<pollfd, 2> sources = {{{STDIN_FILENO, POLLIN, 0}, {wakeup[0], POLLIN, 0}}};
+  std::array<pollfd, 2> sources = {{{keys_, POLLIN, 0}, {wakeup[0], POLLIN, 0}}};
   while (poll(sources.data(), sources.size(), -1) < 0) {
     if (errno != EINTR) {
       *is_end = true;
@@ -88,7 +98,7 @@ bool KeyReader::Fill(bool* is_end) {
     }
   }
   if (sources[1].revents != 0) return false;
-  const ssize_t count = read(STDIN_FILENO, bytes_.data() + end_, bytes_.size() - end_);
+  const ssize_t count = read(keys_, bytes_.data() + end_, bytes_.size() - end_);
   if (count > 0) {
     end_ += static_cast<std::size_t>(count);
     return true;

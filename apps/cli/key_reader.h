@@ -36,6 +36,7 @@ class KeyReader {
 
   struct sigaction previous_interrupt_{};
   struct sigaction previous_resize_{};
+  int keys_ = 0;  // descriptor of the terminal
   std::array<char, 4096> bytes_{};
   std::size_t begin_ = 0;  // bytes_[begin_, end_) are read and not yet given out
   std::size_t end_ = 0;

@@ -53,6 +53,16 @@ class Keys(unittest.TestCase):
         t.type("\x03")
         self.assertEqual(t.finish(), 0)
 
+    def test_an_interrupt_is_told_of_whatever_was_typed_before_it(self):
+        t = open_chat(self, VL)
+        for turn in range(200):  # the terminal drops what was typed: before, while, or after it is looked at
+            t.type("abc")
+            t.read_until("abc")
+            t.type("x" * (turn % 50) + "\x03")
+            t.read_until("> ", 10)
+        t.type("/quit\n")
+        self.assertEqual(t.finish(), 0)
+
     def test_what_is_typed_during_an_answer_waits_unseen(self):
         t = open_chat(self, VL, "--max-tokens", "200", "--exact", *forced(" while"))
         t.type("hello\n")
