@@ -17,6 +17,9 @@ typedef std::int32_t __m512i __attribute__((vector_size(64)));
 struct __m256i {
   std::uint16_t lanes[16];
 };
+struct __m128i {
+  std::int8_t lanes[16];
+};
 using __mmask16 = std::uint16_t;
 constexpr int _MM_FROUND_TO_NEAREST_INT = 0;
 
@@ -48,6 +51,17 @@ inline __m256i _mm256_loadu_si256(const __m256i* p) {
 inline void _mm256_storeu_si256(__m256i* p, const __m256i& value) {
   std::memcpy(static_cast<void*>(p), &value, sizeof value);
 }
+inline __m128i _mm_loadu_si128(const __m128i* p) {
+  __m128i out;
+  std::memcpy(&out, static_cast<const void*>(p), sizeof out);
+  return out;
+}
+inline __m512i _mm512_cvtepi8_epi32(const __m128i& a) {
+  return Each<__m512i>([&](int i) { return static_cast<std::int32_t>(a.lanes[i]); });
+}
+inline __m512 _mm512_cvtepi32_ps(__m512i a) {
+  return Each<__m512>([&](int i) { return static_cast<float>(a[i]); });
+}
 inline __m512i _mm512_cvtepu16_epi32(const __m256i& a) {
   return Each<__m512i>([&](int i) { return static_cast<std::int32_t>(a.lanes[i]); });
 }
@@ -68,6 +82,7 @@ inline __m256i _mm512_cvtps_ph(__m512 a, int) {
 #include "kernels/generic/float.inl"
 
 // After float.inl.
+#include "kernels/generic/float_attention.inl"
 #include "kernels/generic/float_gemm.inl"
 
 }  // namespace

@@ -5,9 +5,33 @@
 // together.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace thimble::kernels {
+
+// out[t, n] = (or += where `adds`) sum over j of a[t, j] * b[j, n], j in order, so that the bits of a sum depend on its
+// own row and column only. b is what a KV cache holds of one head: keys with a column for each token, values with a row
+// for each.
+struct KvProduct {
+  const float* a = nullptr;
+  std::int64_t a_stride = 0;
+  std::int64_t num_t = 0;
+  const void* b = nullptr;
+  std::int64_t b_stride = 0;      // in numbers
+  const float* scales = nullptr;  // of codes: keys [j / 32, n], values [j, n / 32]
+  std::int64_t scale_stride = 0;
+  std::int64_t num_j = 0;
+  std::int64_t num_n = 0;
+  float* out = nullptr;
+  std::int64_t out_stride = 0;
+  bool adds = false;
+  std::int64_t ahead = 0;  // what lies this many bytes behind whatever is read of b is fetched into the cache meanwhile
+};
+// How the numbers of b are stored.
+enum class KvCells { kFloats, kHalves, kKeyCodes, kValueCodes };
+constexpr int kNumKvCells = 4;
 
 struct FloatKernels {
   // out[t * out_stride + n] = sum over k of x[t * x_stride + k] * w[n * w_stride + k], t < num_t, n < num_n.
@@ -27,8 +51,6 @@ struct FloatKernels {
                     std::int64_t out_stride);
   void (*f16_to_f32)(const std::uint16_t* in, std::int64_t count, float* out);
   void (*bf16_to_f32)(const std::uint16_t* in, std::int64_t count, float* out);
-  // Codes in [-127, 127] of whole blocks of 32, one scale each -> count floats, count <= 32 * blocks.
-  void (*codes_to_f32)(const std::int8_t* codes, const float* scales, std::int64_t count, float* out);
   void (*f32_to_f16)(const float* in, std::int64_t count, std::uint16_t* out);  // to nearest even
   float (*sum_of_squares)(const float* x, std::int64_t count);
   float (*sum)(const float* x, std::int64_t count);
@@ -49,6 +71,15 @@ struct FloatKernels {
   void (*gelu_tanh)(float* x, std::int64_t count);
   // x = exp(x - shift); returns the sum.
   float (*exp_shifted)(float* x, float shift, std::int64_t count);
+  // An entry for each of KvCells. The others have the bits of the first one over widened numbers.
+  void (*kv_multiply[kNumKvCells])(const KvProduct& product);
+  // Only b: out [num_j, num_n] floats.
+  void (*kv_widen[kNumKvCells])(const KvProduct& product, float* out);
+  // Online softmax over the first `count` scores of each row: afterwards scores hold exp(score - maximum),
+  // `maxima` the largest so far (-inf at the start, then finite), `sums` the sum of all exponentials, and `keeps` what
+  // other sums over earlier scores must be multiplied by. Rows are written in multiples of 16 numbers.
+  void (*softmax_rows)(float* scores, std::int64_t stride, std::int64_t num_rows, std::int64_t count, float* maxima,
+                       float* sums, float* keeps);
   // One step of the gated delta rule on one head (spec 2.2, step F). state_in and state_out are [dv, dk] (may be the
   // same); q and k are normalised and q is scaled; y is [dv].
   void (*delta_step)(const float* state_in, float* state_out, const float* q, const float* k, const float* v,

@@ -59,22 +59,6 @@ TEST(FloatKernels, ProductsAgreeWithDoubleAndDoNotDependOnTheTile) {
   }
 }
 
-TEST(FloatKernels, CodesTimesScales) {
-  for (const KernelTable* table : Tables()) {
-    for (const std::int64_t count : {1, 31, 32, 33, 256}) {
-      std::vector<std::int8_t> codes(static_cast<std::size_t>(count + 31) / 32 * 32);
-      for (std::size_t i = 0; i < codes.size(); ++i)
-        codes[i] = static_cast<std::int8_t>(static_cast<int>(i * 37 % 255) - 127);
-      const auto scales = Normal(static_cast<std::int64_t>(codes.size() / 32), 6);
-      std::vector<float> out(static_cast<std::size_t>(count) + 1, 7.0F);
-      table->f32->codes_to_f32(codes.data(), scales.data(), count, out.data());
-      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-        ASSERT_EQ(out[i], static_cast<float>(codes[i]) * scales[i / 32]) << table->name << " " << i;
-      ASSERT_EQ(out.back(), 7.0F) << table->name;
-    }
-  }
-}
-
 TEST(FloatKernels, AddedProductsAgreeWithDouble) {
   for (const KernelTable* table : Tables()) {
     for (const std::int64_t n : {1, 5, 16, 35}) {

@@ -73,10 +73,10 @@ std::uint64_t Scratch::BytesNeeded(const ModelConfig& config, int max_rows, int 
     floats += static_cast<std::uint64_t>(cols) * static_cast<std::uint64_t>(max_rows);
   }
   floats += 2 * static_cast<std::uint64_t>(max_rows) * static_cast<std::uint64_t>(config.delta.num_value_heads);
-  // Per worker: a tile of attention and one of the delta rule, 400 KiB together at released sizes.
-  const std::uint64_t per_worker = std::uint64_t{512} << 10;
+  // Per worker: a tile of the delta rule, 224 KiB at released sizes.
+  const std::uint64_t per_worker = std::uint64_t{256} << 10;
   return floats * sizeof(float) + Activations::BytesNeeded(max_rows, columns.activations) +
-         per_worker * static_cast<std::uint64_t>(num_threads);
+         AttentionScratch::BytesNeeded(num_threads, config.head) + per_worker * static_cast<std::uint64_t>(num_threads);
 }
 
 Status Scratch::NeedLogits(std::int64_t rows, int vocab) {

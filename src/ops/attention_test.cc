@@ -60,6 +60,13 @@ Problem RandomProblem(int num_heads, int num_kv_heads, int head, int stride, std
           NormalRows(tokens, static_cast<std::int64_t>(num_kv_heads) * head, 3)};
 }
 
+// The last `num_queries` tokens of `tokens`.
+Problem LastRows(int num_heads, int num_kv_heads, int head, std::int64_t tokens, std::int64_t num_queries) {
+  Problem p = RandomProblem(num_heads, num_kv_heads, head, head, tokens, 1.0F);
+  p.q = NormalRows(num_queries, static_cast<std::int64_t>(num_heads) * head, 4);
+  return p;
+}
+
 // Row t over keys 0 .. seen(t) - 1.
 template <typename F>
 std::vector<double> Solve(const Problem& p, const F& seen) {
@@ -102,6 +109,17 @@ Rows Causal(const Ops& ops, Problem p, KvType type, std::int64_t cut) {
   return out;
 }
 
+// The queries of LastRows in one pass.
+Rows AskLast(const Ops& ops, const Problem& p, KvType type) {
+  const Cache cache(type, p.num_kv_heads, p.head, p.k.rows);
+  AttentionScratch scratch = std::move(AttentionScratch::Create(ops.pool.num_threads(), p.head)).value();
+  Problem stored = p;
+  StoreKv(ops, cache.view(), 0, stored.k.View(), stored.v.View());
+  Rows out(p.q.rows, static_cast<std::int64_t>(p.num_heads) * p.head);
+  CausalAttention(ops, stored.q.View(), p.num_heads, p.stride, cache.view(), p.k.rows - p.q.rows, &scratch, out.View());
+  return out;
+}
+
 TEST(CausalAttention, EqualsDoublePrecisionForAnyGrouping) {
   ThreadPool pool(2);
   struct Shape {
@@ -110,8 +128,10 @@ TEST(CausalAttention, EqualsDoublePrecisionForAnyGrouping) {
   };
   for (const kernels::KernelTable* table : RunnableTables()) {
     const Ops ops{*table, pool, Precision::kExact};
-    for (const Shape& s : {Shape{4, 2, 64, 128, 70}, Shape{6, 2, 32, 32, 129}, Shape{4, 1, 256, 512, 40},
-                           Shape{3, 3, 20, 27, 66}, Shape{16, 4, 16, 32, 300}, Shape{32, 1, 16, 16, 33}}) {
+    for (const Shape& s :
+         {Shape{4, 2, 64, 128, 70}, Shape{6, 2, 32, 32, 129}, Shape{4, 1, 256, 512, 40}, Shape{3, 3, 20, 27, 66},
+          Shape{16, 4, 16, 32, 300}, Shape{32, 1, 16, 16, 33}, Shape{5, 1, 72, 72, 150}, Shape{14, 2, 36, 40, 65},
+          Shape{16, 1, 80, 80, 140}, Shape{2, 2, 16, 16, 1100}}) {
       SCOPED_TRACE(std::string(table->name) + ", " + std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) +
                    " heads of " + std::to_string(s.head));
       const Problem p = RandomProblem(s.heads, s.kv_heads, s.head, s.stride, s.tokens, 1.0F);
@@ -154,6 +174,50 @@ TEST(CausalAttention, CutsAndThreadsDoNotChangeABit) {
   }
 }
 
+// Few queries after many tokens: threads divide the keys.
+TEST(CausalAttention, ALongPastEqualsDoublePrecisionOnAnyNumberOfThreads) {
+  struct Shape {
+    int heads, kv_heads, head;
+    std::int64_t tokens, queries;
+  };
+  for (const kernels::KernelTable* table : RunnableTables()) {
+    // Around the borders of ranges and pages; the last one has more ranges than wait for being merged at a time.
+    for (const Shape& s : {Shape{4, 1, 32, 511, 1}, Shape{4, 1, 32, 512, 1}, Shape{4, 1, 32, 513, 1},
+                           Shape{4, 2, 64, 1025, 3}, Shape{8, 2, 40, 1539, 2}, Shape{8, 2, 256, 2200, 8}}) {
+      SCOPED_TRACE(std::string(table->name) + ", " + std::to_string(s.tokens) + " tokens, " +
+                   std::to_string(s.queries) + " rows");
+      const Problem p = LastRows(s.heads, s.kv_heads, s.head, s.tokens, s.queries);
+      const auto wanted = Solve(p, [&](std::int64_t t) { return s.tokens - s.queries + t + 1; });
+      for (const auto& [type, bound] :
+           {std::pair{KvType::kF32, 2e-6}, std::pair{KvType::kF16, 2e-3}, std::pair{KvType::kQ8, 3e-2}}) {
+        ThreadPool one(1);
+        const Rows alone = AskLast({*table, one, Precision::kFast}, p, type);
+        EXPECT_LT(RelativeError(alone, wanted), bound);
+        for (const int threads : {2, 3, 8}) {
+          ThreadPool pool(threads);
+          EXPECT_EQ(AskLast({*table, pool, Precision::kFast}, p, type).values, alone.values) << threads << " threads";
+        }
+      }
+    }
+  }
+}
+
+// A prompt's rows, asked in large passes, have the bits of single ones across ranges too.
+TEST(CausalAttention, RangesOfKeysDoNotDependOnThePass) {
+  const Problem p = RandomProblem(2, 1, 16, 16, 1100, 1.0F);
+  for (const kernels::KernelTable* table : RunnableTables()) {
+    ThreadPool one(1);
+    ThreadPool two(2);
+    for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8}) {
+      const Rows whole = Causal({*table, one, Precision::kExact}, p, type, 1100);
+      for (const std::int64_t cut : {1, 13, 192}) {
+        EXPECT_EQ(Causal({*table, two, Precision::kExact}, p, type, cut).values, whole.values)
+            << table->name << ", passes of " << cut;
+      }
+    }
+  }
+}
+
 TEST(CausalAttention, SharpAndHugeScoresStayFiniteAndRight) {
   ThreadPool pool(2);
   for (const kernels::KernelTable* table : RunnableTables()) {
@@ -161,6 +225,11 @@ TEST(CausalAttention, SharpAndHugeScoresStayFiniteAndRight) {
     // Scores of some +-4e6: e^x overflows by far, and one key takes everything.
     const Problem sharp = RandomProblem(2, 1, 32, 32, 140, 1000.0F);
     EXPECT_LT(RelativeError(Causal(ops, sharp, KvType::kF32, 140), Solve(sharp, [](std::int64_t t) { return t + 1; })),
+              1e-5)
+        << table->name;
+    // The same when the keys that take everything lie in other ranges than the query.
+    const Problem far = RandomProblem(2, 1, 32, 32, 1200, 1000.0F);
+    EXPECT_LT(RelativeError(Causal(ops, far, KvType::kF32, 1200), Solve(far, [](std::int64_t t) { return t + 1; })),
               1e-5)
         << table->name;
     // Scores that all are alike: the mean of the values.

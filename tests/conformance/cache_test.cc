@@ -18,12 +18,18 @@ class StateInspector {
     return state_.halves_[state_.committed_half_].data() + static_cast<std::size_t>(delta_layer) * state_.layer_floats_;
   }
   [[nodiscard]] const float* Tail(int delta_layer) const { return Recurrent(delta_layer) + state_.state_floats_; }
-  // Key (part 0) or value (part 1) of a token; the cache must be of floats.
-  [[nodiscard]] const float* KeyValue(int attention_layer, int part, int kv_head, int token) const {
+  // Appends the key, or value, of a token; the cache must be of floats.
+  void AppendKey(int attention_layer, int kv_head, int token, std::vector<float>* out) const {
     const KvView kv = state_.Kv(attention_layer);
-    const int row = (part * kv.num_kv_heads + kv_head) * KvView::kPageTokens + token % KvView::kPageTokens;
-    return reinterpret_cast<const float*>(kv.pages[token / KvView::kPageTokens]) +
-           static_cast<std::ptrdiff_t>(row) * kv.head;
+    const int place = token % KvView::kBlockTokens;
+    const auto* block = reinterpret_cast<const float*>(kv.Keys(kv_head, token - place));
+    for (int i = 0; i < kv.head; ++i) out->push_back(block[i * KvView::kBlockTokens + place]);
+  }
+  void AppendValue(int attention_layer, int kv_head, int token, std::vector<float>* out) const {
+    const KvView kv = state_.Kv(attention_layer);
+    const auto* row = reinterpret_cast<const float*>(kv.Values(kv_head, token)) +
+                      static_cast<std::ptrdiff_t>(token % KvView::kPageTokens) * kv.head;
+    out->insert(out->end(), row, row + kv.head);
   }
 
  private:
@@ -85,13 +91,16 @@ class Cache : public ::testing::TestWithParam<Case> {
     }
     return out;
   }
-  [[nodiscard]] std::vector<float> KeyValues(const StateInspector& state, int attention_layer, int part,
+  [[nodiscard]] std::vector<float> KeyValues(const StateInspector& state, int attention_layer, bool keys,
                                              int num_tokens) const {
     std::vector<float> out;
     for (int kv_head = 0; kv_head < model_.config.num_kv_heads; ++kv_head) {
       for (int token = 0; token < num_tokens; ++token) {
-        const float* row = state.KeyValue(attention_layer, part, kv_head, token);
-        out.insert(out.end(), row, row + model_.config.head);
+        if (keys) {
+          state.AppendKey(attention_layer, kv_head, token, &out);
+        } else {
+          state.AppendValue(attention_layer, kv_head, token, &out);
+        }
       }
     }
     return out;
@@ -115,8 +124,8 @@ class Cache : public ::testing::TestWithParam<Case> {
         compare("_conv_last3", Tail(state, delta_layer));
         compare("_state", States(state, delta_layer++));
       } else {
-        compare("_k", KeyValues(state, attention_layer, 0, num_tokens));
-        compare("_v", KeyValues(state, attention_layer++, 1, num_tokens));
+        compare("_k", KeyValues(state, attention_layer, true, num_tokens));
+        compare("_v", KeyValues(state, attention_layer++, false, num_tokens));
       }
     }
     EXPECT_EQ(compared, wanted.members().size());

@@ -76,14 +76,6 @@ void BF16ToF32Row(const std::uint16_t* in, std::int64_t count, float* out) {
     __builtin_memcpy(out + i, &bits, sizeof bits);
   }
 }
-void CodesToF32Row(const std::int8_t* codes, const float* scales, std::int64_t count, float* out) {
-  constexpr std::int64_t kCodes = 32;  // of a block
-  for (; count >= kCodes; count -= kCodes, codes += kCodes, out += kCodes) {
-    const float scale = *scales++;
-    for (std::int64_t i = 0; i < kCodes; ++i) out[i] = static_cast<float>(codes[i]) * scale;
-  }
-  for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(codes[i]) * *scales;
-}
 void F32ToF16Row(const float* in, std::int64_t count, std::uint16_t* out) {
   std::int64_t i = 0;
   for (; i + kF32Lanes <= count; i += kF32Lanes) StoreHalf(out + i, Load(in + i));

@@ -43,6 +43,10 @@ inline F32 LoadBf16(const std::uint16_t* p) {
   const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   return reinterpret_cast<F32>(_mm256_slli_epi32(wide, 16));
 }
+inline F32 LoadCodes(const std::int8_t* p) {
+  return reinterpret_cast<F32>(
+      _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))));
+}
 inline F32 LoadHalf(const std::uint16_t* p) {
   return reinterpret_cast<F32>(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }

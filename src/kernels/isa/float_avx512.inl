@@ -44,6 +44,10 @@ inline F32 LoadBf16(const std::uint16_t* p) {
   const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   return reinterpret_cast<F32>(_mm512_slli_epi32(wide, 16));
 }
+inline F32 LoadCodes(const std::int8_t* p) {
+  return reinterpret_cast<F32>(
+      _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))));
+}
 inline F32 LoadHalf(const std::uint16_t* p) {
   return reinterpret_cast<F32>(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
 }

@@ -32,6 +32,12 @@ inline void StorePart(float* p, F32 value, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) p[i] = value[i];
 }
 inline F32 LoadBf16(const std::uint16_t* p) { return reinterpret_cast<F32>(vshlq_n_u32(vmovl_u16(vld1_u16(p)), 16)); }
+inline F32 LoadCodes(const std::int8_t* p) {
+  std::int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  const int16x8_t wide = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+  return reinterpret_cast<F32>(vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))));
+}
 inline F32 LoadHalf(const std::uint16_t* p) {
   return reinterpret_cast<F32>(vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))));
 }

@@ -42,6 +42,12 @@ inline F32 LoadBf16(const std::uint16_t* p) {
   for (int i = 0; i < kF32Lanes; ++i) bits[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(p[i]) << 16);
   return reinterpret_cast<F32>(bits);
 }
+// kF32Lanes signed 8-bit codes as floats.
+inline F32 LoadCodes(const std::int8_t* p) {
+  F32 out{};
+  for (int i = 0; i < kF32Lanes; ++i) out[i] = static_cast<float>(p[i]);
+  return out;
+}
 // kF32Lanes IEEE half floats as floats, and back (to nearest even).
 inline F32 LoadHalf(const std::uint16_t* p) {
   F32 out{};

@@ -37,6 +37,10 @@ inline F32 LoadBf16(const std::uint16_t* p) {
   for (int i = 0; i < kF32Lanes; ++i) bits[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(p[i]) << 16);
   return reinterpret_cast<F32>(bits);
 }
+inline F32 LoadCodes(const std::int8_t* p) {
+  const v128_t wide = wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(p));
+  return reinterpret_cast<F32>(wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(wide)));
+}
 inline F32 LoadHalf(const std::uint16_t* p) { return reinterpret_cast<F32>(HalvesToFloats(wasm_u32x4_load16x4(p))); }
 inline void StoreHalf(std::uint16_t* p, F32 value) {
   const v128_t halves = FloatsToHalves(reinterpret_cast<v128_t>(value));

@@ -14,6 +14,7 @@ namespace {
 #include "kernels/generic/float.inl"
 
 // After float.inl.
+#include "kernels/generic/float_attention.inl"
 #include "kernels/generic/float_gemm.inl"
 }  // namespace
 #include "kernels/generic/float_table.inl"
