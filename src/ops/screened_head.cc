@@ -145,6 +145,10 @@ void MeanRow(const PackedMatrix& head, std::span<float> mean) {
 }  // namespace
 
 bool ScreenedHead::CanScreen(Family family, std::int64_t rows, std::int64_t cols) {
+#ifdef __wasm__
+  // Products with the copy come out wrong there; why is not known yet (docs/performance.md).
+  return false;
+#endif
   return (family == Family::kU6Super || family == Family::kU8Flat) && cols % kBlock == 0 && rows >= 1 && cols >= kBlock;
 }
 
