@@ -2,6 +2,7 @@
 // Float products and row kernels where their shapes are awkward, on every instruction set this processor runs and on
 // AVX-512 over emulated registers, against double precision.
 #include "base/half.h"
+#include "float_tools.h"
 #include "kernels/kernels.h"
 
 #include <gtest/gtest.h>
@@ -14,43 +15,8 @@
 
 namespace thimble::kernels {
 
-#ifdef THIMBLE_TEST_EMULATED_AVX512
-namespace avx512_emulated {
-extern const FloatKernels kFloat;
-}
-#endif
-
 namespace {
 
-struct Named {
-  std::string name;
-  const FloatKernels* f32;
-};
-std::vector<Named> Kernels() {
-  std::vector<Named> all;
-#ifdef THIMBLE_TEST_EMULATED_AVX512
-  all.push_back({"avx512 emulated", &avx512_emulated::kFloat});
-#endif
-  for (const KernelTable* table : AllTables()) {
-#if defined(__x86_64__)
-    if ((table->needs & kCpuAvx2) != 0 && !__builtin_cpu_supports("avx2")) continue;
-    if ((table->needs & kCpuAvx512) != 0 && !__builtin_cpu_supports("avx512f")) continue;
-#endif
-    all.push_back({table->name, table->f32});
-  }
-  return all;
-}
-
-using Floats = std::vector<float>;
-
-// Numbers of exactly `count` floats of memory, so that an address sanitizer sees a test that reads beyond.
-Floats Normal(std::int64_t count, unsigned seed, float size = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, size);
-  Floats values(static_cast<std::size_t>(count));
-  for (float& value : values) value = normal(random);
-  return values;
-}
 float& At(Floats& values, std::int64_t index) { return values[static_cast<std::size_t>(index)]; }
 double Double(const Floats& values, std::int64_t index) {
   return static_cast<double>(values[static_cast<std::size_t>(index)]);
