@@ -65,10 +65,17 @@ float RoundedDown(double value) { return -RoundedUp(-value); }
 // One block as Q5_0, w = d * (code - 16), and what is left of it: the largest weight becomes code 0, sixteen steps from
 // zero, then d is the one that fits the codes best.
 void QuantiseBlock(const float* w, std::byte* out, float* copy) {
+  // Its size has a variable of its own: of `fabs(w[j]) > fabs(largest)`, unrolled, clang 19 drops a fabs (for
+  // WebAssembly), and a negative first weight is overlooked.
   float largest = 0;
-  for (int j = 0; j < kBlock; ++j) largest = std::fabs(w[j]) > std::fabs(largest) ? w[j] : largest;
+  float size = 0;
+  for (int j = 0; j < kBlock; ++j) {
+    const float here = std::fabs(w[j]);
+    largest = here > size ? w[j] : largest;
+    size = here > size ? here : size;
+  }
   // Below this the inverse would overflow: such a block is left out, and its rest is all of it.
-  const float inverse = std::fabs(largest) > 1e-30F ? -16.0F / largest : 0.0F;
+  const float inverse = size > 1e-30F ? -16.0F / largest : 0.0F;
   std::array<float, kBlock> steps{};
   std::array<float, 4> products{};
   std::array<float, 4> squares{};
@@ -145,10 +152,6 @@ void MeanRow(const PackedMatrix& head, std::span<float> mean) {
 }  // namespace
 
 bool ScreenedHead::CanScreen(Family family, std::int64_t rows, std::int64_t cols) {
-#ifdef __wasm__
-  // Products with the copy come out wrong there; why is not known yet (docs/performance.md).
-  return false;
-#endif
   return (family == Family::kU6Super || family == Family::kU8Flat) && cols % kBlock == 0 && rows >= 1 && cols >= kBlock;
 }
 

@@ -26,7 +26,6 @@ endfunction()
 
 foreach(floor base kernels sampling ops)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${floor}/*_test.cc)
-  list(FILTER sources EXCLUDE REGEX screened_head_test)  # which is refused there
   thimble_wasi_test(${floor} SOURCES ${sources} LIBS thimble_${floor} thimble_sys)
 endforeach()
 # Whole models: the fixtures' tokens, and every step of a pass against the reference's numbers.
