@@ -214,7 +214,8 @@ void PictureAttention(State& state, const Bench& bench, std::int64_t patches) {
   const auto part = [&](int i) { return MatView<const float>(qkv.data() + i * kWidth, patches, kWidth, 3 * kWidth); };
   for ([[maybe_unused]] auto _ : state) {
     if (is_rounded) {
-      rounded.Run(ops, part(0), part(1), part(2), {out.data(), patches, kWidth});
+      rounded.SetKeys(ops, part(1), part(2));
+      rounded.Attend(ops, part(0), {out.data(), patches, kWidth});
     } else {
       FullAttention(ops, part(0), part(1), part(2), kHeads, kHead, &scratch, {out.data(), patches, kWidth});
     }

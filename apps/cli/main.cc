@@ -143,11 +143,11 @@ void AddUnused(CLI::App* app, CommandLine* line, CommonOptions* o) {
 
 void AddPixels(CLI::App* app, CommonOptions* o) {
   constexpr const char* kGroup = "Pictures";
-  app->add_option("--min-pixels", o->min_pixels, "enlarge pictures to this area")
+  app->add_option("--min-pixels", o->min_pixels, "enlarge pictures (not frames) to this area")
       ->type_name("N")
       ->check(From(1, 1e12))
       ->group(kGroup);
-  app->add_option("--max-pixels", o->max_pixels, "reduce pictures to this area: faster, less detail")
+  app->add_option("--max-pixels", o->max_pixels, "reduce pictures and frames to this area: faster, less detail")
       ->type_name("N")
       ->check(From(1, 1e12))
       ->group(kGroup);

@@ -42,8 +42,10 @@ struct OpenOptions {
   bool screens_head = false;                // the same tokens with less reading (LoadOptions)
   std::string isa;                          // forces a kernel table (THIMBLE_ISA); empty: the best one
   std::optional<PixelLimits> pixel_limits;  // overrides the file's and the released ones
-  bool check_memory = true;                 // refuse before loading when it cannot fit
-  PackCacheOptions pack_cache;              // off unless asked for
+  // Area that a video's frame may have at most; besides, the file's (or the released) limits hold for the whole video.
+  std::optional<std::int64_t> max_frame_pixels;
+  bool check_memory = true;     // refuse before loading when it cannot fit
+  PackCacheOptions pack_cache;  // off unless asked for
   // Share of loading done, 0 to 1; returning false cancels. May be empty.
   std::function<bool(double share)> progress;
 };

@@ -6,6 +6,7 @@
 #include "engine/session.h"
 #include "engine/session_memory.h"
 #include "engine/thinking_guard.h"
+#include "model/workload.h"
 #include "sys/machine.h"
 
 #include <algorithm>
@@ -131,8 +132,13 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
   std::int64_t first = m.state.length();
   reply.stats.reused_tokens = static_cast<int>(first);
   PictureRows rows;
-  if (auto status = m.GatherRows(
-          prompt, request.pictures, first, lease, [&](double) { return report(0.0); }, &reply.stats, &rows);
+  // The pictures' share of the reading, by multiply-adds; 8-bit ones and float ones are taken as equal.
+  const double encoding = m.PicturesToEncode(prompt, first).multiply_adds;
+  const double passes = static_cast<double>(
+      PassWorkload(engine.config, engine.weights, engine.kv_type, first, total - first, 1).multiply_adds());
+  const double share_of_pictures = encoding / (encoding + std::max(1.0, passes));
+  const auto report_pictures = [&](double share) { return report(share * share_of_pictures); };
+  if (auto status = m.GatherRows(prompt, request.pictures, first, lease, report_pictures, &reply.stats, &rows);
       !status.ok()) {
     if (status.error().code == Code::kCancelled) return finish(FinishReason::kCancelled);
     return status.error();
@@ -140,8 +146,8 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
   const Decoder decoder(&engine.config, &engine.weights);
   const std::int64_t start = first;
   while (first < total) {
-    if (!report(static_cast<double>(first - start) / static_cast<double>(total - start)))
-      return finish(FinishReason::kCancelled);
+    const double read = static_cast<double>(first - start) / static_cast<double>(total - start);
+    if (!report(share_of_pictures + (1 - share_of_pictures) * read)) return finish(FinishReason::kCancelled);
     // Passes end at multiples of 64, and at the boundary, where a checkpoint is kept for the next turn.
     std::int64_t end = std::min<std::int64_t>(total, (first + Decoder::kMaxRows) / 64 * 64);
     if (first < prompt.boundary && prompt.boundary < end) end = prompt.boundary;

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "engine/engine_parts.h"
 #include "engine/session_memory.h"
+#include "model/workload.h"
 #include "sys/machine.h"
 
 #include <algorithm>
@@ -106,6 +107,22 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, std::u
   return &pictures.back().rows;
 }
 
+Session::Memory::PictureWork Session::Memory::PicturesToEncode(const Prompt& prompt, std::int64_t first) const {
+  PictureWork work;
+  for (const PictureRun& run : prompt.runs) {
+    const std::uint64_t hash = prompt.picture_hashes[static_cast<std::size_t>(run.picture)];
+    const auto is_it = [hash](const CachedPicture& picture) { return picture.hash == hash; };
+    if (run.first_token + run.count <= first || std::any_of(pictures.begin(), pictures.end(), is_it)) continue;
+    // A run is one temporal patch, whose patches attend one another.
+    const VisionConfig& vision = *parts->config.vision;
+    const std::int64_t patches = run.count * vision.patches.merge * vision.patches.merge;
+    work.rows += run.count;
+    work.multiply_adds +=
+        static_cast<double>(PictureWorkload(vision, *parts->weights.vision, 1, 1, patches).multiply_adds());
+  }
+  return work;
+}
+
 Status Session::Memory::GatherRows(const Prompt& prompt, std::span<const Picture> request_pictures, std::int64_t first,
                                    const Lease& lease, const std::function<bool(double)>& progress,
                                    GenerateStats* stats, PictureRows* out) {
@@ -118,12 +135,27 @@ Status Session::Memory::GatherRows(const Prompt& prompt, std::span<const Picture
   if (needed == 0) return Done{};
   out->row_of_token.assign(prompt.ids.size(), -1);
   THIMBLE_ASSIGN_OR_RETURN(out->rows, Buffer<float>::Create(static_cast<std::size_t>(needed) * width));
+  const std::int64_t to_encode = PicturesToEncode(prompt, first).rows;
+  std::int64_t encoded = 0;
+  const auto rows_of = [&](int picture) {
+    std::int64_t count = 0;
+    for (const PictureRun& run : prompt.runs) {
+      if (run.picture == picture && run.first_token + run.count > first) count += run.count;
+    }
+    return count;
+  };
   std::int64_t at = 0;
   for (const PictureRun& run : prompt.runs) {
     if (run.first_token + run.count <= first) continue;
     const auto picture = static_cast<std::size_t>(run.picture);
+    const auto report = [&](double share) {
+      const double done = static_cast<double>(encoded) + share * static_cast<double>(rows_of(run.picture));
+      return !progress || progress(std::min(1.0, done / static_cast<double>(std::max<std::int64_t>(1, to_encode))));
+    };
+    const int num_encoded = stats->pictures_encoded;
     THIMBLE_ASSIGN_OR_RETURN(const VisionRows* rows,
-                             RowsOf(request_pictures[picture], prompt.picture_hashes[picture], lease, progress, stats));
+                             RowsOf(request_pictures[picture], prompt.picture_hashes[picture], lease, report, stats));
+    if (stats->pictures_encoded > num_encoded) encoded += rows_of(run.picture);
     THIMBLE_CHECK(run.first_row + run.count <= rows->num_rows);
     std::memcpy(out->rows.data() + static_cast<std::size_t>(at) * width,
                 rows->rows.data() + static_cast<std::size_t>(run.first_row) * width,

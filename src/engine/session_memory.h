@@ -44,7 +44,13 @@ struct Session::Memory {
   // A picture's rows, from memory or encoded now. Valid until the next call.
   Result<const VisionRows*> RowsOf(const Picture& picture, std::uint64_t hash, const Lease& lease,
                                    const std::function<bool(double)>& progress, GenerateStats* stats);
-  // The picture rows of tokens from `first` on.
+  // Rows of tokens from `first` on that pictures still to be encoded give, and the multiply-adds of encoding them.
+  struct PictureWork {
+    std::int64_t rows = 0;
+    double multiply_adds = 0;
+  };
+  [[nodiscard]] PictureWork PicturesToEncode(const Prompt& prompt, std::int64_t first) const;
+  // The picture rows of tokens from `first` on. `progress` is told the share of encoding done.
   Status GatherRows(const Prompt& prompt, std::span<const Picture> request_pictures, std::int64_t first,
                     const Lease& lease, const std::function<bool(double)>& progress, GenerateStats* stats,
                     PictureRows* out);

@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
 #include <thread>
 
 namespace thimble::testing {
@@ -87,6 +89,42 @@ TEST(Session, CancellingAtEveryEventLeavesItUsable) {
     const Reply again = Get(session->Generate(request, kNoSink));
     EXPECT_EQ(again.ids, wanted.ids) << "stopped at event " << stop;
   }
+}
+
+TEST(Session, ProgressGrowsWhilePicturesAreEncoded) {
+  const auto session = NewSession(OpenModel("models/vl"));
+  GenerateRequest request = Ask("", 1);
+  request.chat.messages = {UserMessage("What is this?", "rgb.png"), UserMessage("And this?", "rgb.png")};
+  request.pictures = {LoadImage("rgb.png"), LoadImage("rgb.png")};
+  for (std::uint8_t& value : request.pictures[1].image.rgb) value = static_cast<std::uint8_t>(255 - value);
+  std::vector<double> shares;
+  const Sink sink = [&](const Event& event) {
+    if (event.kind == Event::Kind::kPromptProgress) shares.push_back(event.share);
+    return true;
+  };
+  EXPECT_EQ(Get(session->Generate(request, sink)).stats.pictures_encoded, 2);
+  ASSERT_GT(shares.size(), 6u);
+  EXPECT_EQ(shares.front(), 0.0);
+  EXPECT_EQ(shares.back(), 1.0);
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+  EXPECT_GT(std::set<double>(shares.begin(), shares.end()).size(), 6u);
+}
+
+TEST(Session, AVideosFramesCanBeMadeSmaller) {
+  OpenOptions options;
+  options.model = Fixture("models/vl");
+  GenerateRequest request = Ask("", 1);
+  request.chat.messages = {UserMessage("What happens?")};
+  request.chat.messages[0].content.insert(request.chat.messages[0].content.begin(), {Part::Kind::kVideo, "", ""});
+  Picture video;
+  video.frames.assign(2, LoadPicture("rgb.png"));
+  video.timestamps = {0.0};
+  request.pictures.push_back(video);
+  const Reply whole = Get(NewSession(Get(Engine::Open(options)))->Generate(request, kNoSink));
+  const auto& frame = video.frames[0];
+  options.max_frame_pixels = std::int64_t{frame.width} * frame.height / 4;
+  const Reply small = Get(NewSession(Get(Engine::Open(options)))->Generate(request, kNoSink));
+  EXPECT_LT(small.prompt_ids.size(), whole.prompt_ids.size());
 }
 
 TEST(Session, AScreenedHeadWritesTheSameTokens) {

@@ -21,6 +21,8 @@ namespace {
 
 // Rows that go through a product together: bounds the activations of large pictures.
 constexpr std::int64_t kSlice = 256;
+// Patches whose queries attend between two askings whether to go on: of the largest pictures half a second's work.
+constexpr std::int64_t kQuerySlice = 1024;
 
 // Row and column of every patch of one frame, in merge-block order.
 std::vector<std::array<std::int32_t, 2>> PatchPlaces(int grid_h, int grid_w, int merge) {
@@ -174,11 +176,16 @@ class Tower {
       const MatView<const float> q = frame.Cols(0, width);
       const MatView<const float> k = frame.Cols(width, width);
       const MatView<const float> v = frame.Cols(2 * width, width);
-      const MatView<float> out = context.Rows(first, per_frame_);
-      if (rounds_attention_) {
-        rounded_attention_.Run(ops_, q, k, v, out);
-      } else {
-        FullAttention(ops_, q, k, v, c_.num_heads, c_.head, &attention_, out);
+      if (rounds_attention_) rounded_attention_.SetKeys(ops_, k, v);
+      for (std::int64_t row = 0; row < per_frame_; row += kQuerySlice) {
+        THIMBLE_RETURN_IF_ERROR(GoOn());
+        const std::int64_t count = std::min(kQuerySlice, per_frame_ - row);
+        const MatView<float> out = context.Rows(first + row, count);
+        if (rounds_attention_) {
+          rounded_attention_.Attend(ops_, q.Rows(row, count), out);
+        } else {
+          FullAttention(ops_, q.Rows(row, count), k, v, c_.num_heads, c_.head, &attention_, out);
+        }
       }
     }
     return ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {

@@ -39,8 +39,8 @@ class AttentionScratch {
 void CausalAttention(const Ops& ops, MatView<const float> q, int num_heads, int q_head_stride, const KvView& kv,
                      std::int64_t first, AttentionScratch* scratch, MatView<float> out);
 
-// Every row attends every row: q, k, v [P, H * C] (any stride), out [P, H * C]. For the vision tower, one picture or
-// one temporal patch at a time.
+// Every row of q [Q, H * C] attends every row of k and v [P, H * C] (any stride); out [Q, H * C]. For the vision tower,
+// one picture or one temporal patch at a time; a row's bits do not depend on what other rows of q a call has.
 void FullAttention(const Ops& ops, MatView<const float> q, MatView<const float> k, MatView<const float> v,
                    int num_heads, int head, AttentionScratch* scratch, MatView<float> out);
 

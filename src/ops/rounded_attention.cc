@@ -111,8 +111,8 @@ void RoundedAttention::PackValues(const Ops&, MatView<const float> v, int index,
 }
 
 // Query rows [first, first + kQueryRows) of one head, with an online softmax over blocks of keys.
-void RoundedAttention::Attend(const Ops& ops, MatView<const float> q, std::int64_t first, int index,
-                              std::int64_t num_keys, Worker* worker, MatView<float> out) const {
+void RoundedAttention::AttendRows(const Ops& ops, MatView<const float> q, std::int64_t first, int index, Worker* worker,
+                                  MatView<float> out) const {
   const kernels::FloatKernels& f32 = *ops.kernels.f32;
   const auto product = ops.kernels.packed->wide[static_cast<std::size_t>(family_)];
   const std::int64_t column = static_cast<std::int64_t>(index) * head_;
@@ -134,15 +134,15 @@ void RoundedAttention::Attend(const Ops& ops, MatView<const float> q, std::int64
   score.out = worker->scores;
   score.out_stride = kKeyBlock;
   kernels::PackedArgs sum{};
-  sum.panel_bytes = kernels::PanelBytes(family_, num_keys);
+  sum.panel_bytes = kernels::PanelBytes(family_, num_keys_);
   sum.num_panels = static_cast<int>(PanelsOf(head_));
   sum.x = {worker->shares, kQueryRows};
   sum.num_rows = static_cast<int>(rows);
   sum.out = worker->sums;
   sum.out_stride = head_;
   sum.num_outputs = head_;
-  for (std::int64_t key = 0; key < num_keys; key += kKeyBlock) {
-    const std::int64_t count = std::min(kKeyBlock, num_keys - key);
+  for (std::int64_t key = 0; key < num_keys_; key += kKeyBlock) {
+    const std::int64_t count = std::min(kKeyBlock, num_keys_ - key);
     score.panels = keys_.data() + index * key_bytes_ + key / kernels::kPanelRows * score.panel_bytes;
     score.num_panels = static_cast<int>(PanelsOf(count));
     score.num_outputs = count;
@@ -167,15 +167,18 @@ void RoundedAttention::Attend(const Ops& ops, MatView<const float> q, std::int64
   }
 }
 
-void RoundedAttention::Run(const Ops& ops, MatView<const float> q, MatView<const float> k, MatView<const float> v,
-                           MatView<float> out) {
+void RoundedAttention::SetKeys(const Ops& ops, MatView<const float> k, MatView<const float> v) {
   THIMBLE_CHECK(KeyBytes(family_, k.rows, head_) <= key_bytes_);
   ops.pool.Run(2 * num_heads_, [&](int task, int worker) {
     task % 2 == 0 ? PackKeys(ops, k, task / 2, For(worker)) : PackValues(ops, v, task / 2, For(worker));
   });
+  num_keys_ = k.rows;
+}
+
+void RoundedAttention::Attend(const Ops& ops, MatView<const float> q, MatView<float> out) {
   const auto num_slices = static_cast<int>((q.rows + kQueryRows - 1) / kQueryRows);
   ops.pool.Run(num_slices * num_heads_, [&](int task, int worker) {
-    Attend(ops, q, task % num_slices * kQueryRows, task / num_slices, k.rows, For(worker), out);
+    AttendRows(ops, q, task % num_slices * kQueryRows, task / num_slices, For(worker), out);
   });
 }
 

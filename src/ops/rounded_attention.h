@@ -26,22 +26,25 @@ class RoundedAttention {
   // The most that Create takes.
   static std::uint64_t BytesNeeded(std::int64_t max_patches, int num_heads, int head, int num_threads);
 
-  // As FullAttention (ops/attention.h): q, k, v [P, H * C] of any stride, out [P, H * C]. Rounding moves the outputs by
-  // about a hundredth of their size. The bits of a row depend on its own query and on all keys and values, never on
-  // threads.
-  void Run(const Ops& ops, MatView<const float> q, MatView<const float> k, MatView<const float> v, MatView<float> out);
+  // The keys and values [P, H * C], of any stride, that the next calls of Attend attend.
+  void SetKeys(const Ops& ops, MatView<const float> k, MatView<const float> v);
+  // As FullAttention (ops/attention.h): q [Q, H * C] of any stride, any number of rows, out [Q, H * C]. Rounding moves
+  // the outputs by about a hundredth of their size. The bits of a row depend on its own query and on all keys and
+  // values, never on threads or on what other rows a call has.
+  void Attend(const Ops& ops, MatView<const float> q, MatView<float> out);
 
  private:
   struct Worker;
   void PackKeys(const Ops& ops, MatView<const float> k, int index, Worker* worker);
   void PackValues(const Ops& ops, MatView<const float> v, int index, Worker* worker);
-  void Attend(const Ops& ops, MatView<const float> q, std::int64_t first, int index, std::int64_t num_keys,
-              Worker* worker, MatView<float> out) const;
+  void AttendRows(const Ops& ops, MatView<const float> q, std::int64_t first, int index, Worker* worker,
+                  MatView<float> out) const;
   [[nodiscard]] Worker* For(int worker);
 
   kernels::Family family_ = kernels::Family::kFileRows;
   int num_heads_ = 0;
   int head_ = 0;
+  std::int64_t num_keys_ = 0;     // set last
   std::int64_t key_bytes_ = 0;    // of a head's keys
   std::int64_t value_bytes_ = 0;  // of a head's values
   Buffer<std::byte> keys_;        // [H]: panels of 16 keys, C columns

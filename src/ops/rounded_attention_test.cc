@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <tuple>
 #include <vector>
 
@@ -74,8 +75,29 @@ Rows Attend(const kernels::KernelTable& table, kernels::Family family, const Pic
       std::move(RoundedAttention::Create(family, p.qkv.rows + 3, p.num_heads, p.head, threads)).value();
   Rows out(p.qkv.rows, p.width());
   const Ops ops{table, pool, Precision::kFast};
-  attention.Run(ops, p.Part(0), p.Part(1), p.Part(2), out.View());
+  attention.SetKeys(ops, p.Part(1), p.Part(2));
+  attention.Attend(ops, p.Part(0), out.View());
   return out;
+}
+
+TEST(RoundedAttention, ARowsBitsDoNotDependOnTheOthersOfItsCall) {
+  const Picture p{2, 24, NormalRows(77, std::int64_t{3} * 2 * 24, 5)};
+  for (const kernels::KernelTable* table : RunnableTables()) {
+    const Rows whole = Attend(*table, kernels::Family::kU8Flat, p, 2);
+    ThreadPool pool(2);
+    const Ops ops{*table, pool, Precision::kFast};
+    RoundedAttention attention =
+        std::move(RoundedAttention::Create(kernels::Family::kU8Flat, 77, p.num_heads, p.head, 2)).value();
+    attention.SetKeys(ops, p.Part(1), p.Part(2));
+    for (const auto& [first, count] : {std::pair{0, 33}, std::pair{33, 1}, std::pair{34, 43}}) {
+      Rows some(count, p.width());
+      attention.Attend(ops, p.Part(0).Rows(first, count), some.View());
+      EXPECT_EQ(
+          std::memcmp(some.values.data(), whole.values.data() + first * p.width(), some.values.size() * sizeof(float)),
+          0)
+          << table->name << ", " << count << " rows from " << first;
+    }
+  }
 }
 
 constexpr kernels::Family kFamilies[] = {kernels::Family::kU7Flat, kernels::Family::kU8Flat};
