@@ -89,6 +89,8 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
   int mtp_layers = 0;
   THIMBLE_RETURN_IF_ERROR(take("block_count", {1, kMaxLayers}, std::nullopt, &blocks));
   THIMBLE_RETURN_IF_ERROR(take("nextn_predict_layers", {0, 8}, 0, &mtp_layers));
+  // Counted in block_count but not said: told by its tensors.
+  if (meta.Find("qwen35.nextn_predict_layers") == nullptr && blocks > 1 && HoldsMtp(file, blocks - 1)) mtp_layers = 1;
   if (mtp_layers >= blocks)
     return Error{Code::kCorrupt, Cat("[config] ", mtp_layers, " MTP layers of ", blocks, " blocks leave no model")};
   THIMBLE_RETURN_IF_ERROR(take("embedding_length", {1, kMaxWidth}, std::nullopt, &config->width));

@@ -224,6 +224,7 @@ class Metadata(Files):
         same({"qwen35.attention.recurrent_layers": None, "qwen35.full_attention_interval": None, "qwen35.rope.dimension_count": None})
         same({"qwen35.rope.scaling.type": (STRING, "none"), "general.tags": (ARRAY, (STRING, []))})
         same({"qwen35.rope.scaling.type": (STRING, "yarn")}, "'yarn'")
+        same({"qwen35.nextn_predict_layers": None})
         same({}, table={name.replace("ssm_dt.bias", "ssm_dt"): tensor for name, tensor in tensors.items()})
         same({}, "running without drafts", table={k: v for k, v in tensors.items() if k != "blk.4.nextn.enorm.weight"})
         gguf_edit.write(model, keys | {"qwen35.block_count": (STRING, "five")}, tensors)
