@@ -173,7 +173,7 @@ inline void ForRowTiles(int num_rows, const Tile& tile) {
 }
 
 // Rows that pass together: their partial sums stay in the caches.
-constexpr int kGroupRows = 120;  // a multiple of the tiles' rows
+constexpr int kGroupRows = 264;  // a multiple of the tiles' rows
 
 // Some rows of activations over the columns of one super-block, and their sums with one or more panels.
 struct SuperRows {
@@ -181,6 +181,19 @@ struct SuperRows {
   int count;
   TileSums sums;
 };
+
+// Fetches the super-block at `offset` of kPanels panels from memory while another one is multiplied: rows of
+// activations give it all the time it needs, and unpacking would otherwise wait for every few lines.
+template <int kPanels>
+inline void FetchSupers(const PackedArgs& args, FamilyTraits traits, int panel, std::int64_t offset) {
+  if (panel + kPanels > args.num_panels) return;
+  const std::int64_t bytes =
+      SuperBytes(traits, 8) < args.panel_bytes - offset ? SuperBytes(traits, 8) : args.panel_bytes - offset;
+  for (int i = 0; i < kPanels; ++i) {
+    const std::byte* super = args.panels + (panel + i) * args.panel_bytes + offset;
+    for (std::int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(super + at, 0, 2);
+  }
+}
 
 // Calls super(first panel, offset of the super-block in the panel, its blocks, rows) for all rows of kPanels panels at
 // a time (those left over are not done: returns the first of them), super-blocks in order.
@@ -203,6 +216,9 @@ inline int ForPanelSupers(const PackedArgs& args, FamilyTraits traits, const Sup
           rows.sums.to_stride = args.out_stride;
           rows.sums.count = args.num_outputs - column;
         }
+        const bool is_last = left <= 8;
+        FetchSupers<kPanels>(args, traits, is_last ? panel + kPanels : panel,
+                             is_last ? 0 : offset + SuperBytes(traits, 8));
         super(panel, offset, blocks, rows);
         rows.x += args.x.stride;
         rows.sums.from = partial;
