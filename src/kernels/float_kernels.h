@@ -66,8 +66,9 @@ struct FloatKernels {
   void (*silu_mul)(const float* gate, const float* up, std::int64_t count, float* out);
   void (*sigmoid_mul)(float* x, const float* gate, std::int64_t count);  // x = x * sigmoid(gate)
   void (*silu)(float* x, std::int64_t count);
-  // out[c] = silu(sum over j of w[j * count + c] * x[j][c]), j < taps: one step of a depthwise convolution.
-  void (*convolve_silu)(const float* const* x, const float* w, int taps, std::int64_t count, float* out);
+  // out[c] = silu(sum over j of w[j * w_stride + c] * x[j][c]), j < taps: one step of a depthwise convolution.
+  void (*convolve_silu)(const float* const* x, const float* w, std::int64_t w_stride, int taps, std::int64_t count,
+                        float* out);
   void (*gelu_tanh)(float* x, std::int64_t count);
   // x = exp(x - shift); returns the sum.
   float (*exp_shifted)(float* x, float shift, std::int64_t count);

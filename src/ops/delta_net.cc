@@ -39,13 +39,16 @@ struct ChunkTile {
   }
 };
 
-// All heads' inputs of a pass, after the gates.
+float Softplus(float x) { return x > 20.0F ? x : std::log1p(std::exp(x)); }
+
+// All heads' inputs of a pass.
 struct Rule {
   const Ops& ops;
   const DeltaShape& shape;
   MatView<const float> qkv;
-  const float* log_decay;  // [T, U], g
-  const float* beta;       // [T, U]
+  const DeltaInputs& inputs;
+  float* log_decay;  // [U, T], g
+  float* beta;       // [U, T]
   MatView<float> out;
 
   [[nodiscard]] int KeyHead(int head) const {
@@ -61,8 +64,18 @@ struct Rule {
   [[nodiscard]] const float* Value(std::int64_t t, int head) const {
     return qkv.Row(t) + 2 * shape.num_key_heads * shape.key_head + head * shape.value_head;
   }
-  [[nodiscard]] float G(std::int64_t t, int head) const { return log_decay[t * shape.num_value_heads + head]; }
-  [[nodiscard]] float Beta(std::int64_t t, int head) const { return beta[t * shape.num_value_heads + head]; }
+  [[nodiscard]] float G(std::int64_t t, int head) const { return log_decay[head * qkv.rows + t]; }
+  [[nodiscard]] float Beta(std::int64_t t, int head) const { return beta[head * qkv.rows + t]; }
+
+  void SetGates(int head) const {
+    const auto index = static_cast<std::size_t>(head);
+    float* g = log_decay + head * qkv.rows;
+    float* b = beta + head * qkv.rows;
+    for (std::int64_t t = 0; t < qkv.rows; ++t) {
+      g[t] = inputs.a[index] * Softplus(inputs.alpha.Row(t)[head] + inputs.dt_bias[index]);
+      b[t] = 1.0F / (1.0F + std::exp(-inputs.beta.Row(t)[head]));
+    }
+  }
 
   // Step E: l2 normalisation with 1e-6 inside the root; q also times dk^(-1/2).
   void LoadQk(std::int64_t t, int head, float* q, float* k) const {
@@ -158,8 +171,6 @@ struct Rule {
   }
 };
 
-float Softplus(float x) { return x > 20.0F ? x : std::log1p(std::exp(x)); }
-
 }  // namespace
 
 void ShortConvolution(const Ops& ops, MatView<const float> x, MatView<const float> tail, std::span<const float> weight,
@@ -169,11 +180,26 @@ void ShortConvolution(const Ops& ops, MatView<const float> x, MatView<const floa
   THIMBLE_CHECK(taps <= kMostTaps && weight.size() == static_cast<std::size_t>(taps * cols));
   // Row `t` of the inputs with the tail in front; t >= -past.
   const auto input = [&](std::int64_t t) { return t >= 0 ? x.Row(t) : tail.Row(past + t); };
-  ForEachRow(ops, x.rows, cols * 8, [&](std::int64_t t) {
-    const float* rows[kMostTaps];
-    for (std::int64_t j = 0; j < taps; ++j) rows[j] = input(t - past + j);
-    ops.kernels.f32->convolve_silu(rows, weight.data(), taps, cols, out.Row(t));
-  });
+  // In tiles, whose weights stay in L1 for all of their rows.
+  constexpr std::int64_t kTileRows = 16;
+  constexpr std::int64_t kTileCols = 1024;
+  const std::int64_t tiles_across = (cols + kTileCols - 1) / kTileCols;
+  const auto tile = [&](int task, int) {
+    const std::int64_t first = task / tiles_across * kTileRows;
+    const std::int64_t column = task % tiles_across * kTileCols;
+    const std::int64_t count = std::min(kTileCols, cols - column);
+    for (std::int64_t t = first; t < std::min(x.rows, first + kTileRows); ++t) {
+      const float* rows[kMostTaps];
+      for (std::int64_t j = 0; j < taps; ++j) rows[j] = input(t - past + j) + column;
+      ops.kernels.f32->convolve_silu(rows, weight.data() + column, cols, taps, count, out.Row(t) + column);
+    }
+  };
+  const auto num_tiles = static_cast<int>((x.rows + kTileRows - 1) / kTileRows * tiles_across);
+  if (x.rows == 1) {  // not worth waking threads
+    for (int task = 0; task < num_tiles; ++task) tile(task, 0);
+  } else {
+    ops.pool.Run(num_tiles, tile);
+  }
   // The oldest row first: when next_tail is tail itself, row i is read before it is overwritten (i + T > i).
   for (std::int64_t i = 0; i < past; ++i) {
     const float* from = input(x.rows - past + i);
@@ -199,19 +225,13 @@ void GatedDeltaRule(const Ops& ops, const DeltaShape& shape, const DeltaInputs& 
   THIMBLE_CHECK(scratch->gates.size() >= static_cast<std::size_t>(2 * rows * heads));
   float* log_decay = scratch->gates.data();
   float* beta = log_decay + rows * heads;
-  for (std::int64_t t = 0; t < rows; ++t) {
-    for (std::int64_t h = 0; h < heads; ++h) {
-      const auto index = static_cast<std::size_t>(h);
-      log_decay[t * heads + h] = inputs.a[index] * Softplus(inputs.alpha.Row(t)[h] + inputs.dt_bias[index]);
-      beta[t * heads + h] = 1.0F / (1.0F + std::exp(-inputs.beta.Row(t)[h]));
-    }
-  }
-  const Rule rule{ops, shape, inputs.qkv, log_decay, beta, out};
+  const Rule rule{ops, shape, inputs.qkv, inputs, log_decay, beta, out};
   const std::int64_t state_floats = static_cast<std::int64_t>(shape.key_head) * shape.value_head;
   ops.pool.Run(shape.num_value_heads, [&](int head, int worker) {
     float* memory = scratch->buffer.data() + static_cast<std::size_t>(worker) * scratch->floats_per_worker;
     const float* in = state_in + head * state_floats;
     float* state = state_out + head * state_floats;
+    rule.SetGates(head);
     if (rows < kDeltaChunkMinRows) {
       rule.Steps(head, in, state, memory);
       return;

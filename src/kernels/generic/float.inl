@@ -87,14 +87,21 @@ void F32ToF16Row(const float* in, std::int64_t count, std::uint16_t* out) {
 }
 
 float SumOfSquares(const float* x, std::int64_t count) {
-  F32 acc{};
+  // Four sums, since one would wait for each of its own additions.
+  F32 acc[4] = {};
   std::int64_t i = 0;
-  for (; i + kF32Lanes <= count; i += kF32Lanes) acc = Fma(Load(x + i), Load(x + i), acc);
+  for (; i + 4 * kF32Lanes <= count; i += 4 * kF32Lanes) {
+    for (int k = 0; k < 4; ++k) {
+      const F32 value = Load(x + i + k * kF32Lanes);
+      acc[k] = Fma(value, value, acc[k]);
+    }
+  }
+  for (; i + kF32Lanes <= count; i += kF32Lanes) acc[0] = Fma(Load(x + i), Load(x + i), acc[0]);
   if (i < count) {
     const F32 part = LoadPart(x + i, count - i);
-    acc = Fma(part, part, acc);
+    acc[1] = Fma(part, part, acc[1]);
   }
-  return SumOf(acc);
+  return SumOf((acc[0] + acc[1]) + (acc[2] + acc[3]));
 }
 float SumRow(const float* x, std::int64_t count) {
   F32 acc{};
@@ -167,15 +174,16 @@ template <typename At>
   for (int j = 1; j < taps; ++j) sum = sum + at(j);
   return sum * Sigmoid(sum);
 }
-void ConvolveSilu(const float* const* x, const float* w, int taps, std::int64_t count, float* out) {
+void ConvolveSilu(const float* const* x, const float* w, std::int64_t w_stride, int taps, std::int64_t count,
+                  float* out) {
   std::int64_t c = 0;
   for (; c + kF32Lanes <= count; c += kF32Lanes) {
-    const auto at = [&](int j) { return Load(w + j * count + c) * Load(x[j] + c); };
+    const auto at = [&](int j) { return Load(w + j * w_stride + c) * Load(x[j] + c); };
     Store(out + c, ConvolvedSilu(taps, at));
   }
   if (c == count) return;
   const std::int64_t rest = count - c;
-  const auto at = [&](int j) { return LoadPart(w + j * count + c, rest) * LoadPart(x[j] + c, rest); };
+  const auto at = [&](int j) { return LoadPart(w + j * w_stride + c, rest) * LoadPart(x[j] + c, rest); };
   StorePart(out + c, ConvolvedSilu(taps, at), rest);
 }
 // 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
