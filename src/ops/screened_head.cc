@@ -52,7 +52,8 @@ std::int64_t NumPanels(std::int64_t rows) { return (rows + kPanelRows - 1) / kPa
 // Roundings that a term of a narrow product passes at most: two or three a block where multiply-adds are not fused,
 // and those at the ends of blocks and super-blocks.
 double RoundingGrowth(std::int64_t cols) {
-  const double n = 3.0 * static_cast<double>(cols / kBlock) + 24.0;
+  const std::int64_t blocks = cols / kBlock;
+  const double n = 3.0 * static_cast<double>(blocks) + 24.0;
   return n * kUnit / (1 - n * kUnit);
 }
 

@@ -4,11 +4,11 @@
 #include "sys/cgroup_linux.h"
 #include "sys/machine.h"
 
-#include <algorithm>
-#include <fstream>
-
-#include <time.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <fstream>
 
 namespace thimble {
 

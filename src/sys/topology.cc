@@ -24,6 +24,7 @@ std::vector<int> ThreadCandidates(const CpuTopology& topology) {
   constexpr int kMostHalvings = 2;
   const int usable = std::max(1, topology.num_usable);
   std::vector<int> counts;
+  counts.reserve(topology.classes.size() + kMostHalvings);
   int cores = 0;
   for (const CoreClass& one : topology.classes) counts.push_back(std::min(cores += one.num_cores, usable));
   if (topology.classes.size() == 1) {

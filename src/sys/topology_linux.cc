@@ -119,6 +119,7 @@ CpuTopology ReadCpuTopology(const std::string& root, std::span<const int> allowe
     ++core.num_processors;
   }
   std::vector<Core> cores;
+  cores.reserve(by_name.size());
   for (const auto& [name, core] : by_name) cores.push_back(core);
   std::sort(cores.begin(), cores.end(), [](const Core& a, const Core& b) { return a.speed > b.speed; });
   const double fastest = cores.front().speed;
