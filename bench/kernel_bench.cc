@@ -3,13 +3,14 @@
 //   kernel_bench --benchmark_filter='Wide/Q4_K.*avx2' --benchmark_repetitions=5
 // Columns: MAC/s multiply-adds a second, B/s bytes of weights or state a second, and `limit`, the share of what this
 // machine was measured to do at most when the program began (1 = all of it; docs/performance.md). Kernels run on one
-// thread; THREADS (default 1) sets the threads of operations (Attention, Delta).
+// thread; THREADS (default 1) sets the threads of operations (DecodeProducts, Attention, Delta).
 #include "base/half.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
 #include "ops/attention.h"
 #include "ops/delta_net.h"
 #include "ops/machine_limits.h"
+#include "ops/matmul.h"
 #include "ops/packed_matrix.h"
 #include "ops/rounded_attention.h"
 #include "sys/machine.h"
@@ -23,6 +24,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -127,6 +129,31 @@ void Packed(State& state, const Bench& bench, DType dtype, std::int64_t t, bool 
   } else {
     Report(state, "MAC/s", multiply_adds, bench.one_thread.int8_multiply_adds);
   }
+}
+
+// One row times a weight of Q4_K after the other, as decoding takes them: 400 MB of weights of `rows` rows each, all
+// threads. What is lost against the limit is lost where a product begins and ends.
+void DecodeProducts(State& state, const Bench& bench, std::int64_t rows) {
+  constexpr std::uint64_t kBytes = 400'000'000;
+  constexpr std::int64_t kInputs = 1024;
+  const PackedMatrix one = RandomMatrix(DType::kQ4_K, rows, kInputs);
+  const std::uint64_t size = one.size_bytes();
+  auto memory = Get(Buffer<std::byte>::Create(std::max<std::uint64_t>(1, kBytes / size) * size));
+  std::vector<PackedMatrix> weights;
+  for (std::uint64_t at = 0; at < memory.size(); at += size) {
+    std::memcpy(memory.data() + at, one.bytes(), size);
+    weights.push_back(PackedMatrix::FromPanels(DType::kQ4_K, one.family(), rows, kInputs,
+                                               std::span<const std::byte>(memory.data() + at, size)));
+  }
+  const auto x = Normal(kInputs);
+  auto activations = Get(Activations::Create(1, kInputs));
+  activations.Set({x.data(), 1, kInputs});
+  std::vector<float> out(static_cast<std::size_t>(rows));
+  for ([[maybe_unused]] auto _ : state) {
+    for (const PackedMatrix& weight : weights) MatMul(bench.ops(), &activations, weight, {out.data(), 1, rows});
+    benchmark::ClobberMemory();
+  }
+  Report(state, "B/s", static_cast<double>(memory.size()), bench.all_threads.read_bytes);
 }
 
 void QuantiseRow(State& state, const Bench& bench) {
@@ -259,6 +286,9 @@ void Register(const Bench& bench) {
     for (const std::int64_t t : {16, 256}) {
       add("Wide/" + type + "/" + std::to_string(t), [=](State& state) { Packed(state, bench, dtype, t, true); });
     }
+  }
+  for (const std::int64_t rows : {1024, 3584, 24832}) {
+    add("DecodeProducts/" + std::to_string(rows), [=](State& state) { DecodeProducts(state, bench, rows); });
   }
   add("QuantiseRow", [=](State& state) { QuantiseRow(state, bench); });
   const auto sizes = [](Shape s) {
