@@ -45,7 +45,7 @@ function(thimble_floor_tests name)
   target_link_libraries(test_${name} PRIVATE thimble_${name} GTest::gmock GTest::gtest_main)
   target_compile_definitions(test_${name} PRIVATE
     THIMBLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" THIMBLE_FIXTURES_DIR="${THIMBLE_FIXTURES_DIR}")
-  gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit)
+  gtest_discover_tests(test_${name} TEST_PREFIX ${name}. NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit)
 endfunction()
 
 # test_NAME from tests/NAME/*_test.cc, linked with the whole core: what crosses floors.
@@ -56,5 +56,5 @@ function(thimble_core_tests name)
   target_link_libraries(test_${name} PRIVATE thimble_core GTest::gmock GTest::gtest_main)
   target_compile_definitions(test_${name} PRIVATE
     THIMBLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" THIMBLE_FIXTURES_DIR="${THIMBLE_FIXTURES_DIR}")
-  gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit)
+  gtest_discover_tests(test_${name} TEST_PREFIX ${name}. NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit)
 endfunction()

@@ -139,7 +139,11 @@ TEST(State, AFullContextIsRefusedAndNothingIsLost) {
 INSTANTIATE_TEST_SUITE_P(Models, Invariants,
                          ::testing::Combine(::testing::Values("models/text-untied", "gguf/text-real-heads-q8_0.gguf",
                                                               "gguf/text-tied-q8_0.gguf"),
-                                            ::testing::Values(Precision::kExact, Precision::kFast)));
+                                            ::testing::Values(Precision::kExact, Precision::kFast)),
+                         [](const auto& tested) {
+                           return CaseName(std::get<0>(tested.param)) +
+                                  (std::get<1>(tested.param) == Precision::kExact ? "_exact" : "_fast");
+                         });
 
 }  // namespace
 }  // namespace thimble::testing

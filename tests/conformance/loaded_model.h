@@ -15,6 +15,7 @@
 #include "sys/machine.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
@@ -31,6 +32,18 @@ T Get(Result<T> result) {
 }
 
 inline std::string Fixture(const std::string& path) { return std::string(THIMBLE_FIXTURES_DIR) + "/" + path; }
+
+// Names of a parameterised test's cases: the file that each is about.
+inline std::string CaseName(std::string name) {
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name;
+}
+struct NamedByPath {
+  template <typename Info>
+  std::string operator()(const Info& info) const {
+    return CaseName(info.param.path);
+  }
+};
 
 inline Json LoadJson(const std::string& path) {
   const auto bytes = Get(ReadFile(path, std::uint64_t{1} << 30));

@@ -184,7 +184,8 @@ TEST_P(Pictures, VideosEqualTheReference) {
 INSTANTIATE_TEST_SUITE_P(Models, Pictures,
                          ::testing::Values(Case{"models/vl", "", "vl"}, Case{"models/vl-mtp", "", "vl-mtp"},
                                            Case{"gguf/vl-f32.gguf", "gguf/mmproj-vl-f32.gguf", "vl"},
-                                           Case{"gguf/vl-mtp-bf16.gguf", "gguf/mmproj-vl-mtp-f32.gguf", "vl-mtp"}));
+                                           Case{"gguf/vl-mtp-bf16.gguf", "gguf/mmproj-vl-mtp-f32.gguf", "vl-mtp"}),
+                         NamedByPath());
 
 TEST(Mtp, DraftsEqualTheSpecification) {
   for (const char* path : {"models/vl-mtp", "gguf/vl-mtp-bf16.gguf"}) {

@@ -84,21 +84,24 @@ INSTANTIATE_TEST_SUITE_P(Folders, Text,
                          ::testing::Values(Case{"models/text-tied", "text-tied", ""},
                                            Case{"models/text-untied", "text-untied", ""},
                                            Case{"models/text-real-heads", "text-real-heads", ""},
-                                           Case{"models/vl", "vl", ""}, Case{"models/vl-mtp", "vl-mtp", ""}));
+                                           Case{"models/vl", "vl", ""}, Case{"models/vl-mtp", "vl-mtp", ""}),
+                         NamedByPath());
 INSTANTIATE_TEST_SUITE_P(Gguf, Text,
                          ::testing::Values(Case{"gguf/text-tied-f32.gguf", "text-tied", ""},
                                            Case{"gguf/text-untied-bf16.gguf", "text-untied", ""},
                                            Case{"gguf/text-real-heads-bf16.gguf", "text-real-heads", ""},
                                            Case{"gguf/vl-f32.gguf", "vl", ""},
                                            Case{"gguf/vl-mtp-bf16.gguf", "vl-mtp", ""},
-                                           Case{"gguf/vl-mtp-nomtp-bf16.gguf", "vl-mtp", ""}));
+                                           Case{"gguf/vl-mtp-nomtp-bf16.gguf", "vl-mtp", ""}),
+                         NamedByPath());
 INSTANTIATE_TEST_SUITE_P(Quantised, Text,
                          ::testing::Values(Case{"gguf/text-tied-f16.gguf", "text-tied", "f16"},
                                            Case{"gguf/text-tied-q8_0.gguf", "text-tied", "q8_0"},
                                            Case{"gguf/text-untied-q8_0.gguf", "text-untied", "q8_0"},
                                            Case{"gguf/text-real-heads-q8_0.gguf", "text-real-heads", "q8_0"},
                                            Case{"gguf/vl-q8_0.gguf", "vl", "q8_0"},
-                                           Case{"gguf/vl-mtp-q8_0.gguf", "vl-mtp", "q8_0"}));
+                                           Case{"gguf/vl-mtp-q8_0.gguf", "vl-mtp", "q8_0"}),
+                         NamedByPath());
 
 // The default path: int8 activations. Relative RMS of the logits stays below a tenth.
 TEST(TextFast, Int8ActivationsStayCloseOnQ8Files) {

@@ -132,7 +132,8 @@ INSTANTIATE_TEST_SUITE_P(Models, TraceTest,
                                            Case{"gguf/text-tied-f32.gguf", "text-tied"},
                                            Case{"gguf/text-untied-bf16.gguf", "text-untied"},
                                            Case{"gguf/text-real-heads-bf16.gguf", "text-real-heads"},
-                                           Case{"gguf/vl-mtp-bf16.gguf", "vl-mtp"}));
+                                           Case{"gguf/vl-mtp-bf16.gguf", "vl-mtp"}),
+                         NamedByPath());
 
 }  // namespace
 }  // namespace thimble::testing

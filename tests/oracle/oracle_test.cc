@@ -16,11 +16,13 @@
 namespace thimble::oracle {
 namespace {
 
+using testing::CaseName;
 using testing::Fixture;
 using testing::Get;
 using testing::Ids;
 using testing::LoadJson;
 using testing::LoadNpy;
+using testing::NamedByPath;
 using testing::NpyArray;
 
 // A model's files and the oracle over them.
@@ -95,7 +97,8 @@ TEST_P(Traces, EveryTensorEqualsTheReference) {
   EXPECT_EQ(compared, trace.Find("tensors")->members().size()) << "every traced tensor is compared, once";
 }
 INSTANTIATE_TEST_SUITE_P(Models, Traces,
-                         ::testing::Values("text-tied", "text-untied", "text-real-heads", "vl", "vl-mtp"));
+                         ::testing::Values("text-tied", "text-untied", "text-real-heads", "vl", "vl-mtp"),
+                         [](const auto& tested) { return CaseName(tested.param); });
 
 struct LogitCase {
   const char* path;
@@ -132,7 +135,8 @@ INSTANTIATE_TEST_SUITE_P(Models, Logits,
                                            LogitCase{"models/vl", "vl", ""},
                                            LogitCase{"gguf/text-untied-bf16.gguf", "text-untied", ""},
                                            LogitCase{"gguf/text-real-heads-q8_0.gguf", "text-real-heads", "q8_0"},
-                                           LogitCase{"gguf/vl-mtp-q8_0.gguf", "vl-mtp", "q8_0"}));
+                                           LogitCase{"gguf/vl-mtp-q8_0.gguf", "vl-mtp", "q8_0"}),
+                         NamedByPath());
 
 struct TowerCase {
   const char* path;
@@ -171,8 +175,8 @@ TEST_P(Towers, EveryTensorEqualsTheReference) {
 INSTANTIATE_TEST_SUITE_P(Models, Towers,
                          ::testing::Values(TowerCase{"models/vl", "", "vl"}, TowerCase{"models/vl-mtp", "", "vl-mtp"},
                                            TowerCase{"gguf/vl-f32.gguf", "gguf/mmproj-vl-f32.gguf", "vl"},
-                                           TowerCase{"gguf/vl-mtp-bf16.gguf", "gguf/mmproj-vl-mtp-f32.gguf",
-                                                     "vl-mtp"}));
+                                           TowerCase{"gguf/vl-mtp-bf16.gguf", "gguf/mmproj-vl-mtp-f32.gguf", "vl-mtp"}),
+                         NamedByPath());
 
 TEST(Drafts, EqualTheSpecifiedNumbers) {
   const Json cases = LoadJson(Fixture("expected/vl-mtp/mtp_cases.json"));
