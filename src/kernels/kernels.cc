@@ -17,6 +17,9 @@ namespace avx2 {
 extern const FloatKernels kFloat;
 extern const PackedKernels kPacked;
 }  // namespace avx2
+namespace avxvnni {
+extern const PackedKernels kPacked;
+}
 namespace avx512vnni {
 extern const FloatKernels kFloat;
 extern const PackedKernels kPacked;
@@ -54,7 +57,8 @@ constexpr KernelTable kScalar = {"scalar", 0, &scalar::kFloat, &scalar::kPacked}
 constexpr KernelTable kAvx2 = {"avx2", kCpuAvx2, &avx2::kFloat, &avx2::kPacked};
 constexpr KernelTable kAvx512Vnni = {"avx512vnni", kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni, &avx512vnni::kFloat,
                                      &avx512vnni::kPacked};
-constexpr std::array<const KernelTable*, 3> kTables = {&kAvx512Vnni, &kAvx2, &kScalar};
+constexpr KernelTable kAvxVnni = {"avxvnni", kCpuAvx2 | kCpuAvxVnni, &avx2::kFloat, &avxvnni::kPacked};
+constexpr std::array<const KernelTable*, 4> kTables = {&kAvx512Vnni, &kAvxVnni, &kAvx2, &kScalar};
 #elif defined(THIMBLE_KERNELS_NEON)
 constexpr KernelTable kNeonMull = {"neon_mull", kCpuNeon, &neon::kFloat, &neon_mull::kPacked};
 constexpr KernelTable kNeon = {"neon", kCpuNeon | kCpuNeonDotprod, &neon::kFloat, &neon::kPacked};

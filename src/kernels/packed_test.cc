@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packed families on every instruction set this processor runs, and AVX-512 over emulated registers, against sums in
+// Packed families on every instruction set this processor runs, and AVX-512 and AVX-VNNI emulated, against sums in
 // double precision over what the panels stand for.
 #include "base/buffer.h"
 #include "base/half.h"
@@ -21,6 +21,9 @@ namespace thimble::kernels {
 namespace avx512_emulated {
 extern const PackedKernels kPacked;
 }
+namespace avxvnni_emulated {
+extern const PackedKernels kPacked;
+}
 #endif
 
 namespace {
@@ -38,6 +41,7 @@ std::vector<Table> Tables() {
   }
 #ifdef THIMBLE_TEST_EMULATED_AVX512
   tables.push_back({"avx512_emulated", &avx512_emulated::kPacked});
+  tables.push_back({"avxvnni_emulated", &avxvnni_emulated::kPacked});
 #endif
   return tables;
 }

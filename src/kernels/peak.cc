@@ -15,6 +15,9 @@ extern const PeakKernels kPeak;
 namespace avx2 {
 extern const PeakKernels kPeak;
 }
+namespace avxvnni {
+extern const PeakKernels kPeak;
+}
 namespace avx512vnni {
 extern const PeakKernels kPeak;
 }
@@ -37,6 +40,7 @@ const PeakKernels& PeakOf(const KernelTable& table) {
   constexpr Entry kEntries[] = {
 #ifdef THIMBLE_KERNELS_X86
       {"avx512vnni", &avx512vnni::kPeak},
+      {"avxvnni", &avxvnni::kPeak},
       {"avx2", &avx2::kPeak},
 #endif
 #ifdef THIMBLE_KERNELS_NEON

@@ -7,6 +7,7 @@
 namespace thimble::kernels::avx2 {
 namespace {
 #include "kernels/isa/packed_avx2.inl"
+#include "kernels/isa/packed_avx2_pairs.inl"
 
 #include "kernels/generic/packed_narrow.inl"
 #include "kernels/generic/packed_quantise.inl"

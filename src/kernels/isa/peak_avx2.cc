@@ -10,6 +10,7 @@ namespace {
 namespace packed_peak {
 constexpr int kPeakRows = 4;
 #include "kernels/isa/packed_avx2.inl"
+#include "kernels/isa/packed_avx2_pairs.inl"
 inline void Keep(DotSum<4, kSteps>* sum) { __asm__ volatile("" : "+x"(sum->pairs)); }
 
 #include "kernels/generic/peak_packed.inl"
