@@ -222,7 +222,7 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   parts.warnings = std::move(p.warnings);
   parts.pixel_limits = options.pixel_limits.value_or(ReadPixelLimits(*parts.text_file));
   parts.video_limits = ReadVideoLimits(*parts.text_file);
-  parts.max_frame_pixels = options.max_frame_pixels;
+  parts.video_limits.max_frame_pixels = options.max_frame_pixels;
   parts.needs = p.needs;
   parts.precision = options.precision;
   parts.kv_type = KvTypeOf(options);

@@ -34,7 +34,6 @@ struct EngineParts {
   std::string why_blind;
   PixelLimits pixel_limits;
   VideoLimits video_limits;
-  std::optional<std::int64_t> max_frame_pixels;
   MemoryNeeds needs;
   Precision precision = Precision::kFast;
   KvType kv_type = KvType::kF16;

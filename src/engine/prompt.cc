@@ -46,24 +46,13 @@ struct Grid {
   }  // of one temporal patch
 };
 
-// The limits of a video count the pixels of all its frames.
-VideoLimits VideoLimitsFor(const EngineParts& engine, std::size_t num_frames) {
-  VideoLimits limits = engine.video_limits;
-  if (!engine.max_frame_pixels.has_value()) return limits;
-  constexpr std::int64_t kMost = std::int64_t{1} << 40;  // far above any limit, and its products do not overflow
-  const std::int64_t frames = static_cast<std::int64_t>(num_frames);
-  limits.max_pixels = std::min(limits.max_pixels, std::min(*engine.max_frame_pixels, kMost) * frames);
-  limits.min_pixels = std::min(limits.min_pixels, limits.max_pixels);
-  return limits;
-}
-
 Result<Grid> GridOf(const EngineParts& engine, const Picture& picture) {
   const PatchSizes& sizes = engine.config.vision->patches;
   if (!picture.frames.empty()) {
     const auto num_frames = static_cast<int>(picture.frames.size());
-    THIMBLE_ASSIGN_OR_RETURN(const ImageSize size,
-                             SmartResizeVideo(num_frames, picture.frames[0].height, picture.frames[0].width, sizes,
-                                              VideoLimitsFor(engine, picture.frames.size())));
+    THIMBLE_ASSIGN_OR_RETURN(
+        const ImageSize size,
+        SmartResizeVideo(num_frames, picture.frames[0].height, picture.frames[0].width, sizes, engine.video_limits));
     return Grid{(num_frames + sizes.temporal - 1) / sizes.temporal, size.height / sizes.patch,
                 size.width / sizes.patch};
   }
@@ -291,8 +280,7 @@ Result<Prompt> BuildPrompt(const EngineParts& engine, const GenerateRequest& req
 
 Result<Patches> PatchifyPicture(const EngineParts& engine, const Picture& picture) {
   const PatchSizes& sizes = engine.config.vision->patches;
-  if (!picture.frames.empty())
-    return PatchifyVideo(picture.frames, sizes, VideoLimitsFor(engine, picture.frames.size()));
+  if (!picture.frames.empty()) return PatchifyVideo(picture.frames, sizes, engine.video_limits);
   return PatchifyImage(picture.image, sizes, engine.pixel_limits);
 }
 

@@ -109,10 +109,13 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, std::u
 
 Session::Memory::PictureWork Session::Memory::PicturesToEncode(const Prompt& prompt, std::int64_t first) const {
   PictureWork work;
+  const auto& hashes = prompt.picture_hashes;
   for (const PictureRun& run : prompt.runs) {
-    const std::uint64_t hash = prompt.picture_hashes[static_cast<std::size_t>(run.picture)];
+    const std::uint64_t hash = hashes[static_cast<std::size_t>(run.picture)];
     const auto is_it = [hash](const CachedPicture& picture) { return picture.hash == hash; };
     if (run.first_token + run.count <= first || std::any_of(pictures.begin(), pictures.end(), is_it)) continue;
+    // The same picture again is encoded once.
+    if (std::find(hashes.begin(), hashes.begin() + run.picture, hash) != hashes.begin() + run.picture) continue;
     // A run is one temporal patch, whose patches attend one another.
     const VisionConfig& vision = *parts->config.vision;
     const std::int64_t patches = run.count * vision.patches.merge * vision.patches.merge;

@@ -116,15 +116,21 @@ TEST(Session, AVideosFramesCanBeMadeSmaller) {
   GenerateRequest request = Ask("", 1);
   request.chat.messages = {UserMessage("What happens?")};
   request.chat.messages[0].content.insert(request.chat.messages[0].content.begin(), {Part::Kind::kVideo, "", ""});
-  Picture video;
-  video.frames.assign(2, LoadPicture("rgb.png"));
-  video.timestamps = {0.0};
-  request.pictures.push_back(video);
-  const Reply whole = Get(NewSession(Get(Engine::Open(options)))->Generate(request, kNoSink));
-  const auto& frame = video.frames[0];
-  options.max_frame_pixels = std::int64_t{frame.width} * frame.height / 4;
-  const Reply small = Get(NewSession(Get(Engine::Open(options)))->Generate(request, kNoSink));
-  EXPECT_LT(small.prompt_ids.size(), whole.prompt_ids.size());
+  for (const std::size_t num_frames : {2, 3, 5}) {
+    Picture video;
+    video.frames.assign(num_frames, LoadPicture("rgb.png"));
+    video.timestamps.assign((num_frames + 1) / 2, 0.0);
+    request.pictures = {video};
+    const Reply whole = Get(NewSession(Get(Engine::Open(options)))->Generate(request, kNoSink));
+    const auto& frame = video.frames[0];
+    OpenOptions smaller = options;
+    smaller.max_frame_pixels = std::int64_t{frame.width} * frame.height / 4;
+    const Reply small = Get(NewSession(Get(Engine::Open(smaller)))->Generate(request, kNoSink));
+    EXPECT_LT(small.prompt_ids.size(), whole.prompt_ids.size()) << num_frames;
+    smaller.max_frame_pixels = std::int64_t{frame.width} * frame.height * 100;
+    const Reply same = Get(NewSession(Get(Engine::Open(smaller)))->Generate(request, kNoSink));
+    EXPECT_EQ(same.prompt_ids, whole.prompt_ids) << num_frames;
+  }
 }
 
 TEST(Session, AScreenedHeadWritesTheSameTokens) {

@@ -184,8 +184,11 @@ Result<ImageSize> SmartResizeVideo(int num_frames, int height, int width, const 
   }
   THIMBLE_RETURN_IF_ERROR(CheckAspect(tall, wide));
   const double rounded_frames = RoundHalfEven(static_cast<double>(num_frames) / sizes.temporal) * sizes.temporal;
-  return FitToLimits(tall, wide, factor, num_frames * tall * wide, rounded_frames, limits.min_pixels,
-                     limits.max_pixels);
+  THIMBLE_ASSIGN_OR_RETURN(const ImageSize size, FitToLimits(tall, wide, factor, num_frames * tall * wide,
+                                                             rounded_frames, limits.min_pixels, limits.max_pixels));
+  if (!limits.max_frame_pixels.has_value() || std::int64_t{size.height} * size.width <= *limits.max_frame_pixels)
+    return size;
+  return FitToLimits(tall, wide, factor, tall * wide, 1.0, 0, *limits.max_frame_pixels);
 }
 
 Result<Patches> PatchifyImage(const Image& image, const PatchSizes& sizes, const PixelLimits& limits) {

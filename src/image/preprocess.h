@@ -8,6 +8,7 @@
 #include "image/image.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct PixelLimits {
 struct VideoLimits {  // of the whole volume: frames x height x width
   std::int64_t min_pixels = 4096;
   std::int64_t max_pixels = 25165824;
+  std::optional<std::int64_t> max_frame_pixels = std::nullopt;  // besides, of each frame; not the reference's
 };
 struct PatchSizes {
   int patch = 16;

@@ -58,7 +58,7 @@ class DeltaScratch {
 // Runs T tokens from state_in; writes out [T, U * value_head] and state_out (may be state_in). `g = a * softplus(alpha
 // + dt_bias)`, `beta = sigmoid(beta)`, q and k l2-normalised with 1e-6 inside the root, q scaled by key_head^(-1/2). T
 // < kDeltaChunkMinRows runs token by token; otherwise in chunks of up to 64 rows (spec's chunked form). Heads are split
-// over threads; a head's bits do not depend on the split.
+// over threads; a head's bits do not depend on the split. `out` overlaps none of the inputs.
 inline constexpr std::int64_t kDeltaChunkMinRows = 16;
 void GatedDeltaRule(const Ops& ops, const DeltaShape& shape, const DeltaInputs& inputs, const float* state_in,
                     float* state_out, DeltaScratch* scratch, MatView<float> out);
