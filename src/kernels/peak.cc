@@ -16,7 +16,7 @@ namespace avx2 {
 extern const PeakKernels kPeak;
 }
 namespace avxvnni {
-extern const PeakKernels kPeak;
+extern const MultiplyAddsFn kInt8Peak;
 }
 namespace avx512vnni {
 extern const PeakKernels kPeak;
@@ -32,15 +32,16 @@ extern const PeakKernels kPeak;
 }
 #endif
 
-const PeakKernels& PeakOf(const KernelTable& table) {
+PeakKernels PeakOf(const KernelTable& table) {
   struct Entry {
     std::string_view name;
     const PeakKernels* kernels;
+    const MultiplyAddsFn* int8 = nullptr;  // in place of those
   };
   constexpr Entry kEntries[] = {
 #ifdef THIMBLE_KERNELS_X86
       {"avx512vnni", &avx512vnni::kPeak},
-      {"avxvnni", &avxvnni::kPeak},
+      {"avxvnni", &avx2::kPeak, &avxvnni::kInt8Peak},
       {"avx2", &avx2::kPeak},
 #endif
 #ifdef THIMBLE_KERNELS_NEON
@@ -56,7 +57,10 @@ const PeakKernels& PeakOf(const KernelTable& table) {
       {"scalar", &scalar::kPeak},
   };
   for (const Entry& entry : kEntries) {
-    if (entry.name == table.name) return *entry.kernels;
+    if (entry.name != table.name) continue;
+    PeakKernels peak = *entry.kernels;
+    if (entry.int8 != nullptr) peak.int8_multiply_adds = *entry.int8;
+    return peak;
   }
   THIMBLE_CHECK(false);  // an instruction set without its limits: peak_test.cc finds that first
   return scalar::kPeak;

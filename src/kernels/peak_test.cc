@@ -24,7 +24,7 @@ std::vector<const KernelTable*> Runnable() {
 
 TEST(Peak, EveryInstructionSetHasItsLimits) {
   for (const KernelTable* table : AllTables()) {
-    const PeakKernels& peak = PeakOf(*table);
+    const PeakKernels peak = PeakOf(*table);
     EXPECT_NE(peak.int8_multiply_adds, nullptr) << table->name;
     EXPECT_NE(peak.float_multiply_adds, nullptr) << table->name;
     EXPECT_NE(peak.read, nullptr) << table->name;

@@ -45,7 +45,6 @@ float Softplus(float x) { return x > 20.0F ? x : std::log1p(std::exp(x)); }
 struct Rule {
   const Ops& ops;
   const DeltaShape& shape;
-  MatView<const float> qkv;
   const DeltaInputs& inputs;
   float* log_decay;  // [U, T], g
   float* beta;       // [U, T]
@@ -56,22 +55,22 @@ struct Rule {
     return shape.order == HeadOrder::kGrouped ? head / r : head % shape.num_key_heads;
   }
   [[nodiscard]] const float* Query(std::int64_t t, int head) const {
-    return qkv.Row(t) + KeyHead(head) * shape.key_head;
+    return inputs.qkv.Row(t) + KeyHead(head) * shape.key_head;
   }
   [[nodiscard]] const float* Key(std::int64_t t, int head) const {
-    return qkv.Row(t) + (shape.num_key_heads + KeyHead(head)) * shape.key_head;
+    return inputs.qkv.Row(t) + (shape.num_key_heads + KeyHead(head)) * shape.key_head;
   }
   [[nodiscard]] const float* Value(std::int64_t t, int head) const {
-    return qkv.Row(t) + 2 * shape.num_key_heads * shape.key_head + head * shape.value_head;
+    return inputs.qkv.Row(t) + 2 * shape.num_key_heads * shape.key_head + head * shape.value_head;
   }
-  [[nodiscard]] float G(std::int64_t t, int head) const { return log_decay[head * qkv.rows + t]; }
-  [[nodiscard]] float Beta(std::int64_t t, int head) const { return beta[head * qkv.rows + t]; }
+  [[nodiscard]] float G(std::int64_t t, int head) const { return log_decay[head * inputs.qkv.rows + t]; }
+  [[nodiscard]] float Beta(std::int64_t t, int head) const { return beta[head * inputs.qkv.rows + t]; }
 
   void SetGates(int head) const {
     const auto index = static_cast<std::size_t>(head);
-    float* g = log_decay + head * qkv.rows;
-    float* b = beta + head * qkv.rows;
-    for (std::int64_t t = 0; t < qkv.rows; ++t) {
+    float* g = log_decay + head * inputs.qkv.rows;
+    float* b = beta + head * inputs.qkv.rows;
+    for (std::int64_t t = 0; t < inputs.qkv.rows; ++t) {
       g[t] = inputs.a[index] * Softplus(inputs.alpha.Row(t)[head] + inputs.dt_bias[index]);
       b[t] = 1.0F / (1.0F + std::exp(-inputs.beta.Row(t)[head]));
     }
@@ -93,7 +92,7 @@ struct Rule {
     const std::int64_t dk = shape.key_head;
     const std::int64_t dv = shape.value_head;
     const float* state = state_in;
-    for (std::int64_t t = 0; t < qkv.rows; ++t) {
+    for (std::int64_t t = 0; t < inputs.qkv.rows; ++t) {
       LoadQk(t, head, scratch, scratch + dk);
       ops.kernels.f32->delta_step(state, state_out, scratch, scratch + dk, Value(t, head), std::exp(G(t, head)),
                                   Beta(t, head), dk, dv, out.Row(t) + static_cast<std::int64_t>(head) * dv);
@@ -225,7 +224,7 @@ void GatedDeltaRule(const Ops& ops, const DeltaShape& shape, const DeltaInputs& 
   THIMBLE_CHECK(scratch->gates.size() >= static_cast<std::size_t>(2 * rows * heads));
   float* log_decay = scratch->gates.data();
   float* beta = log_decay + rows * heads;
-  const Rule rule{ops, shape, inputs.qkv, inputs, log_decay, beta, out};
+  const Rule rule{ops, shape, inputs, log_decay, beta, out};
   const std::int64_t state_floats = static_cast<std::int64_t>(shape.key_head) * shape.value_head;
   ops.pool.Run(shape.num_value_heads, [&](int head, int worker) {
     float* memory = scratch->buffer.data() + static_cast<std::size_t>(worker) * scratch->floats_per_worker;

@@ -59,7 +59,7 @@ void Fill(const Ops& ops, Buffer<std::byte>* memory) {
 }
 
 Result<Rates> ReadBytes(const Ops& ops, const Buffer<std::byte>& memory, const LimitOptions& options) {
-  const kernels::PeakKernels& peak = kernels::PeakOf(ops.kernels);
+  const kernels::PeakKernels peak = kernels::PeakOf(ops.kernels);
   std::atomic<std::uint64_t> sink{0};
   return Repeat(options.seconds / 4, options.goes_on, [&] {
     ops.pool.Run(static_cast<int>(static_cast<std::int64_t>(memory.size()) / kBytesPerTask),
@@ -72,7 +72,7 @@ Result<Rates> ReadBytes(const Ops& ops, const Buffer<std::byte>& memory, const L
 
 Result<MachineLimits> MeasureLimits(const Ops& ops, const LimitOptions& options) {
   static_assert(kBytesPerTask % kernels::kReadStep == 0);
-  const kernels::PeakKernels& peak = kernels::PeakOf(ops.kernels);
+  const kernels::PeakKernels peak = kernels::PeakOf(ops.kernels);
   MachineLimits limits;
   THIMBLE_ASSIGN_OR_RETURN(limits.int8_multiply_adds, MultiplyAdds(ops, peak.int8_multiply_adds, options));
   THIMBLE_ASSIGN_OR_RETURN(limits.float_multiply_adds, MultiplyAdds(ops, peak.float_multiply_adds, options));

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of packed kernels of the instruction set whose namespace includes this. THIMBLE_WIDE names the wide form of
-// most families, THIMBLE_NARROW_SUPER the narrow one of families with super-blocks, THIMBLE_HAS_ONE_FORM whether the
-// two give the same bits there, THIMBLE_ROUNDED_FLOATS the family that float weights
-// are rounded to where that outruns float32 by far.
+// The table of packed kernels of the instruction set whose namespace includes this. THIMBLE_ROUNDED_FLOATS names the
+// family that float weights are rounded to where that outruns float32 by far. Who has other forms than most says so:
+// THIMBLE_WIDE is the wide one of most families, THIMBLE_NARROW_SUPER the narrow one of families with super-blocks,
+// THIMBLE_HAS_ONE_FORM whether the two give the same bits there.
+#ifndef THIMBLE_WIDE
+#define THIMBLE_NARROW_SUPER Narrow
+#define THIMBLE_WIDE WideByBlock
+#define THIMBLE_HAS_ONE_FORM false
+#endif
 extern const PackedKernels kPacked;
 const PackedKernels kPacked = {
     &QuantiseRow,

@@ -19,9 +19,6 @@ namespace {
 
 #include "kernels/generic/packed_wide.inl"
 }  // namespace
-#define THIMBLE_NARROW_SUPER Narrow
-#define THIMBLE_WIDE WideByBlock
 #define THIMBLE_ROUNDED_FLOATS Family::kU8Flat
-#define THIMBLE_HAS_ONE_FORM false
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::neon_i8mm

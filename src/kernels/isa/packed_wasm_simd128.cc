@@ -20,9 +20,6 @@ namespace {
 #include "kernels/generic/packed_steps.inl"
 #include "kernels/generic/packed_wide.inl"
 }  // namespace
-#define THIMBLE_NARROW_SUPER Narrow
-#define THIMBLE_WIDE WideByBlock
 #define THIMBLE_ROUNDED_FLOATS Family::kFileRows
-#define THIMBLE_HAS_ONE_FORM false
 #include "kernels/generic/packed_table.inl"
 }  // namespace thimble::kernels::wasm_simd128
