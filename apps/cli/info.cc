@@ -79,7 +79,9 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d, cons
                               {"kv_bytes", bytes(m.kv_bytes)},
                               {"state_bytes", bytes(m.state_bytes)},
                               {"activation_bytes", bytes(m.activation_bytes)},
-                              {"vision_bytes", bytes(m.vision_bytes)}});
+                              {"vision_bytes", bytes(m.vision_bytes)},
+                              {"picture_bytes", bytes(m.picture_bytes)},
+                              {"vocabulary_bytes", bytes(m.vocabulary_bytes)}});
   std::vector<Json> caches;
   caches.reserve(d.pack_caches.size());
   for (const std::string& cache : d.pack_caches)

@@ -31,16 +31,16 @@ Result<std::unique_ptr<Bench>> Bench::Create(std::shared_ptr<const Engine> engin
 }
 
 Result<MachineLimits> Bench::MeasureMachine(double seconds) const {
-  const Lease lease(engine_->parts_.get());
+  THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_->parts_.get(), nullptr));
   LimitOptions options;
   options.seconds = seconds;
   options.goes_on = goes_on_;
-  return MeasureLimits(lease.ops(), options);
+  return MeasureLimits(lease->ops(), options);
 }
 
 Status Bench::Read(int num_tokens, DecoderState* state, bool wants_logits, const BestLogits* best) const {
   const EngineParts& parts = *engine_->parts_;
-  const Lease lease(engine_->parts_.get());
+  THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_->parts_.get(), nullptr));
   const Decoder decoder(&parts.config, &parts.weights);
   const int first = state->length();
   std::vector<std::int32_t> ids;
@@ -61,7 +61,7 @@ Status Bench::Read(int num_tokens, DecoderState* state, bool wants_logits, const
     batch.positions = positions;
     batch.logits = wants_logits && read + count == num_tokens ? LogitRows::kLast : LogitRows::kNone;
     batch.best = best;
-    THIMBLE_RETURN_IF_ERROR(decoder.Forward(batch, state, lease.scratch(), lease.ops()));
+    THIMBLE_RETURN_IF_ERROR(decoder.Forward(batch, state, lease->scratch(), lease->ops()));
     state->CommitAll();
     read += count;
   }
@@ -102,12 +102,12 @@ const ScreenCounts& Bench::head_counts() const { return engine_->parts_->scratch
 Result<double> Bench::EncodePicture(const Patches& patches) const {
   const EngineParts& parts = *engine_->parts_;
   if (!parts.config.vision.has_value()) return Error{Code::kUnsupported, "[vision] " + parts.why_blind};
-  const Lease lease(engine_->parts_.get());
+  THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_->parts_.get(), nullptr));
   VisionOptions options;
   if (goes_on_) options.progress = [this](double) { return goes_on_(); };
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(const VisionRows rows,
-                           EncodePatches(*parts.config.vision, *parts.weights.vision, patches, lease.ops(), options));
+                           EncodePatches(*parts.config.vision, *parts.weights.vision, patches, lease->ops(), options));
   (void)rows;
   return MonotonicSeconds() - begin;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine.h"
 
+#include "base/no_memory.h"
 #include "base/text.h"
 #include "engine/engine_parts.h"
 #include "engine/pairing.h"
@@ -24,6 +25,10 @@ KvType KvTypeOf(const OpenOptions& options) {
 constexpr int kDefaultContext = 8192;
 // Pictures the memory gate allows for: about a megapixel. Larger ones are checked when they come.
 constexpr std::int64_t kGatePatches = 4096;
+// As it comes from a camera, before it is made smaller.
+constexpr std::uint64_t kGatePixelBytes = std::uint64_t{12} * 1000 * 1000 * 3;
+// Of a token with its merges, measured: 45 MB for the real vocabulary of 248,077.
+constexpr std::uint64_t kBytesOfToken = 184;
 
 SamplerHints ReadFileHints(const ModelFile& file) {
   SamplerHints hints;
@@ -97,6 +102,15 @@ void Estimate(const OpenOptions& options, Prepared* p) {
   p->needs =
       EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
                      p->table->packed->rounded_floats, options.screens_head, p->context, kGatePatches, p->threads);
+  // A checkpoint is one of the state's two halves.
+  p->needs.state_bytes += DecoderState::RecurrentBytes(p->config) / 2 * (Session::kMaxCheckpoints - 1);
+  p->needs.vocabulary_bytes = kBytesOfToken * static_cast<std::uint64_t>(p->config.vocab);
+  if (p->config.vision.has_value()) {
+    const auto merge = static_cast<std::uint64_t>(p->config.vision->patches.merge);
+    const auto width = static_cast<std::uint64_t>(p->config.width);
+    // The rows are kept, and stand side by side while they are read.
+    p->needs.picture_bytes = kGatePixelBytes + 2 * kGatePatches / (merge * merge) * width * sizeof(float);
+  }
 }
 
 Result<Prepared> Prepare(const OpenOptions& options) {
@@ -196,6 +210,11 @@ void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engine
   const Tokenizer& tokenizer = parts->text_model->tokenizer;
   parts->special = {tokenizer.Find("<|image_pad|>"), tokenizer.Find("<|video_pad|>"), tokenizer.Find("<think>"),
                     tokenizer.Find("</think>")};
+  // Padding rows and holes of the vocabulary are never written.
+  parts->exists = TokenMask(static_cast<std::size_t>(parts->config.vocab));
+  for (std::int32_t id = 0; id < tokenizer.num_ids(); ++id) {
+    if (tokenizer.Exists(id)) parts->exists.Allow(id);
+  }
   parts->file_hints = ReadFileHints(*parts->text_file);
   if (!parts->config.vision.has_value()) {
     parts->why_blind =
@@ -210,6 +229,10 @@ void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engine
 }  // namespace
 
 Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
+  return ExhaustedIfNoMemory([&] { return Load(options); });
+}
+
+Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
   THIMBLE_RETURN_IF_ERROR(CheckMemory(options, &p));
@@ -279,8 +302,11 @@ const VideoLimits& Engine::video_limits() const { return parts_->video_limits; }
 
 Result<VisionRows> Engine::EmbedPatches(const Patches& patches) const {
   if (!parts_->config.vision.has_value()) return Error{Code::kUnsupported, Cat("[vision] ", parts_->why_blind)};
-  const Lease lease(parts_.get());
-  return EncodePatches(*parts_->config.vision, *parts_->weights.vision, patches, lease.ops(), VisionOptions{});
+  return ExhaustedIfNoMemory([&]() -> Result<VisionRows> {
+    THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(parts_.get(), nullptr));
+    THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, patches));
+    return EncodePatches(*parts_->config.vision, *parts_->weights.vision, patches, lease->ops(), VisionOptions{});
+  });
 }
 
 }  // namespace thimble

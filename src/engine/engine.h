@@ -101,6 +101,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   friend class Bench;
   friend class Lease;
   Engine();
+  static Result<std::shared_ptr<const Engine>> Load(const OpenOptions& options);
   std::unique_ptr<EngineParts> parts_;
 };
 

@@ -2,6 +2,7 @@
 // What an Engine is made of, for the engine's own files.
 #pragma once
 
+#include "base/token_mask.h"
 #include "engine/engine.h"
 #include "model/decoder.h"
 #include "model/scratch.h"
@@ -9,6 +10,7 @@
 #include "sys/mutex.h"
 #include "sys/thread_pool.h"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,23 +43,43 @@ struct EngineParts {
   double load_seconds = 0;
   const kernels::KernelTable* table = nullptr;
   Weights weights;
+  TokenMask exists{0};  // tokens that may be written: those that have a text
 
   // Lent to one generation at a time, under the mutex.
   Mutex mutex;
+  std::atomic<const void*> holder{nullptr};  // marks the thread that has it; nullptr: none
   std::unique_ptr<ThreadPool> pool;
   Scratch scratch;
 };
 
-// What one running generation needs; whoever holds it may use pool and scratch. Waiting for it is the only queue.
+// kExhausted when what encoding these patches takes is not free.
+Status CheckTowerMemory(const EngineParts& parts, const Patches& patches);
+
+// What a step of a generation needs beyond its session: whoever holds this may use pool and scratch. Waiting for it is
+// the only queue. It is given back while listeners are called, so that they may use the engine themselves, and so that
+// others get their turn.
 class Lease {
  public:
-  explicit Lease(EngineParts* parts) : lock_(&parts->mutex), parts_(parts) {}
+  // Waits until nobody has it. `stop` (may be nullptr) stops the pool for as long as this lives, and the waiting:
+  // kCancelled. kInvalid where this thread holds it already and would wait for itself.
+  static Result<std::unique_ptr<Lease>> Take(EngineParts* parts, const std::atomic<bool>* stop);
+  ~Lease();
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
   [[nodiscard]] Ops ops() const { return Ops{*parts_->table, *parts_->pool, parts_->precision}; }
   [[nodiscard]] Scratch* scratch() const { return &parts_->scratch; }
 
+  void GiveBack();
+  // Waits again. kCancelled as above: the lease is then not held, and only to be destroyed.
+  Status TakeAgain();
+
  private:
-  MutexLock lock_;
+  Lease(EngineParts* parts, const std::atomic<bool>* stop) : parts_(parts), stop_(stop) {}
+
   EngineParts* parts_;
+  const std::atomic<bool>* stop_;
+  bool is_held_ = false;
 };
 
 }  // namespace thimble

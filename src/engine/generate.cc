@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Session::Generate: read what of the prompt is new, then write the reply token by token.
+#include "base/no_memory.h"
 #include "base/text.h"
 #include "engine/engine_parts.h"
 #include "engine/prompt.h"
@@ -10,7 +11,10 @@
 #include "sys/machine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cmath>
+#include <optional>
 
 namespace thimble {
 
@@ -38,23 +42,35 @@ SamplerOptions ChooseSampling(const EngineParts& engine, const GenerateRequest& 
 // Turns tokens into text events, and keeps the reply's parts.
 class Writer {
  public:
-  Writer(const EngineParts& engine, const GenerateRequest& request, bool starts_in_thinking, const Sink& sink,
-         Reply* reply)
+  Writer(const EngineParts& engine, const GenerateRequest& request, bool starts_in_thinking, Reply* reply)
       : decoder_(&engine.text_model->tokenizer, true),
         parser_(MakeOptions(request, starts_in_thinking)),
-        sink_(sink),
         reply_(reply) {}
 
-  // False when the sink wants no more.
-  bool Add(std::int32_t id) {
+  void Add(std::int32_t id) {
     reply_->ids.push_back(id);
     parser_.Append(decoder_.Append(id), &events_);
-    return Deliver();
   }
-  bool Finish() {
+  void Finish() {
     parser_.Append(decoder_.Flush(), &events_);
     parser_.Finish(&events_);
-    return Deliver();
+  }
+  // Gives out what has come together. False when the sink wants no more.
+  bool Deliver(const Sink& sink) {
+    bool goes_on = true;
+    for (ReplyEvent& event : events_) {
+      if (event.kind == ReplyEvent::Kind::kThinking) reply_->thinking += event.text;
+      if (event.kind == ReplyEvent::Kind::kContent) reply_->text += event.text;
+      if (event.kind == ReplyEvent::Kind::kToolCallEnd) reply_->tool_calls.push_back(event.call);
+      if (sink && goes_on) {
+        Event out;
+        out.kind = Event::Kind::kReply;
+        out.reply = std::move(event);
+        goes_on = sink(out);
+      }
+    }
+    events_.clear();
+    return goes_on;
   }
   [[nodiscard]] bool in_thinking() const { return parser_.in_thinking(); }
   [[nodiscard]] bool hit_stop_string() const { return parser_.hit_stop_string(); }
@@ -67,185 +83,256 @@ class Writer {
     options.tools = request.chat.tools;
     return options;
   }
-  bool Deliver() {
-    bool goes_on = true;
-    for (ReplyEvent& event : events_) {
-      if (event.kind == ReplyEvent::Kind::kThinking) reply_->thinking += event.text;
-      if (event.kind == ReplyEvent::Kind::kContent) reply_->text += event.text;
-      if (event.kind == ReplyEvent::Kind::kToolCallEnd) reply_->tool_calls.push_back(event.call);
-      if (sink_ && goes_on) {
-        Event out;
-        out.kind = Event::Kind::kReply;
-        out.reply = std::move(event);
-        goes_on = sink_(out);
-      }
-    }
-    events_.clear();
-    return goes_on;
-  }
 
   StreamDecoder decoder_;
   ReplyParser parser_;
-  const Sink& sink_;
   Reply* reply_;
   std::vector<ReplyEvent> events_;
 };
 
+Error Cancelled() { return Error{Code::kCancelled, "[session] cancelled"}; }
+
+// Without a budget of the user's own: a default, and never so much that the context has no room for an answer.
+int ThinkBudget(const GenerateRequest& request, std::int64_t context_left) {
+  if (request.think_budget.has_value() || !request.ids.empty()) return request.think_budget.value_or(0);
+  const auto most = static_cast<int>(static_cast<double>(context_left) * kThinkShare);
+  return std::max(1, std::min(kDefaultThinkBudget, most));
+}
+
 }  // namespace
 
+// One reply being made. The lease is held but for the moments in which the sink is called.
+class Session::Generation {
+ public:
+  Generation(Memory* memory, const GenerateRequest& request, const Sink& sink, const std::atomic<bool>& is_cancelled)
+      : m_(*memory),
+        engine_(*memory->parts),
+        request_(request),
+        sink_(sink),
+        is_cancelled_(is_cancelled),
+        decoder_(&engine_.config, &engine_.weights) {}
+
+  // Being cancelled is no error, but a reason to end.
+  Result<Reply> Run() {
+    THIMBLE_ASSIGN_OR_RETURN(prompt_, BuildPrompt(engine_, request_));
+    reply_.prompt_ids = prompt_.ids;
+    reply_.pictures = prompt_.readings;
+    reply_.stats.load_seconds = engine_.load_seconds;
+    reply_.stats.prompt_tokens = static_cast<int>(prompt_.ids.size());
+    reply_.finish_reason = FinishReason::kStop;
+    if (const Status status = Make(); !status.ok()) {
+      if (status.error().code != Code::kCancelled) return status.error();
+      reply_.finish_reason = FinishReason::kCancelled;
+    }
+    reply_.stats.tokens = static_cast<int>(reply_.ids.size());
+    reply_.stats.peak_rss_bytes = PeakResidentBytes();
+    return std::move(reply_);
+  }
+
+ private:
+  Status Make() {
+    if (!TellOfPictures()) return Cancelled();
+    THIMBLE_ASSIGN_OR_RETURN(lease_, Lease::Take(m_.parts, &is_cancelled_));
+    begin_ = MonotonicSeconds();
+    THIMBLE_RETURN_IF_ERROR(Read());
+    StartWriting();
+    const double writing = MonotonicSeconds();
+    Status status = Write();
+    // What was held back belongs to the reply, however it ended.
+    writer_->Finish();
+    lease_->GiveBack();
+    if (!writer_->Deliver(sink_) && status.ok() && reply_.finish_reason == FinishReason::kStop) status = Cancelled();
+    reply_.stats.seconds = MonotonicSeconds() - writing;
+    return status;
+  }
+
+  [[nodiscard]] bool is_cancelled() const { return is_cancelled_.load(std::memory_order_relaxed); }
+
+  // Calls the sink, or what ends in it, without the lease. kCancelled when it wants no more, or somebody else.
+  template <typename Call>
+  Status Outside(Call&& call) {
+    lease_->GiveBack();
+    if (!call()) return Cancelled();
+    return lease_->TakeAgain();
+  }
+  Status ReportProgress(double share) {
+    return Outside([&] {
+      if (!sink_) return true;
+      Event event;
+      event.kind = Event::Kind::kPromptProgress;
+      event.share = share;
+      return sink_(event);
+    });
+  }
+  bool TellOfPictures() {
+    if (!sink_ || prompt_.readings.empty()) return true;
+    Event event;
+    event.kind = Event::Kind::kPictures;
+    event.pictures = prompt_.readings;
+    return sink_(event);
+  }
+
+  // Reads what of the prompt is new; at least one token is run, for its logits.
+  Status Read() {
+    const auto total = static_cast<std::int64_t>(prompt_.ids.size());
+    room_ = std::min<std::int64_t>(request_.max_tokens > 0 ? request_.max_tokens : engine_.context,
+                                   engine_.context - total);
+    THIMBLE_RETURN_IF_ERROR(m_.RewindTo(prompt_.keys, total - 1));
+    const std::int64_t start = m_.state.length();
+    reply_.stats.reused_tokens = static_cast<int>(start);
+    m_.keys.reserve(static_cast<std::size_t>(total + room_) + 1);
+    // The pictures' share of the reading, by multiply-adds; 8-bit ones and float ones are taken as equal.
+    const double encoding = m_.PicturesToEncode(prompt_, start).multiply_adds;
+    const double passes = static_cast<double>(
+        PassWorkload(engine_.config, engine_.weights, engine_.kv_type, start, total - start, 1).multiply_adds());
+    const double share_of_pictures = encoding / (encoding + std::max(1.0, passes));
+    PictureRows rows;
+    const auto report = [&](double share) { return ReportProgress(share * share_of_pictures).ok(); };
+    THIMBLE_RETURN_IF_ERROR(m_.GatherRows(prompt_, request_.pictures, start, *lease_, report, &reply_.stats, &rows));
+    for (std::int64_t first = start; first < total; first = m_.state.length()) {
+      const double read = static_cast<double>(first - start) / static_cast<double>(total - start);
+      THIMBLE_RETURN_IF_ERROR(ReportProgress(share_of_pictures + (1 - share_of_pictures) * read));
+      THIMBLE_RETURN_IF_ERROR(ReadPass(rows, first));
+    }
+    return Done{};
+  }
+
+  // Passes end at multiples of 64, and at the boundary, where a checkpoint is kept for the next turn.
+  Status ReadPass(const PictureRows& rows, std::int64_t first) {
+    const auto total = static_cast<std::int64_t>(prompt_.ids.size());
+    std::int64_t end = std::min<std::int64_t>(total, (first + Decoder::kMaxRows) / 64 * 64);
+    if (first < prompt_.boundary && prompt_.boundary < end) end = prompt_.boundary;
+    const LogitRows logits = end == total ? LogitRows::kLast : LogitRows::kNone;
+    THIMBLE_RETURN_IF_ERROR(decoder_.Forward(Memory::BatchOf(prompt_, rows, first, end - first, logits), &m_.state,
+                                             lease_->scratch(), lease_->ops()));
+    m_.state.CommitAll();
+    m_.keys.insert(m_.keys.end(), prompt_.keys.begin() + static_cast<std::ptrdiff_t>(first),
+                   prompt_.keys.begin() + static_cast<std::ptrdiff_t>(end));
+    return end == prompt_.boundary ? m_.KeepCheckpoint() : Done{};
+  }
+
+  void StartWriting() {
+    reply_.stats.prompt_seconds = MonotonicSeconds() - begin_;
+    const SamplerOptions sampling = ChooseSampling(engine_, request_, prompt_.ends_in_thinking);
+    reply_.stats.seed = sampling.seed;
+    sampler_.emplace(sampling, engine_.config.vocab);
+    sampler_->AddPrompt(prompt_.ids);
+    best_.count = sampler_->NumBestLogits();
+    best_.num_rows = static_cast<std::int64_t>(engine_.exists.end());
+    if (sampler_->adjusts() || engine_.exists.has_holes()) {
+      best_.lowered = [this](std::int32_t id, float logit) {
+        return engine_.exists.Allows(id) ? sampler_->Adjusted(id, logit) : -INFINITY;
+      };
+    }
+    guard_.emplace(ThinkBudget(request_, engine_.context - static_cast<std::int64_t>(prompt_.ids.size())),
+                   request_.loop_guard.value_or(request_.ids.empty()));
+    writer_.emplace(engine_, request_, prompt_.ends_in_thinking, &reply_);
+    reply_.ids.reserve(static_cast<std::size_t>(room_));
+  }
+
+  // Writes until something ends the reply; reply_.finish_reason says what, if it is no error. A token is chosen before
+  // the sink hears of anything: the logits are the scratch's, which others may use meanwhile.
+  Status Write() {
+    std::int32_t position = prompt_.next_position;
+    std::int32_t id = room_ > 0 ? NextToken() : 0;
+    THIMBLE_RETURN_IF_ERROR(ReportProgress(1.0));
+    while (true) {
+      if (static_cast<std::int64_t>(reply_.ids.size()) >= room_) {
+        const bool is_asked = request_.max_tokens > 0 && room_ == request_.max_tokens;
+        reply_.finish_reason = is_asked ? FinishReason::kLength : FinishReason::kContext;
+        return Done{};
+      }
+      if (is_cancelled()) return Cancelled();
+      if (reply_.ids.empty()) reply_.stats.first_token_seconds = MonotonicSeconds() - begin_;
+      if (!is_forced_ && !request_.ignore_eos && IsEnd(id)) return Done{};
+      THIMBLE_RETURN_IF_ERROR(Take(id));
+      if (writer_->hit_stop_string()) return Done{};
+      if (static_cast<std::int64_t>(reply_.ids.size()) >= room_) continue;  // nothing follows: no need to run it
+      THIMBLE_RETURN_IF_ERROR(RunToken(id, position++));
+      id = NextToken();
+    }
+  }
+
+  // The token that follows what was run last, forced or sampled.
+  std::int32_t NextToken() {
+    is_forced_ = next_forced_ < forced_.size();
+    if (is_forced_) return forced_[next_forced_++];
+    return sampler_->Sample(lease_->scratch()->logits().RowSpan(0), &engine_.exists);
+  }
+
+  // `id` becomes part of the reply.
+  Status Take(std::int32_t id) {
+    sampler_->Accept(id);
+    const bool was_thinking = writer_->in_thinking();
+    writer_->Add(id);
+    THIMBLE_RETURN_IF_ERROR(Outside([&] { return writer_->Deliver(sink_); }));
+    if (was_thinking && writer_->in_thinking() && is_guarded_ && !is_forced_) GuardThinking(id);
+    return Done{};
+  }
+
+  void GuardThinking(std::int32_t id) {
+    const ThinkingGuard::Verdict verdict = guard_->Add(id);
+    if (verdict == ThinkingGuard::Verdict::kGoOn) return;
+    reply_.stats.think_closed_by_budget = verdict == ThinkingGuard::Verdict::kBudget;
+    reply_.stats.think_closed_by_loop = verdict == ThinkingGuard::Verdict::kLoop;
+    engine_.text_model->tokenizer.EncodeTo("\n</think>\n\n", AddedTokens::kRecognise, &forced_);
+    is_guarded_ = false;
+  }
+
+  Status RunToken(std::int32_t id, std::int32_t position) {
+    const Position where{position, position, position};
+    Batch batch;
+    batch.tokens = {&id, 1};
+    batch.positions = {&where, 1};
+    batch.logits = LogitRows::kLast;
+    batch.best = &best_;
+    const ScreenCounts before = lease_->scratch()->screen.counts();
+    THIMBLE_RETURN_IF_ERROR(decoder_.Forward(batch, &m_.state, lease_->scratch(), lease_->ops()));
+    reply_.stats.head += lease_->scratch()->screen.counts().Since(before);
+    m_.state.CommitAll();
+    m_.keys.push_back(static_cast<std::uint64_t>(id));
+    return Done{};
+  }
+
+  [[nodiscard]] bool IsEnd(std::int32_t id) const {
+    const auto ends = engine_.text_model->tokenizer.end_tokens();
+    return std::find(ends.begin(), ends.end(), id) != ends.end();
+  }
+
+  Memory& m_;
+  const EngineParts& engine_;
+  const GenerateRequest& request_;
+  const Sink& sink_;
+  const std::atomic<bool>& is_cancelled_;
+  const Decoder decoder_;
+  std::unique_ptr<Lease> lease_;
+  Prompt prompt_;
+  Reply reply_;
+  double begin_ = 0;
+  std::int64_t room_ = 0;  // tokens that may be written
+  std::optional<Sampler> sampler_;
+  std::optional<ThinkingGuard> guard_;
+  std::optional<Writer> writer_;
+  BestLogits best_;
+  std::vector<std::int32_t> forced_;  // tokens to be written in place of sampled ones
+  std::size_t next_forced_ = 0;
+  bool is_forced_ = false;  // the token chosen last is one of them
+  bool is_guarded_ = true;
+};
+
 Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink) {
-  is_cancelled_.store(false, std::memory_order_relaxed);
-  Memory& m = *memory_;
-  const EngineParts& engine = *m.parts;
+  const EngineParts& engine = *memory_->parts;
+  const BusyScope busy(&memory_->is_busy);
+  THIMBLE_RETURN_IF_ERROR(busy.status());
   for (const auto& [id, bias] : request.logit_bias) {
     (void)bias;
     if (id < 0 || id >= engine.config.vocab)
       return Error{Code::kInvalid,
                    Cat("[request] logit bias for token ", id, ", the vocabulary has ", engine.config.vocab)};
   }
-  THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(engine, request));
-  const Lease lease(m.parts);
-  const double begin = MonotonicSeconds();
-  const auto total = static_cast<std::int64_t>(prompt.ids.size());
-  Reply reply;
-  reply.prompt_ids = prompt.ids;
-  reply.stats.load_seconds = engine.load_seconds;
-  reply.stats.prompt_tokens = static_cast<int>(total);
-  const auto is_cancelled = [this] { return is_cancelled_.load(std::memory_order_relaxed); };
-  const auto report = [&](double share) {
-    if (is_cancelled()) return false;
-    if (!sink) return true;
-    Event event;
-    event.kind = Event::Kind::kPromptProgress;
-    event.share = share;
-    return sink(event);
-  };
-  const auto finish = [&](FinishReason reason) {
-    reply.finish_reason = reason;
-    reply.stats.tokens = static_cast<int>(reply.ids.size());
-    reply.stats.peak_rss_bytes = PeakResidentBytes();
-    return reply;
-  };
-
-  // Read. At least one token is run, for its logits.
-  THIMBLE_RETURN_IF_ERROR(m.RewindTo(prompt.keys, total - 1));
-  std::int64_t first = m.state.length();
-  reply.stats.reused_tokens = static_cast<int>(first);
-  PictureRows rows;
-  // The pictures' share of the reading, by multiply-adds; 8-bit ones and float ones are taken as equal.
-  const double encoding = m.PicturesToEncode(prompt, first).multiply_adds;
-  const double passes = static_cast<double>(
-      PassWorkload(engine.config, engine.weights, engine.kv_type, first, total - first, 1).multiply_adds());
-  const double share_of_pictures = encoding / (encoding + std::max(1.0, passes));
-  const auto report_pictures = [&](double share) { return report(share * share_of_pictures); };
-  if (auto status = m.GatherRows(prompt, request.pictures, first, lease, report_pictures, &reply.stats, &rows);
-      !status.ok()) {
-    if (status.error().code == Code::kCancelled) return finish(FinishReason::kCancelled);
-    return status.error();
-  }
-  const Decoder decoder(&engine.config, &engine.weights);
-  const std::int64_t start = first;
-  while (first < total) {
-    const double read = static_cast<double>(first - start) / static_cast<double>(total - start);
-    if (!report(share_of_pictures + (1 - share_of_pictures) * read)) return finish(FinishReason::kCancelled);
-    // Passes end at multiples of 64, and at the boundary, where a checkpoint is kept for the next turn.
-    std::int64_t end = std::min<std::int64_t>(total, (first + Decoder::kMaxRows) / 64 * 64);
-    if (first < prompt.boundary && prompt.boundary < end) end = prompt.boundary;
-    const LogitRows logits = end == total ? LogitRows::kLast : LogitRows::kNone;
-    THIMBLE_RETURN_IF_ERROR(decoder.Forward(Memory::BatchOf(prompt, rows, first, end - first, logits), &m.state,
-                                            lease.scratch(), lease.ops()));
-    m.state.CommitAll();
-    m.keys.insert(m.keys.end(), prompt.keys.begin() + static_cast<std::ptrdiff_t>(first),
-                  prompt.keys.begin() + static_cast<std::ptrdiff_t>(end));
-    first = end;
-    if (first == prompt.boundary) THIMBLE_RETURN_IF_ERROR(m.KeepCheckpoint());
-  }
-  report(1.0);
-  reply.stats.prompt_seconds = MonotonicSeconds() - begin;
-
-  // Write.
-  const SamplerOptions sampling = ChooseSampling(engine, request, prompt.ends_in_thinking);
-  reply.stats.seed = sampling.seed;
-  Sampler sampler(sampling, engine.config.vocab);
-  sampler.AddPrompt(prompt.ids);
-  const Tokenizer& tokenizer = engine.text_model->tokenizer;
-  // Padding rows are never drawn; plain argmax masks nothing.
-  const int num_tokens = sampling.temperature == 0.0 ? 0 : tokenizer.num_tokens();
-  BestLogits best;
-  best.count = sampler.NumBestLogits();
-  best.num_rows = num_tokens;
-  if (sampler.adjusts()) best.lowered = [&](std::int32_t id, float logit) { return sampler.Adjusted(id, logit); };
-  const ScreenCounts counts_before = lease.scratch()->screen.counts();
-  const std::int64_t room =
-      std::min<std::int64_t>(request.max_tokens > 0 ? request.max_tokens : engine.context, engine.context - total);
-  const bool is_chat = request.ids.empty();
-  // Without a budget of the user's own: a default, and never so much that the context has no room for an answer.
-  int budget = request.think_budget.value_or(0);
-  if (is_chat && !request.think_budget.has_value()) {
-    const auto most = static_cast<int>(static_cast<double>(engine.context - total) * kThinkShare);
-    budget = std::max(1, std::min(kDefaultThinkBudget, most));
-  }
-  ThinkingGuard guard(budget, request.loop_guard.value_or(is_chat));
-  Writer writer(engine, request, prompt.ends_in_thinking, sink, &reply);
-  std::vector<std::int32_t> forced;  // tokens still to be written in place of sampled ones
-  std::size_t next_forced = 0;
-  bool is_guarded = true;
-  std::int32_t position = prompt.next_position;
-  const double writing = MonotonicSeconds();
-  FinishReason reason = FinishReason::kStop;
-  m.keys.reserve(m.keys.size() + static_cast<std::size_t>(room) + 1);
-  reply.ids.reserve(static_cast<std::size_t>(room));
-  const auto is_end = [&](std::int32_t id) {
-    const auto ends = tokenizer.end_tokens();
-    return std::find(ends.begin(), ends.end(), id) != ends.end();
-  };
-  while (true) {
-    if (static_cast<std::int64_t>(reply.ids.size()) >= room) {
-      reason = request.max_tokens > 0 && room == request.max_tokens ? FinishReason::kLength : FinishReason::kContext;
-      break;
-    }
-    if (is_cancelled()) {
-      reason = FinishReason::kCancelled;
-      break;
-    }
-    const bool is_forced = next_forced < forced.size();
-    const std::int32_t id =
-        is_forced ? forced[next_forced++] : sampler.Sample(lease.scratch()->logits().RowSpan(0), num_tokens);
-    if (reply.ids.empty()) reply.stats.first_token_seconds = MonotonicSeconds() - begin;
-    if (!is_forced && !request.ignore_eos && is_end(id)) break;
-    sampler.Accept(id);
-    const bool was_thinking = writer.in_thinking();
-    if (!writer.Add(id)) {
-      reason = FinishReason::kCancelled;
-      break;
-    }
-    if (writer.hit_stop_string()) break;
-    if (was_thinking && writer.in_thinking() && is_guarded && !is_forced) {
-      const ThinkingGuard::Verdict verdict = guard.Add(id);
-      if (verdict != ThinkingGuard::Verdict::kGoOn) {
-        reply.stats.think_closed_by_budget = verdict == ThinkingGuard::Verdict::kBudget;
-        reply.stats.think_closed_by_loop = verdict == ThinkingGuard::Verdict::kLoop;
-        tokenizer.EncodeTo("\n</think>\n\n", AddedTokens::kRecognise, &forced);
-        is_guarded = false;
-      }
-    }
-    if (static_cast<std::int64_t>(reply.ids.size()) >= room) continue;  // nothing follows: no need to run it
-    const Position where{position, position, position};
-    ++position;
-    Batch batch;
-    batch.tokens = {&id, 1};
-    batch.positions = {&where, 1};
-    batch.logits = LogitRows::kLast;
-    batch.best = &best;
-    if (auto status = decoder.Forward(batch, &m.state, lease.scratch(), lease.ops()); !status.ok())
-      return status.error();
-    m.state.CommitAll();
-    m.keys.push_back(static_cast<std::uint64_t>(id));
-  }
-  if (!writer.Finish() && reason == FinishReason::kStop) reason = FinishReason::kCancelled;
-  reply.stats.seconds = MonotonicSeconds() - writing;
-  reply.stats.head = lease.scratch()->screen.counts().Since(counts_before);
-  return finish(reason);
+  auto reply = ExhaustedIfNoMemory([&] { return Generation(memory_.get(), request, sink, is_cancelled_).Run(); });
+  is_cancelled_.store(false, std::memory_order_relaxed);  // this one has ended
+  return reply;
 }
 
 }  // namespace thimble

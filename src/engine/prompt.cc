@@ -11,33 +11,6 @@ namespace thimble {
 
 namespace {
 
-// FNV-1a over 64-bit words and a final mix: fast enough for megapixels, and only equality matters.
-class Hash {
- public:
-  void Add(std::uint64_t word) { state_ = (state_ ^ word) * 0x9E3779B97F4A7C15ull ^ (state_ >> 29); }
-  void Add(std::span<const std::uint8_t> bytes) {
-    std::size_t i = 0;
-    for (; i + 8 <= bytes.size(); i += 8) {
-      std::uint64_t word = 0;
-      for (std::size_t j = 0; j < 8; ++j) word |= static_cast<std::uint64_t>(bytes[i + j]) << (8 * j);
-      Add(word);
-    }
-    for (; i < bytes.size(); ++i) Add(bytes[i]);
-  }
-  void Add(const Image& image) {
-    Add(static_cast<std::uint64_t>(image.width) << 32 | static_cast<std::uint32_t>(image.height));
-    Add(std::span<const std::uint8_t>(image.rgb));
-  }
-  [[nodiscard]] std::uint64_t value() const {
-    std::uint64_t z = state_ ^ (state_ >> 31);
-    z *= 0x94D049BB133111EBull;
-    return z ^ (z >> 30);
-  }
-
- private:
-  std::uint64_t state_ = 0xCBF29CE484222325ull;
-};
-
 // The grid of a picture after resizing, without touching its pixels.
 struct Grid {
   int t = 1, h = 0, w = 0;
@@ -46,19 +19,12 @@ struct Grid {
   }  // of one temporal patch
 };
 
-Result<Grid> GridOf(const EngineParts& engine, const Picture& picture) {
+Result<Grid> GridOfVideo(const EngineParts& engine, const Picture& video) {
   const PatchSizes& sizes = engine.config.vision->patches;
-  if (!picture.frames.empty()) {
-    const auto num_frames = static_cast<int>(picture.frames.size());
-    THIMBLE_ASSIGN_OR_RETURN(
-        const ImageSize size,
-        SmartResizeVideo(num_frames, picture.frames[0].height, picture.frames[0].width, sizes, engine.video_limits));
-    return Grid{(num_frames + sizes.temporal - 1) / sizes.temporal, size.height / sizes.patch,
-                size.width / sizes.patch};
-  }
-  THIMBLE_ASSIGN_OR_RETURN(const ImageSize size,
-                           SmartResize(picture.image.height, picture.image.width, sizes, engine.pixel_limits));
-  return Grid{1, size.height / sizes.patch, size.width / sizes.patch};
+  const auto num_frames = static_cast<int>(video.frames.size());
+  THIMBLE_ASSIGN_OR_RETURN(const ImageSize size, SmartResizeVideo(num_frames, video.frames[0].height,
+                                                                  video.frames[0].width, sizes, engine.video_limits));
+  return Grid{(num_frames + sizes.temporal - 1) / sizes.temporal, size.height / sizes.patch, size.width / sizes.patch};
 }
 
 class Builder {
@@ -66,33 +32,65 @@ class Builder {
   Builder(const EngineParts& engine, const GenerateRequest& request) : engine_(engine), request_(request) {}
 
   Result<Prompt> Run() {
-    THIMBLE_RETURN_IF_ERROR(Measure());
+    if (!request_.pictures.empty()) THIMBLE_RETURN_IF_ERROR(CheckSight());
     THIMBLE_RETURN_IF_ERROR(request_.ids.empty() ? FromChat() : FromIds());
     if (prompt_.ids.empty()) return Error{Code::kInvalid, "[prompt] the prompt is empty"};
     if (static_cast<std::int64_t>(prompt_.ids.size()) > engine_.context) {
-      return Error{
-          Code::kExhausted,
-          Cat("[context] the prompt has ", prompt_.ids.size(), " tokens, the context ", engine_.context,
-              "; shorten it, use smaller pictures, or raise --context (at most ", engine_.config.context_length, ")")};
+      return Error{Code::kExhausted,
+                   Cat("[context] the prompt has ", prompt_.ids.size(), " tokens, the context ", engine_.context,
+                       "; shorten it, use smaller pictures (--detail low, --max-pixels), or raise --context (at most ",
+                       engine_.config.context_length, ")")};
     }
     Place();
     return std::move(prompt_);
   }
 
  private:
-  Status Measure() {
-    if (!request_.pictures.empty() && !engine_.why_blind.empty())
-      return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
-    for (const Picture& picture : request_.pictures) {
-      THIMBLE_ASSIGN_OR_RETURN(const Grid grid, GridOf(engine_, picture));
+  Status CheckSight() const {
+    if (engine_.why_blind.empty()) return Done{};
+    return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
+  }
+
+  // How the next picture is read; what was decided for those before it stays as it was. Pictures of given ids always
+  // keep the file's limits: their placeholders are there already.
+  Status MeasureNext() {
+    const Picture& picture = request_.pictures[grids_.size()];
+    PictureReading reading;
+    if (picture.is_video()) {
+      THIMBLE_ASSIGN_OR_RETURN(const Grid grid, GridOfVideo(engine_, picture));
       grids_.push_back(grid);
-      Hash hash;
-      hash.Add(static_cast<std::uint64_t>(grid.h) << 32 | static_cast<std::uint32_t>(grid.w));
-      hash.Add(picture.image);
-      for (const Image& frame : picture.frames) hash.Add(frame);
-      prompt_.picture_hashes.push_back(hash.value());
+    } else {
+      THIMBLE_ASSIGN_OR_RETURN(reading, ReadingOf(picture));
+      const int patch = engine_.config.vision->patches.patch;
+      grids_.push_back({1, reading.read.height / patch, reading.read.width / patch});
     }
+    reading.digest = DigestOf(picture);
+    const Grid& grid = grids_.back();
+    const std::uint64_t sides = static_cast<std::uint64_t>(grid.h) << 32 | static_cast<std::uint32_t>(grid.w);
+    prompt_.picture_hashes.push_back((reading.digest ^ sides * 0x9E3779B97F4A7C15ull) * 0x94D049BB133111EBull);
+    prompt_.readings.push_back(reading);
     return Done{};
+  }
+
+  [[nodiscard]] Result<PictureReading> ReadingOf(const Picture& picture) const {
+    const PatchSizes& sizes = engine_.config.vision->patches;
+    const Detail detail =
+        request_.ids.empty() ? picture.detail.value_or(request_.detail.value_or(Detail::kFile)) : Detail::kFile;
+    if (!picture.read_size.has_value()) {
+      return ChooseReading(picture.size(), detail, sizes, engine_.pixel_limits,
+                           static_cast<std::int64_t>(prompt_.ids.size()), engine_.context);
+    }
+    PictureReading reading;
+    reading.given = picture.size();
+    reading.read = *picture.read_size;
+    reading.detail = detail;
+    const int block = sizes.patch * sizes.merge;
+    if (reading.read.height < block || reading.read.width < block || reading.read.height % block != 0 ||
+        reading.read.width % block != 0)
+      return Error{Code::kInvalid, Cat("[prompt] a picture is read in whole blocks of ", block, " pixels, found ",
+                                       reading.read.width, " x ", reading.read.height)};
+    reading.tokens = static_cast<std::int64_t>(reading.read.height / block) * (reading.read.width / block);
+    return reading;
   }
 
   void AddText(std::string_view text) {
@@ -149,13 +147,13 @@ class Builder {
         continue;
       }
       flush();
-      if (!engine_.why_blind.empty()) return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
+      THIMBLE_RETURN_IF_ERROR(CheckSight());
       const int index = next_picture++;
       if (index >= static_cast<int>(request_.pictures.size())) {
         return Error{Code::kInvalid, Cat("[prompt] the conversation has more places for pictures than the ",
                                          request_.pictures.size(), " given")};
       }
-      const bool is_video = !request_.pictures[static_cast<std::size_t>(index)].frames.empty();
+      const bool is_video = request_.pictures[static_cast<std::size_t>(index)].is_video();
       if (is_video != (piece.kind == PromptPiece::Kind::kVideo)) {
         return Error{Code::kInvalid, Cat("[prompt] picture ", index + 1,
                                          is_video ? " is a video where an image is expected"
@@ -163,6 +161,7 @@ class Builder {
       }
       if (is_video && !engine_.special.video_pad.has_value())
         return Error{Code::kUnsupported, "[prompt] the vocabulary has no <|video_pad|> token"};
+      THIMBLE_RETURN_IF_ERROR(MeasureNext());
       if (is_video) {
         THIMBLE_RETURN_IF_ERROR(AddVideo(index));
       } else {
@@ -187,6 +186,7 @@ class Builder {
       if (id < 0 || id >= vocab)
         return Error{Code::kInvalid, Cat("[prompt] token id ", id, " is not below the vocabulary's ", vocab)};
     }
+    while (grids_.size() < request_.pictures.size()) THIMBLE_RETURN_IF_ERROR(MeasureNext());
     prompt_.ids = request_.ids;
     std::size_t picture = 0;
     int temporal = 0;
@@ -278,10 +278,10 @@ Result<Prompt> BuildPrompt(const EngineParts& engine, const GenerateRequest& req
   return Builder(engine, request).Run();
 }
 
-Result<Patches> PatchifyPicture(const EngineParts& engine, const Picture& picture) {
+Result<Patches> PatchifyPicture(const EngineParts& engine, const Picture& picture, const PictureReading& reading) {
   const PatchSizes& sizes = engine.config.vision->patches;
-  if (!picture.frames.empty()) return PatchifyVideo(picture.frames, sizes, engine.video_limits);
-  return PatchifyImage(picture.image, sizes, engine.pixel_limits);
+  if (picture.is_video()) return PatchifyVideo(picture.frames, sizes, engine.video_limits);
+  return PatchifyAt(picture.image, sizes, reading.read);
 }
 
 }  // namespace thimble

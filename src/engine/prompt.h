@@ -26,7 +26,8 @@ struct Prompt {
   std::vector<PictureRun> runs;
   // What a token is, for comparing prompts: its id, or for picture rows a hash of the picture and the row.
   std::vector<std::uint64_t> keys;
-  std::vector<std::uint64_t> picture_hashes;
+  std::vector<std::uint64_t> picture_hashes;  // of each picture at the size it is read at
+  std::vector<PictureReading> readings;       // of each picture; of a video only the digest says something
   std::int64_t boundary = 0;  // tokens before the generation prompt: a checkpoint is worth keeping there
   std::int32_t next_position = 0;
   bool ends_in_thinking = false;
@@ -36,7 +37,7 @@ struct Prompt {
 // blind, a prompt longer than the context (kExhausted).
 Result<Prompt> BuildPrompt(const EngineParts& engine, const GenerateRequest& request);
 
-// Patches of a request's picture with the engine's limits.
-Result<Patches> PatchifyPicture(const EngineParts& engine, const Picture& picture);
+// Patches of a request's picture: of an image at the size it is read at, of a video within the engine's limits.
+Result<Patches> PatchifyPicture(const EngineParts& engine, const Picture& picture, const PictureReading& reading);
 
 }  // namespace thimble

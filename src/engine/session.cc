@@ -13,6 +13,16 @@
 
 namespace thimble {
 
+Status CheckTowerMemory(const EngineParts& parts, const Patches& patches) {
+  const std::uint64_t needed =
+      VisionScratchBytes(*parts.config.vision, patches.num_patches(), parts.pool->num_threads());
+  const std::uint64_t available = AvailableMemoryBytes();
+  if (available == 0 || needed <= available) return Done{};
+  return Error{Code::kExhausted,
+               Cat("[vision] a picture of ", patches.resized.width, " x ", patches.resized.height, " needs ",
+                   FormatBytes(needed), ", ", FormatBytes(available), " free; use --max-pixels to make it smaller")};
+}
+
 const char* FinishReasonName(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop:
@@ -68,12 +78,13 @@ Status Session::Memory::KeepCheckpoint() {
   auto checkpoint = state.Save();
   // Without room for a checkpoint the next turn reads more again; nothing is wrong with this one.
   if (!checkpoint.ok()) return Done{};
-  if (checkpoints.size() >= kMaxCheckpoints) checkpoints.erase(checkpoints.begin());
+  if (checkpoints.size() >= static_cast<std::size_t>(kMaxCheckpoints)) checkpoints.erase(checkpoints.begin());
   checkpoints.push_back(std::move(checkpoint).value());
   return Done{};
 }
 
-Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, std::uint64_t hash, const Lease& lease,
+Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, const PictureReading& reading,
+                                                  std::uint64_t hash, const Lease& lease,
                                                   const std::function<bool(double)>& progress, GenerateStats* stats) {
   for (auto it = pictures.begin(); it != pictures.end(); ++it) {
     if (it->hash != hash) continue;
@@ -81,15 +92,8 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, std::u
     return &pictures.back().rows;
   }
   const double begin = MonotonicSeconds();
-  THIMBLE_ASSIGN_OR_RETURN(const Patches patches, PatchifyPicture(*parts, picture));
-  const std::uint64_t needed =
-      VisionScratchBytes(*parts->config.vision, patches.num_patches(), parts->pool->num_threads());
-  const std::uint64_t available = AvailableMemoryBytes();
-  if (available > 0 && needed > available) {
-    return Error{Code::kExhausted,
-                 Cat("[vision] a picture of ", patches.resized.width, " x ", patches.resized.height, " needs ",
-                     FormatBytes(needed), ", ", FormatBytes(available), " free; use --max-pixels to make it smaller")};
-  }
+  THIMBLE_ASSIGN_OR_RETURN(const Patches patches, PatchifyPicture(*parts, picture, reading));
+  THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts, patches));
   VisionOptions options;
   options.progress = progress;
   CachedPicture cached;
@@ -98,9 +102,9 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, std::u
                            EncodePatches(*parts->config.vision, *parts->weights.vision, patches, lease.ops(), options));
   stats->picture_seconds += MonotonicSeconds() - begin;
   ++stats->pictures_encoded;
-  picture_bytes += cached.rows.rows.size_bytes();
   pictures.push_back(std::move(cached));
-  while (pictures.size() > 1 && picture_bytes > kMaxPictureBytes) {
+  picture_bytes += pictures.back().rows.rows.size_bytes();
+  while (pictures.size() > 1 && picture_bytes > most_picture_bytes) {
     picture_bytes -= pictures.front().rows.rows.size_bytes();
     pictures.erase(pictures.begin());
   }
@@ -156,8 +160,8 @@ Status Session::Memory::GatherRows(const Prompt& prompt, std::span<const Picture
       return !progress || progress(std::min(1.0, done / static_cast<double>(std::max<std::int64_t>(1, to_encode))));
     };
     const int num_encoded = stats->pictures_encoded;
-    THIMBLE_ASSIGN_OR_RETURN(const VisionRows* rows,
-                             RowsOf(request_pictures[picture], prompt.picture_hashes[picture], lease, report, stats));
+    THIMBLE_ASSIGN_OR_RETURN(const VisionRows* rows, RowsOf(request_pictures[picture], prompt.readings[picture],
+                                                            prompt.picture_hashes[picture], lease, report, stats));
     if (stats->pictures_encoded > num_encoded) encoded += rows_of(run.picture);
     THIMBLE_CHECK(run.first_row + run.count <= rows->num_rows);
     std::memcpy(out->rows.data() + static_cast<std::size_t>(at) * width,
@@ -190,8 +194,11 @@ Batch Session::Memory::BatchOf(const Prompt& prompt, const PictureRows& rows, st
 Result<int> Session::Evaluate(const GenerateRequest& request, LogitRows rows,
                               const std::function<bool(int index, std::span<const float> logits)>& on_row) {
   Memory& m = *memory_;
+  const BusyScope busy(&m.is_busy);
+  THIMBLE_RETURN_IF_ERROR(busy.status());
   THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(*m.parts, request));
-  const Lease lease(m.parts);
+  THIMBLE_ASSIGN_OR_RETURN(const auto held, Lease::Take(m.parts, nullptr));
+  const Lease& lease = *held;
   GenerateStats stats;
   PictureRows picture_rows;
   THIMBLE_RETURN_IF_ERROR(m.GatherRows(prompt, request.pictures, 0, lease, {}, &stats, &picture_rows));

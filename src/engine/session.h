@@ -4,7 +4,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
-#include "image/image.h"
+#include "engine/picture.h"
 #include "sampling/sampler.h"
 #include "text/chat.h"
 #include "text/reply_parser.h"
@@ -20,13 +20,6 @@
 
 namespace thimble {
 
-// One picture, or one video given as frames (already sampled), in the order of the conversation's slots.
-struct Picture {
-  Image image;
-  std::vector<Image> frames;       // not empty: a video
-  std::vector<double> timestamps;  // of each temporal patch, seconds; for a video
-};
-
 enum class ThinkMode { kAuto, kOff, kOn };  // kAuto: the template's default
 
 struct GenerateRequest {
@@ -36,6 +29,10 @@ struct GenerateRequest {
   // ... or token ids, whose picture placeholders are already expanded. Not empty: chat is ignored.
   std::vector<std::int32_t> ids;
   std::vector<Picture> pictures;
+  // How large pictures of a conversation are read that say nothing themselves; unset: Detail::kFile. A picture's size
+  // is decided where it stands: what comes later changes nothing. Reply::pictures tells; Settle keeps it for the next
+  // turn.
+  std::optional<Detail> detail;
 
   SamplerHints sampling;  // what the user set; the rest from file and card
   std::vector<std::pair<std::int32_t, double>> logit_bias;
@@ -75,28 +72,34 @@ struct Reply {
   std::string thinking;
   std::string text;
   std::vector<ToolCall> tool_calls;
+  std::vector<PictureReading> pictures;  // of the request's pictures, in their order
   FinishReason finish_reason = FinishReason::kStop;
   GenerateStats stats;
 };
 
 struct Event {
-  enum class Kind { kPromptProgress, kReply, kWarning } kind = Kind::kReply;
-  double share = 0;  // kPromptProgress: 0 to 1
-  ReplyEvent reply;  // kReply
-  std::string text;  // kWarning
+  enum class Kind { kPictures, kPromptProgress, kReply, kWarning } kind = Kind::kReply;
+  std::span<const PictureReading> pictures;  // kPictures: how they will be read, before anything is
+  double share = 0;                          // kPromptProgress: 0 to 1
+  ReplyEvent reply;                          // kReply
+  std::string text;                          // kWarning
 };
-// Called on the generating thread; returning false stops the reply (finish reason cancelled).
+// Called on the generating thread while it holds nothing of the engine: other sessions, and Engine::EmbedPatches, may
+// be used in it (the session itself may not). Returning false stops the reply (finish reason cancelled).
 using Sink = std::function<bool(const Event&)>;
 
 class Session {
  public:
+  // Lengths that a session can go back to, beside the one it has.
+  static constexpr int kMaxCheckpoints = 3;
+
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   // Reads what of the prompt is new (a shared beginning with what this session holds is not read again, a picture seen
   // before is not encoded again), then writes the reply. Errors leave the session usable as it was; a cancelled or
-  // failed reply too.
+  // failed reply too. kInvalid while this session writes another reply; kExhausted when memory runs out.
   Result<Reply> Generate(const GenerateRequest& request, const Sink& sink);
 
   // Logits of a prompt from a fresh state: `on_row(index, logits[V])` for the last position or for all. For `logits`
@@ -104,15 +107,20 @@ class Session {
   Result<int> Evaluate(const GenerateRequest& request, LogitRows rows,
                        const std::function<bool(int index, std::span<const float> logits)>& on_row);
 
-  // Stops the running Generate at the next token or layer; from any thread or signal handler.
+  // Stops the running Generate between two tasks of its threads, in the middle of a pass and while it waits for its
+  // turn; where none runs, the next one. From any thread or signal handler.
   void Cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
+  // Takes back a Cancel that no Generate has met.
+  void ForgetCancel() { is_cancelled_.store(false, std::memory_order_relaxed); }
   // Forgets the conversation.
   void Clear();
   [[nodiscard]] int length() const;  // tokens held
 
  private:
   friend class Engine;
+  friend class SessionInspector;  // of the tests
   struct Memory;
+  class Generation;
   Session();
   std::atomic<bool> is_cancelled_{false};
   std::unique_ptr<Memory> memory_;

@@ -9,6 +9,7 @@
 #include "model/state.h"
 #include "model/vision.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -25,7 +26,6 @@ struct PictureRows {
 };
 
 struct Session::Memory {
-  static constexpr std::size_t kMaxCheckpoints = 3;
   static constexpr std::size_t kMaxPictureBytes = std::size_t{256} << 20;
   static constexpr std::int64_t kHeadRows = 8;
 
@@ -42,8 +42,9 @@ struct Session::Memory {
   Status RewindTo(std::span<const std::uint64_t> wanted, std::int64_t limit);
   Status KeepCheckpoint();
   // A picture's rows, from memory or encoded now. Valid until the next call.
-  Result<const VisionRows*> RowsOf(const Picture& picture, std::uint64_t hash, const Lease& lease,
-                                   const std::function<bool(double)>& progress, GenerateStats* stats);
+  Result<const VisionRows*> RowsOf(const Picture& picture, const PictureReading& reading, std::uint64_t hash,
+                                   const Lease& lease, const std::function<bool(double)>& progress,
+                                   GenerateStats* stats);
   // Rows of tokens from `first` on that pictures still to be encoded give, and the multiply-adds of encoding them.
   struct PictureWork {
     std::int64_t rows = 0;
@@ -64,6 +65,26 @@ struct Session::Memory {
   std::vector<Checkpoint> checkpoints;
   std::vector<CachedPicture> pictures;
   std::size_t picture_bytes = 0;
+  std::size_t most_picture_bytes = kMaxPictureBytes;  // less in tests
+  std::atomic<bool> is_busy{false};                   // a Generate or Evaluate runs
+};
+
+// Whether a session is free, and that it is not as long as this lives.
+class BusyScope {
+ public:
+  explicit BusyScope(std::atomic<bool>* is_busy) : is_busy_(is_busy->exchange(true) ? nullptr : is_busy) {}
+  ~BusyScope() {
+    if (is_busy_ != nullptr) is_busy_->store(false);
+  }
+  BusyScope(const BusyScope&) = delete;
+  BusyScope& operator=(const BusyScope&) = delete;
+  [[nodiscard]] Status status() const {
+    if (is_busy_ != nullptr) return Done{};
+    return Error{Code::kInvalid, "[session] a reply is being written in it: wait for its end, or use another session"};
+  }
+
+ private:
+  std::atomic<bool>* is_busy_;
 };
 
 }  // namespace thimble

@@ -2,9 +2,8 @@
 // Sessions: prompts, reuse, cancellation, limits, the thinking guard.
 #include "engine/session.h"
 
-#include "conformance/loaded_model.h"
 #include "engine/thinking_guard.h"
-#include "pictures.h"
+#include "session_tools.h"
 
 #include <gtest/gtest.h>
 
@@ -14,39 +13,6 @@
 
 namespace thimble::testing {
 namespace {
-
-std::shared_ptr<const Engine> OpenModel(const std::string& path, Precision precision = Precision::kExact,
-                                        int threads = 2, int context = 0) {
-  OpenOptions options;
-  options.model = Fixture(path);
-  options.precision = precision;
-  options.threads = threads;
-  options.context = context;
-  return Get(Engine::Open(options));
-}
-std::unique_ptr<Session> NewSession(const std::shared_ptr<const Engine>& engine) { return Get(engine->NewSession()); }
-
-Message UserMessage(const std::string& text, const std::string& image = "") {
-  Message message;
-  message.role = "user";
-  if (!image.empty()) message.content.push_back({Part::Kind::kImage, "", image});
-  message.content.push_back({Part::Kind::kText, text, ""});
-  return message;
-}
-GenerateRequest Ask(const std::string& text, int max_tokens = 12) {
-  GenerateRequest request;
-  request.chat.messages.push_back(UserMessage(text));
-  request.sampling.temperature = 0.0;
-  request.max_tokens = max_tokens;
-  request.ignore_eos = true;
-  return request;
-}
-Picture LoadImage(const std::string& name) {
-  Picture picture;
-  picture.image = LoadPicture(name);
-  return picture;
-}
-const Sink kNoSink;
 
 TEST(Session, TheSecondTurnReadsNeitherThePastNorThePictureAgain) {
   const auto engine = OpenModel("models/vl");

@@ -194,6 +194,17 @@ Result<ImageSize> SmartResizeVideo(int num_frames, int height, int width, const 
 Result<Patches> PatchifyImage(const Image& image, const PatchSizes& sizes, const PixelLimits& limits) {
   THIMBLE_RETURN_IF_ERROR(CheckPixels(image));
   THIMBLE_ASSIGN_OR_RETURN(const ImageSize size, SmartResize(image.height, image.width, sizes, limits));
+  return PatchifyAt(image, sizes, size);
+}
+
+Result<Patches> PatchifyAt(const Image& image, const PatchSizes& sizes, ImageSize size) {
+  THIMBLE_RETURN_IF_ERROR(CheckPixels(image));
+  THIMBLE_RETURN_IF_ERROR(CheckSizes(sizes));
+  const int block = sizes.patch * sizes.merge;
+  if (size.height < block || size.width < block || size.height % block != 0 || size.width % block != 0) {
+    return Invalid(
+        Cat("[image] a picture is read in whole blocks of ", block, " pixels, found ", size.width, " x ", size.height));
+  }
   THIMBLE_ASSIGN_OR_RETURN(const Image resized, ResizeBicubic(image, size));
   THIMBLE_ASSIGN_OR_RETURN(Patches patches, AllocatePatches(size, 1, sizes));
   for (int frame = 0; frame < sizes.temporal; ++frame) WriteFrame(resized, sizes, frame, patches.values.data());

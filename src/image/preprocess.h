@@ -53,6 +53,8 @@ struct Patches {
 };
 
 Result<Patches> PatchifyImage(const Image& image, const PatchSizes& sizes, const PixelLimits& limits);
+// The same at a size that was chosen before, whole merge blocks on either side.
+Result<Patches> PatchifyAt(const Image& image, const PatchSizes& sizes, ImageSize size);
 // Frames of one size; an odd count is padded by the last frame.
 Result<Patches> PatchifyVideo(std::span<const Image> frames, const PatchSizes& sizes, const VideoLimits& limits);
 

@@ -26,6 +26,11 @@ namespace {
 constexpr std::int64_t kGroup = 64;
 }  // namespace
 
+Status CheckNotStopped(const ThreadPool& pool) {
+  if (pool.is_stopped()) return Error{Code::kCancelled, "[decoder] cancelled"};
+  return Done{};
+}
+
 Status CheckTokens(std::span<const std::int32_t> tokens, int vocab) {
   for (const std::int32_t token : tokens) {
     if (token < 0 || token >= vocab)
@@ -58,16 +63,21 @@ Status Decoder::Forward(const Batch& batch, DecoderState* state, Scratch* scratc
     const std::int64_t to_boundary = kGroup - position % kGroup;
     std::int64_t count = std::min(left, to_boundary);
     if (to_boundary == kGroup && left >= kGroup) count = left / kGroup * kGroup;
-    RunSegment(batch, Segment{row, count, row == 0, T <= DecoderState::kMaxPartialRows}, state, scratch, ops, trace);
+    const Segment segment{row, count, row == 0, T <= DecoderState::kMaxPartialRows};
+    THIMBLE_RETURN_IF_ERROR(RunSegment(batch, segment, state, scratch, ops, trace));
     row += count;
   }
+  if (wanted > 0) {
+    THIMBLE_RETURN_IF_ERROR(Head(scratch->hidden_view.Rows(T - wanted, wanted), scratch, ops, batch.best));
+  }
+  // A stop stays: if there is none now, nothing was left out.
+  THIMBLE_RETURN_IF_ERROR(CheckNotStopped(ops.pool));
   state->num_pending_ = static_cast<int>(T);
-  if (wanted == 0) return Done{};
-  return Head(scratch->hidden_view.Rows(T - wanted, wanted), scratch, ops, batch.best);
+  return Done{};
 }
 
-void Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderState* state, Scratch* scratch,
-                         const Ops& ops, const Trace* trace) const {
+Status Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderState* state, Scratch* scratch,
+                           const Ops& ops, const Trace* trace) const {
   const ModelConfig& c = *config_;
   Scratch& s = *scratch;
   const std::int64_t T = segment.count;
@@ -94,6 +104,7 @@ void Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderStat
   int attention_layer = 0;
   int delta_layer = 0;
   for (int layer = 0; layer < c.num_layers(); ++layer) {
+    THIMBLE_RETURN_IF_ERROR(CheckNotStopped(ops.pool));
     const LayerWeights& w = weights_->layers[static_cast<std::size_t>(layer)];
     const PassContext pass{c, ops, scratch, T, trace, layer};
     // x = x + mixer(norm(x))
@@ -127,6 +138,7 @@ void Decoder::RunSegment(const Batch& batch, const Segment& segment, DecoderStat
   const MatView<float> hidden(s.hidden_rows.data() + segment.first * c.width, T, c.width);
   RmsNorm(ops, x, weights_->final_norm.span(), c.norm_eps, hidden);
   Report(trace, "final_norm", 0, hidden);
+  return Done{};
 }
 
 void Decoder::Commit(int num_tokens, DecoderState* state, Scratch* scratch, const Ops& ops) const {
@@ -137,6 +149,7 @@ void Decoder::Commit(int num_tokens, DecoderState* state, Scratch* scratch, cons
   }
   if (num_tokens < state->num_pending_) {
     THIMBLE_CHECK(state->num_pending_ <= DecoderState::kMaxPartialRows);
+    const UnstoppableScope whole(&ops.pool);  // a state of which a part was replayed is none
     const int pending = state->committed_half_ ^ 1;
     int delta_layer = 0;
     for (int layer = 0; layer < config_->num_layers(); ++layer) {

@@ -34,7 +34,7 @@ class Decoder {
   // Runs the batch after the state's committed tokens and leaves its rows pending. Passes are cut inside at multiples
   // of 64 tokens of the conversation, so that the same tokens give the same bits however the caller cut them at such
   // places. Errors: kInvalid for a token id that is none, kExhausted when the context is full or memory for a KV page
-  // is not there; the state is then unchanged. Logits and hidden rows stay in `scratch` until its next use.
+  // is not there, kCancelled when ops.pool was stopped (ThreadPool::StopWhen); the state is then unchanged. Logits and hidden rows stay in `scratch` until its next use.
   Status Forward(const Batch& batch, DecoderState* state, Scratch* scratch, const Ops& ops,
                  const Trace* trace = nullptr) const;
 
@@ -48,8 +48,8 @@ class Decoder {
 
  private:
   struct Segment;
-  void RunSegment(const Batch& batch, const Segment& segment, DecoderState* state, Scratch* scratch, const Ops& ops,
-                  const Trace* trace) const;
+  Status RunSegment(const Batch& batch, const Segment& segment, DecoderState* state, Scratch* scratch, const Ops& ops,
+                    const Trace* trace) const;
 
   const ModelConfig* config_;
   const Weights* weights_;

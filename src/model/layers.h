@@ -21,6 +21,8 @@ inline void Report(const Trace* trace, std::string_view name, int layer, MatView
   if (trace != nullptr && *trace) (*trace)(name, layer, rows);
 }
 
+// kCancelled when a pass of this pool left tasks out.
+Status CheckNotStopped(const ThreadPool& pool);
 // kInvalid for a token that the embedding has no row for: reading there would leave the matrix.
 Status CheckTokens(std::span<const std::int32_t> tokens, int vocab);
 

@@ -43,11 +43,14 @@ struct MemoryNeeds {
   std::uint64_t weights_bytes = 0;  // packed copies in anonymous memory
   std::uint64_t mapped_bytes = 0;   // read through the file mapping: can be dropped by the system
   std::uint64_t kv_bytes = 0;       // for `context` tokens
-  std::uint64_t state_bytes = 0;    // recurrent state and checkpoints
+  std::uint64_t state_bytes = 0;    // recurrent state and one checkpoint; the engine adds those that its sessions keep
   std::uint64_t activation_bytes = 0;
-  std::uint64_t vision_bytes = 0;  // activations of the largest picture the limits allow
+  std::uint64_t vision_bytes = 0;      // activations of a picture of `max_patches` patches
+  std::uint64_t picture_bytes = 0;     // the engine's to fill in: pixels and rows of such a picture
+  std::uint64_t vocabulary_bytes = 0;  // likewise: tokens and merges
   [[nodiscard]] std::uint64_t total() const {
-    return weights_bytes + mapped_bytes + kv_bytes + state_bytes + activation_bytes + vision_bytes;
+    return weights_bytes + mapped_bytes + kv_bytes + state_bytes + activation_bytes + vision_bytes + picture_bytes +
+           vocabulary_bytes;
   }
 };
 // What loading, a session of `context` tokens and pictures of `max_patches` patches will take on `num_threads` threads.

@@ -56,9 +56,11 @@ Status MtpHead::Forward(MatView<const float> hidden, std::span<const std::int32_
   const MatView<float> rows = s.Rows(&s.hidden_rows, T, c.width);
   RmsNorm(ops, x, w.final_norm.span(), c.norm_eps, rows);
   s.hidden_view = rows;
+  THIMBLE_RETURN_IF_ERROR(Decoder(config_, weights_).Head(rows.Rows(T - 1, 1), scratch, ops));
+  THIMBLE_RETURN_IF_ERROR(CheckNotStopped(ops.pool));
   state->num_pending_ = static_cast<int>(T);
   state->CommitAll();
-  return Decoder(config_, weights_).Head(rows.Rows(T - 1, 1), scratch, ops);
+  return Done{};
 }
 
 void MtpHead::Truncate(int length, DecoderState* state) {

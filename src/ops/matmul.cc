@@ -58,6 +58,10 @@ struct Plan {
   std::int64_t least;  // units that a task should not be shorter than
 };
 
+// A task of more multiply-adds than this (some milliseconds of a fast core) would keep a cancelled pass going; the pool
+// looks between tasks only.
+constexpr std::int64_t kMostOfTask = std::int64_t{1} << 29;
+
 // Weights as the file stores them: rows of a unit are widened together and stay in L2 while all activation rows pass.
 Plan PlanFileRows(const PackedMatrix& w, MatView<float> out) {
   const std::int64_t tile = std::clamp<std::int64_t>(49152 / w.cols() / 12 * 12, 12, 384);
@@ -163,6 +167,7 @@ void MatMul(const Ops& ops, Activations* x, std::span<const Product> products) {
   std::array<Plan, kMaxProducts> plans;
   std::int64_t num_units = 0;
   std::int64_t least = 1;
+  std::int64_t unit_rows = 1;
   for (std::size_t i = 0; i < products.size(); ++i) {
     const PackedMatrix& w = *products[i].w;
     const MatView<float>& out = products[i].out;
@@ -170,9 +175,11 @@ void MatMul(const Ops& ops, Activations* x, std::span<const Product> products) {
     plans[i] = w.family() == Family::kFileRows ? PlanFileRows(w, out) : PlanPacked(w, out, x->Quantised(ops), is_wide);
     num_units += plans[i].num_units;
     least = std::max(least, plans[i].least);
+    unit_rows = std::max(unit_rows, plans[i].unit_rows);
   }
   // All products are one line of units, and a task a piece of it.
-  const TaskSplit split(num_units, least, ops.pool.num_threads(), ops.pool.slowest_share());
+  const std::int64_t most = std::max(least, kMostOfTask / (rows.rows * rows.cols * unit_rows));
+  const TaskSplit split(num_units, least, ops.pool.num_threads(), ops.pool.slowest_share(), most);
   ops.pool.Run(split.num_tasks(), [&](int task, int) {
     std::int64_t first = split.Start(task);
     std::int64_t end = split.Start(task + 1);

@@ -39,6 +39,14 @@ struct ScreenCounts {
     return {passes - before.passes, tried - before.tried, answered - before.answered,
             surviving_rows - before.surviving_rows, surviving_panels - before.surviving_panels};
   }
+  ScreenCounts& operator+=(const ScreenCounts& other) {
+    passes += other.passes;
+    tried += other.tried;
+    answered += other.answered;
+    surviving_rows += other.surviving_rows;
+    surviving_panels += other.surviving_panels;
+    return *this;
+  }
 };
 
 // What screening needs beside the weights, and what it remembers: after a try that left too much, the next are skipped,

@@ -18,16 +18,23 @@ constexpr int kLastTasks = 64;
 
 }  // namespace
 
-TaskSplit::TaskSplit(std::int64_t num_units, std::int64_t least, int num_threads, double slowest_share)
+TaskSplit::TaskSplit(std::int64_t num_units, std::int64_t least, int num_threads, double slowest_share,
+                     std::int64_t most)
     : num_units_(num_units) {
-  THIMBLE_DCHECK(num_units >= 0 && least >= 1 && num_threads >= 1);
+  THIMBLE_DCHECK(num_units >= 0 && least >= 1 && most >= least && num_threads >= 1);
   const double part = num_threads == 1 ? 1.0 : std::clamp(kMostOfShare * slowest_share, kLeastOfShare, kMostOfShare);
-  least = std::max(least, num_units / (std::int64_t{kLastTasks} * num_threads));
+  least = std::max(least, std::min(most, num_units / (std::int64_t{kLastTasks} * num_threads)));
   for (std::int64_t at = 0; at < num_units;) {
     const std::int64_t left = num_units - at;
     std::int64_t units = static_cast<std::int64_t>(part * static_cast<double>(left)) / num_threads;
     std::int64_t count = num_threads;
-    if (units <= least || num_rounds_ + 1 == kMostRounds) {
+    if (units > most) {
+      // As many rounds at once of the longest tasks as it takes until the part of what is left is no longer too long.
+      const auto enough = static_cast<std::int64_t>(static_cast<double>(most) * num_threads / part);
+      units = most;
+      count = std::max<std::int64_t>(1, (left - enough) / (units * num_threads)) * num_threads;
+      count = std::min(count, (left + units - 1) / units);
+    } else if (units <= least || num_rounds_ + 1 == kMostRounds) {
       units = std::min(least, left);
       count = (left + units - 1) / units;
     }

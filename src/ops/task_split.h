@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 
 namespace thimble {
 
@@ -13,9 +14,10 @@ namespace thimble {
 // count; results must not.
 class TaskSplit {
  public:
-  // `num_units` >= 0 into tasks of at least `least` >= 1 units (the last may be shorter), for `num_threads` >= 1 with
-  // ThreadPool::slowest_share(). One thread gets one task.
-  TaskSplit(std::int64_t num_units, std::int64_t least, int num_threads, double slowest_share);
+  // `num_units` >= 0 into tasks of at least `least` >= 1 units (the last may be shorter) and at most `most` >= `least`,
+  // for `num_threads` >= 1 with ThreadPool::slowest_share(). One thread gets one task, if `most` allows.
+  TaskSplit(std::int64_t num_units, std::int64_t least, int num_threads, double slowest_share,
+            std::int64_t most = std::numeric_limits<std::int64_t>::max());
 
   [[nodiscard]] int num_tasks() const { return num_tasks_; }
   // First unit of `task` in [0, num_tasks()]; num_units for the last of these.

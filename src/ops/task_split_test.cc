@@ -41,6 +41,27 @@ TEST(TaskSplit, OneThreadGetsOneTask) {
   EXPECT_EQ(Lengths(TaskSplit(1000, 1, 1, 1.0)), std::vector<std::int64_t>{1000});
 }
 
+TEST(TaskSplit, NoTaskIsLongerThanTheMost) {
+  for (const std::int64_t num_units : {0, 1, 7, 1000, 15516, 1 << 22}) {
+    for (const std::int64_t most : {5, 9, 700, 1 << 30}) {
+      for (const int threads : {1, 2, 8}) {
+        const TaskSplit split(num_units, 5, threads, 0.9, most);
+        const std::vector<std::int64_t> lengths = Lengths(split);
+        std::int64_t sum = 0;
+        for (std::size_t i = 0; i < lengths.size(); ++i) {
+          EXPECT_GE(lengths[i], i + 1 < lengths.size() ? 5 : 1);
+          EXPECT_LE(lengths[i], most);
+          EXPECT_LE(lengths[i], lengths[i > 0 ? i - 1 : 0]);
+          sum += lengths[i];
+        }
+        EXPECT_EQ(sum, num_units);
+      }
+    }
+  }
+  // Short ones at the end all the same.
+  EXPECT_EQ(Lengths(TaskSplit(64, 1, 2, 1.0, 10)), (std::vector<std::int64_t>{10, 10, 10, 10, 9, 9, 2, 2, 1, 1}));
+}
+
 TEST(TaskSplit, EqualCoresBeginWithThreeQuartersOfTheirShare) {
   EXPECT_EQ(Lengths(TaskSplit(64, 1, 2, 1.0)), (std::vector<std::int64_t>{24, 24, 6, 6, 1, 1, 1, 1}));
 }

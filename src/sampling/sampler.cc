@@ -141,18 +141,26 @@ std::int32_t ArgMax(std::span<const float> logits) {
   return static_cast<std::int32_t>(best);
 }
 
+// What is left to say where no logit is a number above minus infinity.
+std::int32_t LowestAllowed(const TokenMask* mask) {
+  std::int32_t id = 0;
+  while (mask != nullptr && static_cast<std::size_t>(id) < mask->end() && !mask->Allows(id)) ++id;
+  return id;
+}
+
 }  // namespace
 
-std::int32_t Sampler::Sample(std::span<float> logits, int num_tokens) {
-  if (num_tokens > 0 && static_cast<std::size_t>(num_tokens) < logits.size())
-    logits = logits.first(static_cast<std::size_t>(num_tokens));
+std::int32_t Sampler::Sample(std::span<float> logits, const TokenMask* mask) {
+  if (mask != nullptr && mask->end() < logits.size()) logits = logits.first(mask->end());
   Adjust(logits);
+  if (mask != nullptr) mask->FillHoles(logits);
   const std::uint64_t step = step_++;
-  if (options_.temperature <= 0.0) return ArgMax(logits);
+  const std::int32_t best = ArgMax(logits);
+  if (logits.empty() || !(logits[static_cast<std::size_t>(best)] > -INFINITY)) return LowestAllowed(mask);
+  if (options_.temperature <= 0.0) return best;
 
   // Candidates by falling logit, lower ids first among equals. With top-k only that many are ever sorted; without it,
   // those that could have any probability in double precision (within 60 of the best after temperature).
-  const std::int32_t best = ArgMax(logits);
   const double top = static_cast<double>(logits[static_cast<std::size_t>(best)]);
   if (!std::isfinite(top)) return best;
   const double floor_logit = top - 60.0 * options_.temperature;

@@ -2,6 +2,8 @@
 // Sampler: logits -> token. Penalties, logit bias, temperature, top-k, top-p, min-p; exact greedy; replayable by seed.
 #pragma once
 
+#include "base/token_mask.h"
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -43,9 +45,9 @@ class Sampler {
 
   // Tokens of the prompt: the repetition penalty counts them.
   void AddPrompt(std::span<const std::int32_t> ids);
-  // Chooses the next token. `logits` [V] is scratch: it may be changed. Rows from `num_tokens` on (padding) are never
-  // chosen unless num_tokens is 0. Not-a-number logits never win; if none is finite, the lowest id.
-  std::int32_t Sample(std::span<float> logits, int num_tokens);
+  // Chooses the next token among those that `mask` allows; nullptr: among all. `logits` [V] is scratch: it may be
+  // changed. Not-a-number logits never win; if none is finite, the lowest id that is allowed.
+  std::int32_t Sample(std::span<float> logits, const TokenMask* mask);
   // How many of the highest logits Sample looks at, as Adjusted leaves them; 0: all of them. Not 0 only where no
   // adjustment raises a logit.
   [[nodiscard]] int NumBestLogits() const;

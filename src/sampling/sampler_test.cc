@@ -14,7 +14,8 @@ namespace {
 
 std::int32_t SampleOf(std::vector<float> logits, const SamplerOptions& options, int num_tokens = 0) {
   Sampler sampler(options, static_cast<int>(logits.size()));
-  return sampler.Sample(logits, num_tokens);
+  const TokenMask mask = TokenMask::First(static_cast<std::size_t>(num_tokens), logits.size());
+  return sampler.Sample(logits, num_tokens > 0 ? &mask : nullptr);
 }
 SamplerOptions Greedy() {
   SamplerOptions options;
@@ -25,6 +26,31 @@ SamplerOptions Greedy() {
 TEST(Sampler, GreedyTakesTheLowestIdOfTheHighest) {
   EXPECT_EQ(SampleOf({1, 3, 3, 2}, Greedy()), 1);
   EXPECT_EQ(SampleOf({1, 3, 4, 5}, Greedy(), 3), 2);  // padding rows are out
+}
+
+TEST(Sampler, TokensThatDoNotExistAreNeverChosenAndTheLastOnesAre) {
+  TokenMask exists(8);
+  for (const std::int32_t id : {0, 2, 6, 7}) exists.Allow(id);
+  for (const double temperature : {0.0, 1.0}) {
+    for (const int top_k : {0, 3}) {
+      SamplerOptions options;
+      options.temperature = temperature;
+      options.top_k = top_k;
+      std::vector<int> counts(8);
+      for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        options.seed = seed;
+        Sampler sampler(options, 8);
+        std::vector<float> logits = {1, 50, 1, 50, 50, 50, 2, 2.1F};
+        ++counts[static_cast<std::size_t>(sampler.Sample(logits, &exists))];
+      }
+      for (const std::size_t id : {1, 3, 4, 5}) EXPECT_EQ(counts[id], 0) << id;
+      EXPECT_GT(counts[7], 0);  // as many empty entries before it as tokens exist
+    }
+  }
+  std::vector<float> none(8, -INFINITY);
+  TokenMask late(8);
+  late.Allow(5);
+  EXPECT_EQ(Sampler(Greedy(), 8).Sample(none, &late), 5);
 }
 
 TEST(Sampler, NotANumberNeverWinsAndNothingFiniteGivesTheLowestId) {

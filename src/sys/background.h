@@ -7,7 +7,8 @@
 
 namespace thimble {
 
-// Begins `work` on a thread of its own; where the system gives none, does it at once. The destructor waits.
+// Begins `work` on a thread of its own; where the system gives none, does it at once. The destructor waits, and drops
+// what `work` may have thrown.
 class Background {
  public:
   explicit Background(const std::function<void()>& work);
@@ -15,7 +16,8 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  // Returns when the work is done, with everything it wrote visible. May be called again.
+  // Returns when the work is done, with everything it wrote visible. What `work` threw (std::bad_alloc, when memory ran
+  // out there) is thrown here, once, as if the caller had done the work. May be called again.
   void Wait();
 
  private:

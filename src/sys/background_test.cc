@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
 #include <vector>
 
 namespace thimble {
@@ -26,6 +27,15 @@ TEST(Background, TheDestructorWaits) {
     const Background work([&done] { done = 7; });
   }
   EXPECT_EQ(done, 7);
+}
+
+TEST(Background, WhatTheWorkThrowsIsThrownToWhoWaits) {
+  Background work([] { throw std::bad_alloc(); });
+  EXPECT_THROW(work.Wait(), std::bad_alloc);
+  work.Wait();  // said once
+  {
+    const Background unheard([] { throw std::bad_alloc(); });
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #if !defined(__wasm__) || defined(_REENTRANT)
+#include <chrono>
 #include <mutex>
 #endif
 
@@ -13,10 +14,12 @@ namespace thimble {
 class Mutex {
  public:
   void Lock() { mutex_.lock(); }
+  // Waits so long at most; whether it has the lock.
+  bool LockWithin(double seconds) { return mutex_.try_lock_for(std::chrono::duration<double>(seconds)); }
   void Unlock() { mutex_.unlock(); }
 
  private:
-  std::mutex mutex_;
+  std::timed_mutex mutex_;
 };
 
 #else
@@ -24,6 +27,7 @@ class Mutex {
 class Mutex {
  public:
   void Lock() {}
+  bool LockWithin(double) { return true; }
   void Unlock() {}
 };
 

@@ -60,6 +60,7 @@ struct ThreadPool::Shared {
   std::atomic<TaskFn> fn{nullptr};
   std::atomic<void*> context{nullptr};
   std::atomic<std::uint32_t> num_tasks{0};
+  std::atomic<const std::atomic<bool>*> stop{nullptr};
   // Tasks finished in this job.
   alignas(kSharedLine) std::atomic<std::uint32_t> num_finished{0};
   // Changes with every job and at the end: what sleeping workers wait for.
@@ -76,10 +77,12 @@ struct ThreadPool::Shared {
       const TaskFn job_fn = fn.load(std::memory_order_relaxed);
       void* const job_context = context.load(std::memory_order_relaxed);
       const std::uint32_t job_tasks = num_tasks.load(std::memory_order_relaxed);
-      // Success proves that the job was unfinished since `seen` was read: fn, context and num_tasks are its own.
+      const std::atomic<bool>* const job_stop = stop.load(std::memory_order_relaxed);
+      // Success proves that the job was unfinished since `seen` was read: what was loaded is its own.
       if (!ticket.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
       const auto task = static_cast<int>(job_tasks - static_cast<std::uint32_t>(seen & kTasksMask));
-      job_fn(job_context, task, worker);
+      // A task that is left out counts as finished: the caller waits for all of them.
+      if (job_stop == nullptr || !job_stop->load(std::memory_order_relaxed)) job_fn(job_context, task, worker);
       ++count;
       seen = ticket.load(std::memory_order_acquire);
     }
@@ -124,7 +127,7 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
   if (num_threads_ == 1 || num_tasks <= 1) {
-    for (int task = 0; task < num_tasks; ++task) fn(context, task, 0);
+    for (int task = 0; task < num_tasks && !is_stopped(); ++task) fn(context, task, 0);
     return;
   }
   Shared& shared = *shared_;
@@ -135,6 +138,7 @@ void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
   shared.fn.store(fn, std::memory_order_relaxed);
   shared.context.store(context, std::memory_order_relaxed);
   shared.num_tasks.store(tasks, std::memory_order_relaxed);
+  shared.stop.store(stop_, std::memory_order_relaxed);
   shared.ticket.store(((last >> 32) + 1) << 32 | tasks, std::memory_order_release);
   shared.bell.fetch_add(1, std::memory_order_seq_cst);
   if (num_tasks >= num_threads_) {

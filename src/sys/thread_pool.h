@@ -2,6 +2,7 @@
 // ThreadPool: runs numbered tasks on a fixed set of threads. Workers spin briefly after a job, then sleep.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -24,6 +25,13 @@ class ThreadPool {
   // How large the first of several tasks may be, relative to a fair share, so that the slowest core is no one's last.
   [[nodiscard]] double slowest_share() const { return slowest_share_; }
 
+  // From now on, until it is called again, Run leaves out the tasks that it has not begun when `*stop` is true: what
+  // they would have written is then garbage, and is_stopped() says so. nullptr: every task is run. `*stop` may become
+  // true at any time and from any thread, but false again only while no Run is under way. Not during a Run.
+  void StopWhen(const std::atomic<bool>* stop) { stop_ = stop; }
+  [[nodiscard]] bool is_stopped() const { return stop_ != nullptr && stop_->load(std::memory_order_relaxed); }
+  [[nodiscard]] const std::atomic<bool>* stop() const { return stop_; }
+
   // Calls fn(context, task, worker) for every task in [0, num_tasks), each once, and returns when all are done. Workers
   // are numbered [0, num_threads()); the caller is worker 0. Tasks are handed out in order to whoever is free, so
   // results must not depend on which worker ran a task. Not reentrant: one Run at a time, never from inside a task.
@@ -42,7 +50,21 @@ class ThreadPool {
   struct Shared;
   int num_threads_;
   double slowest_share_;
+  const std::atomic<bool>* stop_ = nullptr;
   std::unique_ptr<Shared> shared_;
+};
+
+// Lets a pool run all its tasks for as long as this lives: for work that cannot be dropped halfway.
+class UnstoppableScope {
+ public:
+  explicit UnstoppableScope(ThreadPool* pool) : pool_(pool), stop_(pool->stop()) { pool_->StopWhen(nullptr); }
+  ~UnstoppableScope() { pool_->StopWhen(stop_); }
+  UnstoppableScope(const UnstoppableScope&) = delete;
+  UnstoppableScope& operator=(const UnstoppableScope&) = delete;
+
+ private:
+  ThreadPool* pool_;
+  const std::atomic<bool>* stop_;
 };
 
 }  // namespace thimble

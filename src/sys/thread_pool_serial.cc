@@ -10,7 +10,7 @@ ThreadPool::ThreadPool(int /*num_threads*/, double slowest_share) : num_threads_
 ThreadPool::~ThreadPool() = default;
 
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
-  for (int task = 0; task < num_tasks; ++task) fn(context, task, 0);
+  for (int task = 0; task < num_tasks && !is_stopped(); ++task) fn(context, task, 0);
 }
 
 }  // namespace thimble

@@ -101,6 +101,37 @@ TEST(ThreadPool, TwoPoolsDoNotDisturbEachOther) {
   EXPECT_EQ(num_run, 10);
 }
 
+TEST(ThreadPool, WhatWasNotBegunWhenItIsStoppedIsLeftOut) {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    std::atomic<bool> stop{false};
+    std::atomic<int> num_run{0};
+    pool.StopWhen(&stop);
+    pool.Run(10, [&](int, int) { ++num_run; });
+    EXPECT_EQ(num_run, 10);
+    EXPECT_FALSE(pool.is_stopped());
+    num_run = 0;
+    pool.Run(1000, [&](int, int) {
+      if (++num_run == 5) stop = true;
+    });
+    EXPECT_TRUE(pool.is_stopped());
+    EXPECT_GE(num_run, 5);
+    EXPECT_LT(num_run, 5 + threads);
+    num_run = 0;
+    pool.Run(7, [&](int, int) { ++num_run; });
+    EXPECT_EQ(num_run, 0);
+    {
+      const UnstoppableScope all(&pool);
+      pool.Run(7, [&](int, int) { ++num_run; });
+      EXPECT_EQ(num_run, 7);
+    }
+    EXPECT_TRUE(pool.is_stopped());
+    pool.StopWhen(nullptr);
+    pool.Run(7, [&](int, int) { ++num_run; });
+    EXPECT_EQ(num_run, 14);
+  }
+}
+
 TEST(ThreadPool, StartsAndStopsWithoutAJob) {
   for (int round = 0; round < 50; ++round) ThreadPool pool(4);
 }

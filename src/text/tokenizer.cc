@@ -310,6 +310,7 @@ std::optional<std::int32_t> Tokenizer::Find(std::string_view token_text) const {
   return id >= 0 ? std::optional(id) : std::nullopt;
 }
 
+bool Tokenizer::Exists(std::int32_t id) const { return tables_->KindOf(id) != TokenKind::kNone; }
 int Tokenizer::num_tokens() const { return tables_->num_tokens; }
 int Tokenizer::num_ids() const { return tables_->vocabulary.num_ids(); }
 std::span<const std::int32_t> Tokenizer::end_tokens() const { return tables_->end_tokens; }

@@ -52,6 +52,8 @@ class Tokenizer {
 
   // Entries with bytes, added tokens included (248077 for the real one; padding rows not counted).
   [[nodiscard]] int num_tokens() const;
+  // Whether the id is one of them.
+  [[nodiscard]] bool Exists(std::int32_t id) const;
   // One more than the highest id with bytes.
   [[nodiscard]] int num_ids() const;
 
