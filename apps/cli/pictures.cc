@@ -125,7 +125,7 @@ bool IsBefore(const std::string& a, const std::string& b) {
 }  // namespace
 
 Result<Picture> LoadPicture(const std::string& source, const CommonOptions& options) {
-  const DecodeLimits limits{options.max_image_pixels};
+  const DecodeOptions limits{options.max_image_pixels};
   Picture picture;
   std::string bytes;
   if (IsDataUrl(source)) {
@@ -159,7 +159,7 @@ Result<Picture> LoadFrames(const std::string& folder, double fps, bool all_frame
   Picture picture;
   for (const int index : indices) {
     const std::string path = Cat(folder, "/", names[static_cast<std::size_t>(index)]);
-    THIMBLE_ASSIGN_OR_RETURN(Image frame, DecodeImageFile(path, DecodeLimits{options.max_image_pixels}));
+    THIMBLE_ASSIGN_OR_RETURN(Image frame, DecodeImageFile(path, DecodeOptions{options.max_image_pixels}));
     if (picture.frames.empty()) {
       const std::uint64_t needed = std::uint64_t{3} * static_cast<std::uint64_t>(frame.width) *
                                    static_cast<std::uint64_t>(frame.height) * indices.size();

@@ -26,7 +26,7 @@ bool HasBytes(std::span<const std::byte> bytes, std::size_t offset, std::string_
          std::memcmp(bytes.data() + offset, expected.data(), expected.size()) == 0;
 }
 
-using Decoder = Result<Image> (*)(std::span<const std::byte>, const DecodeLimits&);
+using Decoder = Result<Image> (*)(std::span<const std::byte>, const DecodeOptions&);
 
 // nullptr when no format is recognised.
 Decoder FindDecoder(std::span<const std::byte> bytes) {
@@ -85,22 +85,22 @@ Result<std::vector<std::byte>> ReadFile(const std::string& path) {
 
 }  // namespace
 
-Status CheckDecodedSize(std::string_view place, std::int64_t width, std::int64_t height, const DecodeLimits& limits) {
+Status CheckDecodedSize(std::string_view place, std::int64_t width, std::int64_t height, const DecodeOptions& options) {
   if (width < 1 || height < 1 || width > std::numeric_limits<int>::max() || height > std::numeric_limits<int>::max()) {
     return Error{Code::kCorrupt,
                  Cat("[", place, "] a picture has at least one pixel and at most 2^31 - 1 a side, found ", width, " x ",
                      height)};
   }
   const std::int64_t num_pixels = width * height;
-  if (num_pixels <= limits.max_pixels) return Done{};
+  if (num_pixels <= options.max_pixels) return Done{};
   return Error{Code::kExhausted,
-               Cat("[", place, "] a picture may have ", limits.max_pixels, " pixels, found ", width, " x ", height,
+               Cat("[", place, "] a picture may have ", options.max_pixels, " pixels, found ", width, " x ", height,
                    " = ", num_pixels, ": make it smaller or raise --max-image-pixels")};
 }
 
 Result<Image> AllocateDecoded(std::string_view place, std::int64_t width, std::int64_t height,
-                              const DecodeLimits& limits) {
-  THIMBLE_RETURN_IF_ERROR(CheckDecodedSize(place, width, height, limits));
+                              const DecodeOptions& options) {
+  THIMBLE_RETURN_IF_ERROR(CheckDecodedSize(place, width, height, options));
   return AllocateImage(static_cast<int>(width), static_cast<int>(height));
 }
 
@@ -117,11 +117,11 @@ void WhitenColour(const std::optional<Rgb>& colour, Image* image) {
   }
 }
 
-Result<Image> DecodeImage(std::span<const std::byte> bytes, const DecodeLimits& limits) {
+Result<Image> DecodeImage(std::span<const std::byte> bytes, const DecodeOptions& options) {
   const Decoder decode = FindDecoder(bytes);
   if (decode == nullptr) return UnknownFormat(bytes);
   try {
-    return decode(bytes, limits);
+    return decode(bytes, options);
   } catch (const std::bad_alloc&) {
     return Error{Code::kExhausted, "[image] there is not enough memory to decode the picture: make it smaller"};
   } catch (const std::exception& exception) {
@@ -129,12 +129,12 @@ Result<Image> DecodeImage(std::span<const std::byte> bytes, const DecodeLimits& 
   }
 }
 
-Result<Image> DecodeImageFile(const std::string& path, const DecodeLimits& limits) {
+Result<Image> DecodeImageFile(const std::string& path, const DecodeOptions& options) {
   const std::string name = EscapeControls(path);
   try {
     auto bytes = ReadFile(path);
     if (!bytes.ok()) return WithPlace(bytes.error(), name);
-    auto image = DecodeImage(bytes.value(), limits);
+    auto image = DecodeImage(bytes.value(), options);
     if (!image.ok()) return WithPlace(image.error(), name);
     return image;
   } catch (const std::bad_alloc&) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Picture files -> pixels: PNG, JPEG, WebP, GIF (first frame), BMP, HEIC where libheif is there. Recognised by their
 // bytes, not by name. Pixels as the reference sees them: EXIF orientation applied, alpha dropped (not blended),
-// palettes expanded, colours that a PNG's tRNS makes transparent white, 16-bit gray clipped at 255.
+// palettes expanded, colours that a PNG's tRNS makes transparent white, 16-bit gray clipped at 255. Or, with
+// Alpha::kWhite, as a person sees them on a white page.
 #pragma once
 
 #include "base/result.h"
@@ -14,13 +15,19 @@
 
 namespace thimble {
 
-struct DecodeLimits {
+enum class Alpha {
+  kDrop,   // colours as they are stored, whatever their opacity: the reference's way
+  kWhite,  // white under what is transparent
+};
+
+struct DecodeOptions {
   std::int64_t max_pixels = 100'000'000;  // checked against the header before pixels are allocated
+  Alpha alpha = Alpha::kDrop;
 };
 
 // kUnsupported for an unknown format, kCorrupt for broken files, kExhausted above the limit.
-Result<Image> DecodeImage(std::span<const std::byte> bytes, const DecodeLimits& limits);
+Result<Image> DecodeImage(std::span<const std::byte> bytes, const DecodeOptions& options);
 // The same for a file; messages name it.
-Result<Image> DecodeImageFile(const std::string& path, const DecodeLimits& limits);
+Result<Image> DecodeImageFile(const std::string& path, const DecodeOptions& options);
 
 }  // namespace thimble

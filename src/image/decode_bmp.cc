@@ -24,6 +24,7 @@ constexpr std::uint32_t kAlphaBitFields = 6;
 constexpr std::uint32_t kFileHeaderBytes = 14;
 constexpr std::uint32_t kCoreHeaderBytes = 12;
 constexpr std::uint32_t kInfoHeaderBytes = 40;
+constexpr std::uint32_t kHeaderWithAlphaBytes = 56;  // from here on a fourth mask stands inside
 
 struct Header {
   std::uint32_t pixels_at = 0;  // offset in the file
@@ -33,6 +34,7 @@ struct Header {
   int bits = 0;  // a pixel
   std::uint32_t compression = kPlain;
   std::array<std::uint32_t, 3> masks{};  // red, green, blue of 16 and 32 bits
+  std::uint32_t alpha_mask = 0;          // 0: none
   std::array<Rgb, 256> palette{};        // entries the file lacks are black
 };
 
@@ -76,14 +78,19 @@ Status CheckKind(const Header& header) {
                      header.compression);
 }
 
-Status ReadMasks(ByteReader* reader, Header* header) {
+Status ReadMask(ByteReader* reader, std::uint32_t* mask) {
+  THIMBLE_ASSIGN_OR_RETURN(*mask, reader->Read<std::uint32_t>());
+  const std::uint64_t low = *mask == 0 ? 0 : *mask >> std::countr_zero(*mask);
+  if (!std::has_single_bit(low + 1)) return Unsupported("a bit mask has no gaps", *mask);
+  return Done{};
+}
+
+Status ReadMasks(ByteReader* reader, std::uint32_t header_bytes, Header* header) {
   if (header->compression != kPlain) {
-    for (std::uint32_t& mask : header->masks) {
-      THIMBLE_ASSIGN_OR_RETURN(mask, reader->Read<std::uint32_t>());
-      const std::uint64_t low = mask == 0 ? 0 : mask >> std::countr_zero(mask);
-      if (!std::has_single_bit(low + 1)) return Unsupported("a bit mask has no gaps", mask);
-    }
-    if (header->compression == kAlphaBitFields) THIMBLE_RETURN_IF_ERROR(reader->Read<std::uint32_t>());
+    for (std::uint32_t& mask : header->masks) THIMBLE_RETURN_IF_ERROR(ReadMask(reader, &mask));
+    const bool has_fourth = header->compression == kAlphaBitFields || header_bytes >= kHeaderWithAlphaBytes;
+    // One with gaps says nothing; the colours are there without it.
+    if (has_fourth && !ReadMask(reader, &header->alpha_mask).ok()) header->alpha_mask = 0;
   } else if (header->bits == 16) {
     header->masks = {0x7C00, 0x03E0, 0x001F};
   } else {
@@ -129,7 +136,7 @@ Result<Header> ReadHeader(std::span<const std::byte> bytes) {
   THIMBLE_RETURN_IF_ERROR(CheckKind(header));
   // Masks end the small header or stand inside the larger ones, which is the same place.
   if (header.bits > 8) {
-    THIMBLE_RETURN_IF_ERROR(ReadMasks(&reader, &header));
+    THIMBLE_RETURN_IF_ERROR(ReadMasks(&reader, header_bytes, &header));
     return header;
   }
   const std::uint64_t palette_at = std::uint64_t{kFileHeaderBytes} + header_bytes;
@@ -174,6 +181,30 @@ void ReadPlain(std::span<const std::byte> bytes, const Header& header, Image* im
   const auto* from = reinterpret_cast<const std::uint8_t*>(bytes.data());
   for (std::int64_t row = 0; row < header.height; ++row) {
     ExpandRow(header, from + row * RowBytes(header), RowOf(header, row, image));
+  }
+}
+
+// White under what the alpha mask says is transparent. Many programs write zeros there and mean nothing by it: a
+// picture that would not be seen at all is left as it is.
+void PutOnWhite(std::span<const std::byte> bytes, const Header& header, Image* image) {
+  if (header.alpha_mask == 0) return;
+  const auto* from = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  const std::size_t pixel_bytes = header.bits / 8;
+  const auto alpha_at = [&](std::int64_t row, std::int64_t x) {
+    std::uint32_t pixel = 0;
+    std::memcpy(&pixel, from + row * RowBytes(header) + x * static_cast<std::int64_t>(pixel_bytes), pixel_bytes);
+    return MaskedChannel(pixel, header.alpha_mask);
+  };
+  bool is_seen = false;
+  for (std::int64_t row = 0; row < header.height && !is_seen; ++row) {
+    for (std::int64_t x = 0; x < header.width && !is_seen; ++x) is_seen = alpha_at(row, x) != 0;
+  }
+  for (std::int64_t row = 0; row < header.height && is_seen; ++row) {
+    std::uint8_t* rgb = RowOf(header, row, image);
+    for (std::int64_t x = 0; x < header.width; ++x, rgb += 3) {
+      const std::uint8_t alpha = alpha_at(row, x);
+      for (int channel = 0; channel < 3; ++channel) rgb[channel] = OverWhite(rgb[channel], alpha);
+    }
   }
 }
 
@@ -235,19 +266,20 @@ Status ReadRuns(std::span<const std::byte> bytes, const Header& header, Image* i
 
 }  // namespace
 
-Result<Image> DecodeBmp(std::span<const std::byte> bytes, const DecodeLimits& limits) {
+Result<Image> DecodeBmp(std::span<const std::byte> bytes, const DecodeOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(const Header header, ReadHeader(bytes));
-  THIMBLE_RETURN_IF_ERROR(CheckDecodedSize("bmp", header.width, header.height, limits));
+  THIMBLE_RETURN_IF_ERROR(CheckDecodedSize("bmp", header.width, header.height, options));
   const bool is_plain = header.compression != kRle8 && header.compression != kRle4;
   // Divided, not multiplied: sides are only known to be below 2^31.
   const auto num_stored = static_cast<std::int64_t>(bytes.size()) - header.pixels_at;
   if (num_stored < 0 || (is_plain && num_stored / RowBytes(header) < header.height)) {
     return BrokenPicture("bmp", Cat(header.height, " rows of ", RowBytes(header), " bytes do not fit in the file"));
   }
-  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("bmp", header.width, header.height, limits));
+  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("bmp", header.width, header.height, options));
   const auto pixels = bytes.subspan(header.pixels_at);
   if (is_plain) {
     ReadPlain(pixels, header, &image);
+    if (options.alpha == Alpha::kWhite) PutOnWhite(pixels, header, &image);
   } else {
     THIMBLE_RETURN_IF_ERROR(ReadRuns(pixels, header, &image));
   }

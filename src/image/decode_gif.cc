@@ -108,7 +108,7 @@ std::vector<int> RowOrder(int height, bool is_interlaced) {
 
 }  // namespace
 
-Result<Image> DecodeGif(std::span<const std::byte> bytes, const DecodeLimits& limits) {
+Result<Image> DecodeGif(std::span<const std::byte> bytes, const DecodeOptions& options) {
   Source source{bytes};
   int open_error = 0;
   const Gif gif(DGifOpen(&source, OnRead, &open_error));
@@ -123,21 +123,24 @@ Result<Image> DecodeGif(std::span<const std::byte> bytes, const DecodeLimits& li
   // A frame beyond the canvas enlarges it, as in the reference.
   const int width = std::max(gif->SWidth, frame.Left + frame.Width);
   const int height = std::max(gif->SHeight, frame.Top + frame.Height);
-  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("gif", width, height, limits));
+  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("gif", width, height, options));
 
   const std::array<Rgb, 256> colours = PaletteOf(*gif);
   const Rgb background = colours[transparent.value_or(0)];
-  for (std::size_t at = 0; at < image.rgb.size(); at += 3) std::memcpy(&image.rgb[at], background.data(), 3);
+  // A person sees through what the frame does not cover.
+  const Rgb canvas = options.alpha == Alpha::kWhite ? Rgb{255, 255, 255} : background;
+  for (std::size_t at = 0; at < image.rgb.size(); at += 3) std::memcpy(&image.rgb[at], canvas.data(), 3);
   std::vector<GifPixelType> line(frame.Width);
   for (const int y : RowOrder(frame.Height, frame.Interlace)) {
     if (DGifGetLine(gif.get(), line.data(), frame.Width) != GIF_OK) return Broken(gif->Error);
     std::uint8_t* to = &image.rgb[(static_cast<std::size_t>(frame.Top + y) * width + frame.Left) * 3];
     for (const GifPixelType index : line) {
-      std::memcpy(to, colours[index].data(), 3);
+      const bool is_seen = options.alpha == Alpha::kDrop || index != transparent;
+      std::memcpy(to, is_seen ? colours[index].data() : canvas.data(), 3);
       to += 3;
     }
   }
-  if (transparent.has_value()) WhitenColour(background, &image);
+  if (transparent.has_value() && options.alpha == Alpha::kDrop) WhitenColour(background, &image);
   return image;
 }
 

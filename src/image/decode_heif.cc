@@ -42,7 +42,7 @@ Error Failure(const heif_error& error) {
 }  // namespace
 
 // Rotation and mirroring are part of the format and applied by libheif; an EXIF block in it only repeats them.
-Result<Image> DecodeHeif(std::span<const std::byte> bytes, const DecodeLimits& limits) {
+Result<Image> DecodeHeif(std::span<const std::byte> bytes, const DecodeOptions& options) {
   const std::unique_ptr<heif_context, Release> context(heif_context_alloc());
   if (context == nullptr) return OutOfMemory(sizeof(void*));
   heif_error error = heif_context_read_from_memory_without_copy(context.get(), bytes.data(), bytes.size(), nullptr);
@@ -52,14 +52,16 @@ Result<Image> DecodeHeif(std::span<const std::byte> bytes, const DecodeLimits& l
   const std::unique_ptr<heif_image_handle, Release> handle(raw_handle);
   if (error.code != heif_error_Ok) return Failure(error);
   THIMBLE_RETURN_IF_ERROR(CheckDecodedSize("heif", heif_image_handle_get_width(handle.get()),
-                                           heif_image_handle_get_height(handle.get()), limits));
+                                           heif_image_handle_get_height(handle.get()), options));
 
   // A crop may hide a coded picture that is far larger than what it shows.
   THIMBLE_RETURN_IF_ERROR(CheckDecodedSize("heif", heif_image_handle_get_ispe_width(handle.get()),
-                                           heif_image_handle_get_ispe_height(handle.get()), limits));
+                                           heif_image_handle_get_ispe_height(handle.get()), options));
 
   heif_image* raw_pixels = nullptr;
-  error = heif_decode_image(handle.get(), &raw_pixels, heif_colorspace_RGB, heif_chroma_interleaved_RGB, nullptr);
+  const bool has_alpha = options.alpha == Alpha::kWhite && heif_image_handle_has_alpha_channel(handle.get()) != 0;
+  error = heif_decode_image(handle.get(), &raw_pixels, heif_colorspace_RGB,
+                            has_alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, nullptr);
   const std::unique_ptr<heif_image, Release> pixels(raw_pixels);
   if (error.code != heif_error_Ok) return Failure(error);
   int stride = 0;
@@ -67,10 +69,15 @@ Result<Image> DecodeHeif(std::span<const std::byte> bytes, const DecodeLimits& l
   if (plane == nullptr) return BrokenPicture("heif", "it has no colours");
   const int width = heif_image_get_width(pixels.get(), heif_channel_interleaved);
   const int height = heif_image_get_height(pixels.get(), heif_channel_interleaved);
-  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("heif", width, height, limits));
+  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("heif", width, height, options));
   const std::size_t row_bytes = static_cast<std::size_t>(width) * 3;
   for (std::size_t y = 0; y < static_cast<std::size_t>(height); ++y) {
-    std::memcpy(image.rgb.data() + y * row_bytes, plane + y * stride, row_bytes);
+    std::uint8_t* row = image.rgb.data() + y * row_bytes;
+    if (has_alpha) {
+      RowOverWhite(plane + y * stride, static_cast<std::size_t>(width), row);
+    } else {
+      std::memcpy(row, plane + y * stride, row_bytes);
+    }
   }
   return image;
 }
@@ -81,7 +88,7 @@ Result<Image> DecodeHeif(std::span<const std::byte> bytes, const DecodeLimits& l
 
 namespace thimble {
 
-Result<Image> DecodeHeif(std::span<const std::byte> /*bytes*/, const DecodeLimits& /*limits*/) {
+Result<Image> DecodeHeif(std::span<const std::byte> /*bytes*/, const DecodeOptions& /*options*/) {
   return Error{Code::kUnsupported,
                "[heif] this build reads no HEIC, found one: save it as JPEG or PNG, or build with libheif"};
 }

@@ -145,11 +145,11 @@ Error FailureOf(const JpegReader& reader) {
 
 }  // namespace
 
-Result<Image> DecodeJpeg(std::span<const std::byte> bytes, const DecodeLimits& limits) {
+Result<Image> DecodeJpeg(std::span<const std::byte> bytes, const DecodeOptions& options) {
   JpegReader reader;
   if (!ReadHeader(&reader, bytes)) return FailureOf(reader);
   THIMBLE_ASSIGN_OR_RETURN(Image image,
-                           AllocateDecoded("jpeg", reader.codec.image_width, reader.codec.image_height, limits));
+                           AllocateDecoded("jpeg", reader.codec.image_width, reader.codec.image_height, options));
   std::vector<std::uint8_t> cmyk_row(reader.IsCmyk() ? static_cast<std::size_t>(image.width) * 4 : 0);
   if (!ReadPixels(&reader, image.rgb.data(), cmyk_row.data())) return FailureOf(reader);
   return ApplyOrientation(std::move(image), reader.orientation);

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace thimble {
 namespace {
@@ -36,6 +37,9 @@ struct PngReader {
   int colour_type = 0;
   bool has_key = false;  // one transparent colour, as it looks at 8 bits
   png_byte key[3] = {};
+
+  bool has_trns = false;     // transparent colours or palette entries
+  png_bytep rgba = nullptr;  // for ReadOverWhite: a row of four bytes a pixel, all rows of interlaced files
 
   [[nodiscard]] bool IsGray16() const { return colour_type == PNG_COLOR_TYPE_GRAY && depth == 16; }
 };
@@ -101,6 +105,7 @@ bool ReadHeader(PngReader* reader) {
   png_read_info(reader->png, reader->info);
   png_get_IHDR(reader->png, reader->info, &reader->width, &reader->height, &reader->depth, &reader->colour_type,
                nullptr, nullptr, nullptr);
+  reader->has_trns = png_get_valid(reader->png, reader->info, PNG_INFO_tRNS) != 0;
   ReadKey(reader);
   return true;
 }
@@ -124,6 +129,29 @@ bool ReadPixels(PngReader* reader, png_bytep pixels) {
   const std::size_t row_bytes = std::size_t{3} * reader->width;
   for (int pass = 0; pass < num_passes; ++pass) {
     for (std::size_t y = 0; y < reader->height; ++y) png_read_row(reader->png, pixels + y * row_bytes, nullptr);
+  }
+  png_read_end(reader->png, nullptr);
+  return true;
+}
+
+// As ReadPixels, but with white under what is transparent.
+bool ReadOverWhite(PngReader* reader, png_bytep pixels) {
+  if (setjmp(png_jmpbuf(reader->png)) != 0) return false;
+  png_set_expand(reader->png);  // palettes, few bits and transparent colours to whole channels and alpha
+  png_set_strip_16(reader->png);
+  png_set_gray_to_rgb(reader->png);
+  png_set_add_alpha(reader->png, 255, PNG_FILLER_AFTER);
+  const int num_passes = png_set_interlace_handling(reader->png);
+  png_read_update_info(reader->png, reader->info);
+  const std::size_t row_bytes = std::size_t{4} * reader->width;
+  if (png_get_rowbytes(reader->png, reader->info) != row_bytes) png_error(reader->png, "rows have an unexpected size");
+  const std::size_t stride = num_passes > 1 ? row_bytes : 0;
+  for (int pass = 0; pass < num_passes; ++pass) {
+    for (std::size_t y = 0; y < reader->height; ++y) {
+      png_read_row(reader->png, reader->rgba + y * stride, nullptr);
+      if (pass + 1 < num_passes) continue;
+      RowOverWhite(reader->rgba + y * stride, reader->width, pixels + y * reader->width * 3);
+    }
   }
   png_read_end(reader->png, nullptr);
   return true;
@@ -156,10 +184,18 @@ std::span<const std::byte> FindExif(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Result<Image> DecodePng(std::span<const std::byte> bytes, const DecodeLimits& limits) {
+Result<Image> DecodePng(std::span<const std::byte> bytes, const DecodeOptions& options) {
   PngReader reader(bytes);
   if (!ReadHeader(&reader)) return BrokenPicture("png", reader.message);
-  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("png", reader.width, reader.height, limits));
+  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("png", reader.width, reader.height, options));
+  const bool has_alpha = (reader.colour_type & PNG_COLOR_MASK_ALPHA) != 0 || reader.has_trns;
+  if (options.alpha == Alpha::kWhite && has_alpha) {
+    const bool is_interlaced = png_get_interlace_type(reader.png, reader.info) != PNG_INTERLACE_NONE;
+    std::vector<png_byte> rows(std::size_t{4} * reader.width * (is_interlaced ? reader.height : 1));
+    reader.rgba = rows.data();
+    if (!ReadOverWhite(&reader, image.rgb.data())) return BrokenPicture("png", reader.message);
+    return ApplyOrientation(std::move(image), ExifOrientation(FindExif(bytes)));
+  }
   if (!ReadPixels(&reader, image.rgb.data())) return BrokenPicture("png", reader.message);
   if (reader.IsGray16()) ExpandGray16(&image);
   if (reader.has_key) WhitenColour(Rgb{reader.key[0], reader.key[1], reader.key[2]}, &image);

@@ -33,7 +33,7 @@ using OrderedJson = nlohmann::ordered_json;
 
 const std::string kFixtures = THIMBLE_FIXTURES_DIR;
 const std::string kCases = std::string(THIMBLE_SOURCE_DIR) + "/tests/data/image/decode_cases.json";
-constexpr DecodeLimits kSmall{1 << 20};
+constexpr DecodeOptions kSmall{1 << 20};
 
 OrderedJson ReadJson(const std::string& path) {
   std::ifstream file(path);

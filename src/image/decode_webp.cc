@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// WebP through libwebp: lossy, lossless, and the first frame of an animation. Alpha is dropped.
+// WebP through libwebp: lossy, lossless, and the first frame of an animation. Alpha is dropped, or put on white.
 // The RIFF container is walked here, which spares the demuxer library for two chunk types.
 
 #include "base/bytes.h"
@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace thimble {
 namespace {
@@ -57,8 +58,26 @@ Result<WebPBitstreamFeatures> FeaturesOf(std::span<const std::byte> bytes) {
   }
 }
 
+// As DecodeInto, with white under what is transparent.
+Status DecodeOverWhite(std::span<const std::byte> bytes, const WebPBitstreamFeatures& features, int left, int top,
+                       Image* image) {
+  const std::size_t row_bytes = static_cast<std::size_t>(features.width) * 4;
+  std::vector<std::uint8_t> rgba(row_bytes * static_cast<std::size_t>(features.height));
+  if (WebPDecodeRGBAInto(Unsigned(bytes), bytes.size(), rgba.data(), rgba.size(), static_cast<int>(row_bytes)) ==
+      nullptr)
+    return BrokenPicture("webp", "its pixels are not valid");
+  for (std::size_t y = 0; y < static_cast<std::size_t>(features.height); ++y) {
+    const std::size_t at =
+        (static_cast<std::size_t>(top) + y) * static_cast<std::size_t>(image->width) + static_cast<std::size_t>(left);
+    RowOverWhite(rgba.data() + y * row_bytes, static_cast<std::size_t>(features.width), image->rgb.data() + at * 3);
+  }
+  return Done{};
+}
+
 // One bitstream into the pixels of `image` whose top left corner is at (left, top); it must fit.
-Status DecodeInto(std::span<const std::byte> bytes, int left, int top, Image* image) {
+Status DecodeInto(std::span<const std::byte> bytes, const WebPBitstreamFeatures& features, Alpha alpha, int left,
+                  int top, Image* image) {
+  if (alpha == Alpha::kWhite && features.has_alpha != 0) return DecodeOverWhite(bytes, features, left, top, image);
   const std::size_t stride = static_cast<std::size_t>(image->width) * 3;
   const std::size_t first = top * stride + static_cast<std::size_t>(left) * 3;
   if (WebPDecodeRGBInto(Unsigned(bytes), bytes.size(), image->rgb.data() + first, image->rgb.size() - first,
@@ -68,8 +87,9 @@ Status DecodeInto(std::span<const std::byte> bytes, int left, int top, Image* im
   return Done{};
 }
 
-// The first frame on a black canvas, which is what remains of a transparent one without its alpha.
-Status DecodeFirstFrame(std::span<const std::byte> riff, Image* image) {
+// The first frame on its canvas: black, which is what remains of a transparent one without its alpha, or white.
+Status DecodeFirstFrame(std::span<const std::byte> riff, Alpha alpha, Image* image) {
+  if (alpha == Alpha::kWhite) std::fill(image->rgb.begin(), image->rgb.end(), std::uint8_t{255});
   constexpr std::size_t kFrameHeaderBytes = 16;
   const auto frame = FindChunk(riff, "ANMF");
   if (frame.size() <= kFrameHeaderBytes) return BrokenPicture("webp", "an animation without frames");
@@ -84,20 +104,20 @@ Status DecodeFirstFrame(std::span<const std::byte> riff, Image* image) {
       features.height > image->height - top) {
     return BrokenPicture("webp", "a frame does not fit its canvas");
   }
-  return DecodeInto(bitstream, left, top, image);
+  return DecodeInto(bitstream, features, alpha, left, top, image);
 }
 
 }  // namespace
 
-Result<Image> DecodeWebp(std::span<const std::byte> bytes, const DecodeLimits& limits) {
+Result<Image> DecodeWebp(std::span<const std::byte> bytes, const DecodeOptions& options) {
   // Row strides are int in libwebp.
   constexpr int kMaxWidth = 1 << 24;
   THIMBLE_ASSIGN_OR_RETURN(const auto riff, RiffOf(bytes));
   THIMBLE_ASSIGN_OR_RETURN(const auto features, FeaturesOf(riff));
-  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("webp", features.width, features.height, limits));
+  THIMBLE_ASSIGN_OR_RETURN(Image image, AllocateDecoded("webp", features.width, features.height, options));
   if (image.width > kMaxWidth) return BrokenPicture("webp", "its canvas is too wide");
-  THIMBLE_RETURN_IF_ERROR(features.has_animation != 0 ? DecodeFirstFrame(riff, &image)
-                                                      : DecodeInto(riff, 0, 0, &image));
+  THIMBLE_RETURN_IF_ERROR(features.has_animation != 0 ? DecodeFirstFrame(riff, options.alpha, &image)
+                                                      : DecodeInto(riff, features, options.alpha, 0, 0, &image));
   return ApplyOrientation(std::move(image), ExifOrientation(FindChunk(riff, "EXIF")));
 }
 
