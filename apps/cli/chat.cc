@@ -30,6 +30,7 @@ constexpr const char* kHelp =
     R"(Write a message and press Enter. Text pasted in several lines is one message; a line that ends in \ goes on.
 A picture's path in a message (or dragged into the terminal) attaches the picture.
   /image PATH         attach a picture to the next message
+  /detail HOW         how much of a picture is read: low 256 tokens, auto 1,024, high what the model allows
   /think on|off|auto  let the model reason before it answers, or not; auto: as the model was made
   /reset              forget the conversation
   /save FILE          write the conversation as JSON
@@ -39,8 +40,8 @@ A picture's path in a message (or dragged into the terminal) attaches the pictur
   /quit               leave (so does Ctrl-D)
 Tab completes commands and paths, arrow up brings back what you wrote, Ctrl-C stops an answer.)";
 
-constexpr std::array<std::string_view, 8> kCommands = {"/help",  "/image", "/load",  "/quit",
-                                                       "/reset", "/save",  "/stats", "/think"};
+constexpr std::array<std::string_view, 9> kCommands = {"/detail", "/help", "/image", "/load", "/quit",
+                                                       "/reset",  "/save", "/stats", "/think"};
 
 class Conversation {
  public:
@@ -100,6 +101,8 @@ class Conversation {
       AttachAll(argument, words);
     } else if (word == "/think") {
       Think(argument);
+    } else if (word == "/detail") {
+      ChangeDetail(argument);
     } else if (word == "/reset") {
       Reset();
       printer_.Note("forgotten");
@@ -154,7 +157,9 @@ class Conversation {
       Complain(kExitNotFound, engine_->why_blind());
       return false;
     }
-    auto picture = LoadPicture(path, options_.common);
+    CommonOptions how = options_.common;
+    if (how.alpha.empty()) how.alpha = how.exact ? "drop" : "white";
+    auto picture = LoadPicture(path, how);
     if (!picture.ok()) {
       Complain(ExitStatus(picture.error().code), picture.error().message);
       return false;
@@ -176,8 +181,20 @@ class Conversation {
     }
   }
 
+  void ChangeDetail(const std::string& detail) {
+    if (detail != "low" && detail != "auto" && detail != "high")
+      return Complain(kExitInvalid, "/detail takes low, auto or high");
+    CommonOptions changed = options_.common;
+    changed.detail = detail;
+    request_.detail = ChooseDetail(changed);
+    printer_.Note(request_.detail == Detail::kFile ? "the options of this chat say how pictures are read (--exact, "
+                                                     "--min-pixels, --max-pixels): /detail changes nothing"
+                                                   : Cat("pictures are read with detail ", detail));
+  }
+
   Result<Reply> Generate() {
     InterruptGuard guard;
+    session_->ForgetCancel();  // one that came when the last answer had just ended
     guard.Watch(session_.get());
     ProgressBar bar("reading");
     printer_.Begin();
@@ -188,6 +205,9 @@ class Conversation {
         bar.Clear();
       }
       if (event.kind == Event::Kind::kWarning) Warn(event.text);
+      if (event.kind == Event::Kind::kPictures) {
+        for (const std::string& line : ReadingLines(event.pictures)) printer_.Note(line);
+      }
       if (event.kind == Event::Kind::kReply) {
         if (event.reply.kind == ReplyEvent::Kind::kThinking) printer_.Thinking(event.reply.text);
         if (event.reply.kind == ReplyEvent::Kind::kContent) printer_.Content(event.reply.text);
@@ -227,6 +247,8 @@ class Conversation {
     }
     attached_.clear();
     last_ = std::move(reply).value();
+    // What was decided for a picture stays, and of a photo no more than was read.
+    for (std::size_t i = 0; i < last_->pictures.size(); ++i) Settle(last_->pictures[i], &request_.pictures[i]);
     Message answer{"assistant", {{Part::Kind::kText, last_->text, ""}}, false, {}, last_->tool_calls};
     if (!last_->thinking.empty()) answer.reasoning_content = last_->thinking;
     request_.chat.messages.push_back(std::move(answer));
@@ -267,7 +289,7 @@ class Conversation {
     if (path.empty() || path == "-") return Complain(kExitInvalid, "/load takes a file name");
     InputOptions input;
     input.messages = path;
-    auto loaded = BuildRequest(input, options_.common);
+    auto loaded = BuildRequest(input, options_.common, Purpose::kConversation);
     if (!loaded.ok()) return Complain(ExitStatus(loaded.error().code), Cat("not loaded: ", loaded.error().message));
     if (!loaded.value().pictures.empty() && !engine_->can_see()) {
       return Complain(kExitNotFound, Cat("not loaded, for it has pictures: ", engine_->why_blind()));
@@ -306,6 +328,7 @@ std::string AboutBuiltin() {
 int RunChat(const RunOptions& options) {
   GenerateRequest request;
   if (auto status = ApplyGenerate(options.generate, &request); !status.ok()) return Fail(status.error());
+  request.detail = ChooseDetail(options.common);
   const QuietTerminal quiet;
   auto engine = OpenEngine(options.common);
   if (!engine.ok()) return Fail(engine.error());

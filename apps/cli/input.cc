@@ -262,8 +262,21 @@ void WritePrompt(const InputOptions& input, GenerateRequest* request) {
 
 }  // namespace
 
-Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOptions& common) {
+Detail ChooseDetail(const CommonOptions& common) {
+  if (common.exact || common.min_pixels.has_value() || common.max_pixels.has_value()) return Detail::kFile;
+  return common.detail == "low" ? Detail::kLow : common.detail == "high" ? Detail::kHigh : Detail::kAuto;
+}
+
+Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOptions& given, Purpose purpose) {
+  CommonOptions common = given;
   GenerateRequest request;
+  if (purpose == Purpose::kConversation && input.ids.empty()) {
+    request.detail = ChooseDetail(common);
+    if (common.alpha.empty()) common.alpha = common.exact ? "drop" : "white";
+    if (!common.detail.empty() && request.detail == Detail::kFile)
+      Warn(Cat(common.exact ? "--exact reads" : "--min-pixels and --max-pixels rule: they read",
+               " pictures as they say; --detail changes nothing"));
+  }
   if (!input.ids.empty()) {
     THIMBLE_RETURN_IF_ERROR(ReadIds(input, common, &request));
     THIMBLE_RETURN_IF_ERROR(ReadTools(input, &request));

@@ -33,8 +33,14 @@ Status CheckStandardInput(const InputOptions& input, bool prompt_takes_it);
 
 Result<std::vector<std::int32_t>> ParseIds(const std::string& text);
 
+// What a request is for. Pictures of conversations are made to fit (--detail) and have white under what is transparent;
+// measurements read them as the reference does, and so does --exact.
+enum class Purpose { kConversation, kMeasurement };
+// The detail that pictures of a conversation are read with: kFile where --exact, --min-pixels or --max-pixels rule.
+Detail ChooseDetail(const CommonOptions& common);
+
 // The part of a request that says what to read: ids, conversation or prompt, with pictures.
-Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOptions& common);
+Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOptions& common, Purpose purpose);
 // The part that says how to write. kInvalid for numbers that are none.
 Status ApplyGenerate(const GenerateOptions& options, GenerateRequest* request);
 

@@ -73,7 +73,7 @@ Status CheckInput(const LogitsOptions& options) {
 
 int Logits(const LogitsOptions& options) {
   if (auto status = CheckInput(options); !status.ok()) return Fail(status.error());
-  auto request = BuildRequest(options.input, options.common);
+  auto request = BuildRequest(options.input, options.common, Purpose::kMeasurement);
   if (!request.ok()) return Fail(request.error());
   auto engine = OpenEngine(options.common);
   if (!engine.ok()) return Fail(engine.error());

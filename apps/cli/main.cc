@@ -155,6 +155,19 @@ void AddPixels(CLI::App* app, CommonOptions* o) {
       ->type_name("N")
       ->check(From(1, 1e12))
       ->group(kGroup);
+  app->add_option("--alpha", o->alpha, "under transparent pixels: white (default in conversations), or what is stored")
+      ->type_name("white|drop")
+      ->check(CLI::IsMember({"white", "drop"}).description(""))
+      ->group(kGroup);
+}
+
+// How pictures of a conversation are read.
+void AddDetail(CLI::App* app, CommonOptions* o) {
+  app->add_option("--detail", o->detail,
+                  "tokens a picture may take: 256, 1024 (auto, the default), or all the model allows")
+      ->type_name("low|auto|high")
+      ->check(CLI::IsMember({"low", "auto", "high"}).description(""))
+      ->group("Pictures");
 }
 
 void AddInput(CLI::App* app, InputOptions* o) {
@@ -246,6 +259,7 @@ void AddChat(CLI::App* app, CommandLine* line) {
   AddModel(c, line, &line->chat.common.model);
   AddSystem(c, &line->chat.input);
   AddCommon(c, &line->chat.common);
+  AddDetail(c, &line->chat.common);
   AddPixels(c, &line->chat.common);
   AddSampling(c, &line->chat.generate);
   AddLength(c, &line->chat.generate);
@@ -267,6 +281,7 @@ void AddRun(CLI::App* app, CommandLine* line) {
   AddJson(c, &line->run.common.json);
   AddInput(c, &line->run.input);
   AddCommon(c, &line->run.common);
+  AddDetail(c, &line->run.common);
   AddPixels(c, &line->run.common);
   AddSampling(c, &line->run.generate);
   AddLength(c, &line->run.generate);

@@ -125,7 +125,7 @@ bool IsBefore(const std::string& a, const std::string& b) {
 }  // namespace
 
 Result<Picture> LoadPicture(const std::string& source, const CommonOptions& options) {
-  const DecodeOptions limits{options.max_image_pixels};
+  const DecodeOptions how{options.max_image_pixels, options.alpha == "white" ? Alpha::kWhite : Alpha::kDrop};
   Picture picture;
   std::string bytes;
   if (IsDataUrl(source)) {
@@ -137,10 +137,10 @@ Result<Picture> LoadPicture(const std::string& source, const CommonOptions& opti
                  Cat("[picture] Thimble opens no network connection: save ", source, " and give its path")};
   } else {
     THIMBLE_ASSIGN_OR_RETURN(picture.image,
-                             DecodeImageFile(source.starts_with("file://") ? ExpandPath(source) : source, limits));
+                             DecodeImageFile(source.starts_with("file://") ? ExpandPath(source) : source, how));
     return picture;
   }
-  auto image = DecodeImage(std::as_bytes(std::span(bytes)), limits);
+  auto image = DecodeImage(std::as_bytes(std::span(bytes)), how);
   if (!image.ok()) return WithPlace(image.error(), source == "-" ? "standard input" : "data URL");
   picture.image = std::move(image).value();
   return picture;

@@ -11,6 +11,21 @@ namespace thimble::cli {
 
 namespace {
 
+// Of pictures, not of videos.
+Json PicturesJson(const std::vector<PictureReading>& readings) {
+  std::vector<Json> list;
+  for (const PictureReading& r : readings) {
+    if (r.tokens == 0) continue;
+    list.push_back(Json::Object({{"width", Json::Integer(r.given.width)},
+                                 {"height", Json::Integer(r.given.height)},
+                                 {"read_width", Json::Integer(r.read.width)},
+                                 {"read_height", Json::Integer(r.read.height)},
+                                 {"tokens", Json::Integer(r.tokens)},
+                                 {"detail", r.detail == Detail::kFile ? Json() : Json::String(DetailName(r.detail))}}));
+  }
+  return Json::Array(std::move(list));
+}
+
 // Beyond int64 too.
 Json UnsignedJson(std::uint64_t value) { return Json::Parse(Cat(value), "number").value(); }
 
@@ -76,8 +91,22 @@ Json ReplyJson(const Reply& reply) {
                        {"thinking", Json::String(reply.thinking)},
                        {"text", Json::String(reply.text)},
                        {"tool_calls", Json::Array(std::move(calls))},
+                       {"pictures", PicturesJson(reply.pictures)},
                        {"finish_reason", Json::String(FinishReasonName(reply.finish_reason))},
                        {"stats", std::move(stats)}});
+}
+
+std::vector<std::string> ReadingLines(std::span<const PictureReading> readings) {
+  std::vector<std::string> lines;
+  for (const PictureReading& r : readings) {
+    if (!r.is_new || !r.is_reduced) continue;
+    const char* advice = !r.fills_its_share   ? "; --detail high reads more"
+                         : r.context_can_grow ? "; a larger --context reads more"
+                                              : ", half of what the context has left";
+    lines.push_back(Cat(r.given.width, " x ", r.given.height, " read at ", r.read.width, " x ", r.read.height, ", ",
+                        r.tokens, " tokens", advice));
+  }
+  return lines;
 }
 
 std::string StatsLine(const Reply& reply) {

@@ -15,6 +15,8 @@ Json ToolCallJson(const ToolCall& call);
 Json HeadJson(const ScreenCounts& counts);
 Json ReplyJson(const Reply& reply);
 // "read 20 tokens in 0.11 s (176.1/s), wrote 80 in ...": one line about a reply.
+// A sentence for each picture that is read smaller than the model could: how, and what reads more of it.
+std::vector<std::string> ReadingLines(std::span<const PictureReading> readings);
 std::string StatsLine(const Reply& reply);
 // A float with the digits that bring it back; null for what JSON cannot say.
 Json FloatJson(float value);

@@ -58,6 +58,9 @@ bool Show(const Event& event, bool is_json, ReplyPrinter* printer, ProgressBar* 
     bar->Clear();
   }
   if (event.kind == Event::Kind::kWarning) Warn(event.text);
+  if (event.kind == Event::Kind::kPictures) {
+    for (const std::string& line : ReadingLines(event.pictures)) Say(line);
+  }
   if (event.kind == Event::Kind::kReply && !is_json) {
     switch (event.reply.kind) {
       case ReplyEvent::Kind::kThinking:
@@ -82,7 +85,7 @@ bool Show(const Event& event, bool is_json, ReplyPrinter* printer, ProgressBar* 
 
 int Run(RunOptions options) {
   if (auto status = PlacePositionals(&options); !status.ok()) return Fail(status.error());
-  auto request = BuildRequest(options.input, options.common);
+  auto request = BuildRequest(options.input, options.common, Purpose::kConversation);
   if (!request.ok()) return Fail(request.error());
   if (auto status = ApplyGenerate(options.generate, &request.value()); !status.ok()) return Fail(status.error());
   InterruptGuard guard;

@@ -44,9 +44,10 @@ struct PictureReading {
   ImageSize read;
   std::int64_t tokens = 0;
   Detail detail = Detail::kFile;
-  bool is_new = false;           // decided for this request, not before
-  bool is_reduced = false;       // the file's limits alone would have given more tokens
-  bool fills_its_share = false;  // of the room left, not its budget, decided
+  bool is_new = false;            // decided for this request, not before
+  bool is_reduced = false;        // the file's limits alone would have given more tokens
+  bool fills_its_share = false;   // the room left, not its budget, decided
+  bool context_can_grow = false;  // a larger context of this model would have given it more
   std::uint64_t digest = 0;
 };
 

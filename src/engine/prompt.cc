@@ -36,10 +36,11 @@ class Builder {
     THIMBLE_RETURN_IF_ERROR(request_.ids.empty() ? FromChat() : FromIds());
     if (prompt_.ids.empty()) return Error{Code::kInvalid, "[prompt] the prompt is empty"};
     if (static_cast<std::int64_t>(prompt_.ids.size()) > engine_.context) {
+      const bool has_budgets = request_.ids.empty() && request_.detail.value_or(Detail::kFile) != Detail::kFile;
       return Error{Code::kExhausted,
                    Cat("[context] the prompt has ", prompt_.ids.size(), " tokens, the context ", engine_.context,
-                       "; shorten it, use smaller pictures (--detail low, --max-pixels), or raise --context (at most ",
-                       engine_.config.context_length, ")")};
+                       "; shorten it, use smaller pictures (", has_budgets ? "--detail low" : "--max-pixels",
+                       "), or raise --context (at most ", engine_.config.context_length, ")")};
     }
     Place();
     return std::move(prompt_);
@@ -61,6 +62,7 @@ class Builder {
       grids_.push_back(grid);
     } else {
       THIMBLE_ASSIGN_OR_RETURN(reading, ReadingOf(picture));
+      reading.context_can_grow = reading.fills_its_share && engine_.context < engine_.config.context_length;
       const int patch = engine_.config.vision->patches.patch;
       grids_.push_back({1, reading.read.height / patch, reading.read.width / patch});
     }
