@@ -16,6 +16,9 @@ Json HeadJson(const ScreenCounts& counts);
 Json ReplyJson(const Reply& reply);
 // "read 20 tokens in 0.11 s (176.1/s), wrote 80 in ...": one line about a reply.
 std::string StatsLine(const Reply& reply);
+// One line about a reply that holds no answer, with what helps; empty where there is one (a tool call is one too), and
+// where somebody stopped it before it wrote anything. `context`: tokens that the conversation may hold.
+std::string AboutMissingAnswer(const Reply& reply, int context);
 // A float with the digits that bring it back; null for what JSON cannot say.
 Json FloatJson(float value);
 Json IdsJson(const std::vector<std::int32_t>& ids);
