@@ -102,7 +102,7 @@ int Logits(const LogitsOptions& options) {
                           (!tokens.ok() || !options.common.json || Write(Cat("],\"tokens\":", tokens.value(), "}\n")));
   if (!is_written) return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
   if (!tokens.ok()) return Fail(tokens.error());
-  WarnUnreadInput("--messages - reads a conversation there");
+  WarnUnreadInput("--messages - reads a conversation from it");
   return kExitOk;
 }
 

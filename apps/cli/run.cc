@@ -96,7 +96,8 @@ void TellWhatIsMissing(const Reply& reply, int context, bool is_json, bool has_p
   if (std::ferror(stdout) != 0) return;
   if (const std::string line = AboutMissingAnswer(reply, context); !is_json && !line.empty()) Warn(line);
   if (reply.finish_reason == FinishReason::kCancelled) return;
-  WarnUnreadInput(has_prompt ? "a prompt that ends in \" -\" takes it in" : "--messages - would read messages there");
+  WarnUnreadInput(has_prompt ? "a prompt that ends in \" -\" takes text in, --image - a picture"
+                             : "--messages - reads a conversation from it");
 }
 
 }  // namespace

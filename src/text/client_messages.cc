@@ -26,50 +26,26 @@ constexpr std::string_view kRoles[] = {"system", "developer", "user", "assistant
 constexpr std::string_view kReasoningKeys[] = {"reasoning_content", "reasoning", "thinking", "reasoning_details",
                                                "thinking_blocks"};
 
-// Read, or without meaning for the answer: where a message came from, when, at what price.
-constexpr std::string_view kMessageKeys[] = {"role",
-                                             "content",
-                                             "reasoning_content",
-                                             "reasoning",
-                                             "thinking",
-                                             "reasoning_details",
-                                             "thinking_blocks",
-                                             "tool_calls",
-                                             "function_call",
-                                             "images",
-                                             "refusal",
-                                             "tool_call_id",
-                                             "prefix",
-                                             "partial",
-                                             "tool_name",
-                                             "id",
-                                             "type",
-                                             "annotations",
-                                             "cache_control",
-                                             "created_at",
-                                             "created",
-                                             "timestamp",
-                                             "object",
-                                             "status",
-                                             "model",
-                                             "provider",
-                                             "usage",
-                                             "index",
-                                             "logprobs",
-                                             "finish_reason",
-                                             "stop_reason",
-                                             "stop_sequence",
-                                             "metadata",
-                                             "response_metadata"};
+constexpr std::string_view kMessageKeys[] = {
+    // read
+    "role", "content", "reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks",
+    "tool_calls", "function_call", "images", "refusal", "tool_call_id", "tool_name", "prefix", "partial",
+    // without meaning for the answer: where a message came from, when, at what price
+    "id", "type", "annotations", "cache_control", "created_at", "created", "timestamp", "object", "status", "model",
+    "provider", "usage", "index", "logprobs", "finish_reason", "stop_reason", "stop_sequence", "metadata",
+    "response_metadata"};
 
 constexpr std::string_view kPictureKeys[] = {"image", "path",   "url",         "image_url",  "base64",  "data",
                                              "bytes", "source", "inline_data", "inlineData", "b64_json"};
 
+// Besides those.
 constexpr std::string_view kItemKeys[] = {
-    "type",      "text",        "refusal",    "detail",    "video",    "video_url",     "thinking",
-    "reasoning", "summary",     "id",         "signature", "redacted", "cache_control", "annotations",
-    "logprobs",  "citations",   "media_type", "mime_type", "name",     "index",         "status",
-    "input",     "tool_use_id", "content",    "caller",    "mimeType", "format",        "title"};
+    // read
+    "type", "text", "refusal", "detail", "video", "video_url", "thinking", "reasoning", "summary", "name", "input",
+    "tool_use_id", "content",
+    // without meaning for the answer, or told by the data themselves
+    "id", "index", "status", "signature", "redacted", "cache_control", "annotations", "citations", "logprobs", "caller",
+    "media_type", "mime_type", "mimeType", "format", "title"};
 
 std::string TextAt(const Json& json, std::string_view key) {
   const Json* value = FindValue(json, key);

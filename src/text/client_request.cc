@@ -71,9 +71,9 @@ constexpr int kMost = 1 << 24;
 constexpr std::string_view kHarmless[] = {
     // who asks, which model, and how the answer is sent
     "model", "stream", "stream_options", "user", "metadata", "store", "request_id", "id", "object", "created",
-    "safety_identifier", "service_tier", "priority", "include", "background", "previous_response_id", "return_progress",
-    "timings_per_token", "include_reasoning", "provider", "transforms", "route", "models", "usage", "anthropic_version",
-    "extra_headers", "extra_query", "timeout",
+    "safety_identifier", "service_tier", "priority", "include", "background", "return_progress", "timings_per_token",
+    "include_reasoning", "provider", "transforms", "route", "models", "usage", "anthropic_version", "extra_headers",
+    "extra_query", "timeout",
     // what is kept between requests
     "prompt_cache_key", "prompt_cache_retention", "cache_prompt", "cache_control", "id_slot", "slot_id", "keep_alive",
     "prediction", "n_keep", "num_keep",
@@ -81,7 +81,7 @@ constexpr std::string_view kHarmless[] = {
     "num_thread", "num_gpu", "num_batch", "main_gpu", "use_mmap", "use_mlock", "numa", "low_vram", "f16_kv",
     "vocab_only", "logits_all",
     // what is done anyway
-    "skip_special_tokens", "spaces_between_special_tokens", "reasoning_format", "separate_reasoning"};
+    "spaces_between_special_tokens", "reasoning_format", "separate_reasoning"};
 
 struct NumberSetting {
   std::string_view key;
@@ -124,9 +124,10 @@ class SettingsReader {
       if (value.IsNull()) continue;
       THIMBLE_ASSIGN_OR_RETURN(const bool is_known, Read(key, value));
       if (is_known || Has(kHarmless, key)) continue;
-      // No parallel calls and no sampling are wishes, the other keys' false is the same as silence.
-      const bool is_wish = key == "parallel_tool_calls" || key == "do_sample";
-      if (is_wish ? value.AsBool() == false : !SaysNothing(value)) out_.unused.Add(key, of);
+      // Where true is what is done anyway, false is a wish; elsewhere false and 0 switch off what there is not.
+      const bool is_wish = key == "parallel_tool_calls" || key == "do_sample" || key == "skip_special_tokens";
+      const bool is_off = SaysNothing(value) || value.AsDouble() == 0.0;
+      if (is_wish ? value.AsBool() == false : !is_off) out_.unused.Add(key, of);
     }
     return Done{};
   }
@@ -327,7 +328,7 @@ class SettingsReader {
       return value.IsArray() && std::all_of(value.items().begin(), value.items().end(),
                                             [](const Json& item) { return item.text() == "text"; });
     }
-    if (key == "top_logprobs" || key == "n_probs" || key == "echo") return value.AsInt() == 0;
+    if (key == "typical_p" || key == "tfs_z") return value.AsDouble() == 1.0;
     return false;
   }
 
