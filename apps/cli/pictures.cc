@@ -102,7 +102,7 @@ constexpr std::size_t kLongestPath = 4096;
 // Base64 without the beginning of a data URL, as many clients send pictures: nothing but its letters, no file's name,
 // and the first bytes of a picture, or longer than any name.
 bool IsBareBase64(const std::string& source) {
-  constexpr std::size_t kShortest = 48;
+  constexpr std::size_t kShortest = 24;
   const auto is_letter = [](char c) { return Base64Value(c) >= 0 || c == '=' || IsSpace(c); };
   if (source.size() < kShortest || !std::all_of(source.begin(), source.end(), is_letter)) return false;
   if (source.size() >= kLongestPath) return true;

@@ -94,7 +94,10 @@ bool Show(const Event& event, bool is_json, ReplyPrinter* printer, ProgressBar* 
 // Success and silence look alike from outside: what nobody can see in the answer is said.
 void TellWhatIsMissing(const Reply& reply, int context, bool is_json, bool has_prompt) {
   if (std::ferror(stdout) != 0) return;
-  if (const std::string line = AboutMissingAnswer(reply, context); !is_json && !line.empty()) Warn(line);
+  const std::string line = AboutMissingAnswer(reply, context);
+  if (!is_json && !line.empty()) Warn(line);
+  if (!is_json && line.empty() && reply.finish_reason == FinishReason::kContext)
+    Warn(Cat("the answer was cut: the context of ", context, " tokens is full; what helps: a larger --context"));
   if (reply.finish_reason == FinishReason::kCancelled) return;
   WarnUnreadInput(has_prompt ? "a prompt that ends in \" -\" takes text in, --image - a picture"
                              : "--messages - reads a conversation from it");

@@ -93,6 +93,7 @@ int Tokenize(const TokenizeOptions& options) {
        tokenizer.Encode(input.value(), options.plain ? AddedTokens::kPlainText : AddedTokens::kRecognise)) {
     std::printf("%6d  %s\n", id, QuoteBytes(tokenizer.TokenBytes(id)).c_str());
   }
+  if (options.has_text) WarnUnreadInput("without TEXT it is read");
   return kExitOk;
 }
 
@@ -123,8 +124,10 @@ int Detokenize(const TokenizeOptions& options) {
   if (!ids.ok()) return Fail(ids.error());
   // Into a pipe go the bytes themselves.
   const std::string bytes = tokenizer.Decode(ids.value(), options.plain);
-  if (Write(isatty(STDOUT_FILENO) != 0 ? EscapeControls(bytes) + "\n" : bytes)) return kExitOk;
-  return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
+  if (!Write(isatty(STDOUT_FILENO) != 0 ? EscapeControls(bytes) + "\n" : bytes))
+    return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
+  if (options.has_text) WarnUnreadInput("without IDS it is read");
+  return kExitOk;
 }
 
 int RenderLines(const TokenizeOptions& options) {

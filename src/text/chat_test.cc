@@ -153,6 +153,9 @@ TEST(ClientMessages, TextItems) {
         Refusal(std::string(R"([{"role": "user", "content": [)") + item + "]}]").starts_with("[chat] message 1"))
         << item;
   }
+  EXPECT_NE(Refusal(R"([{"role": "user", "parts": [{"text": "hi"}]}])").find("needs \"content\""), std::string::npos);
+  EXPECT_NE(Refusal(R"([{"role": "user", "content": "x", "images": [5]}])").find("found 5"), std::string::npos);
+  EXPECT_NE(Refusal(R"({"input": "hi"})").find("input"), std::string::npos);
   EXPECT_NE(Refusal(R"([{"role": "user", "content": 5}])").find("found 5"), std::string::npos);
   EXPECT_NE(Refusal(R"([{"role": "ipython", "content": "x"}])").find("ipython"), std::string::npos);
 }

@@ -192,6 +192,8 @@ Status Reader::Read(const Json& json, std::size_t index) {
 
 Status Reader::ReadContent(const Json& json) {
   const Json* content = FindValue(json, "content");
+  if (json.Find("content") == nullptr && message_.content.empty() && message_.role == "user")
+    return Wrong(" needs \"content\": text, or a list of items");
   const std::string refusal = TextAt(json, "refusal");
   if (content == nullptr || (SaysNothing(*content) && !refusal.empty())) {
     if (!refusal.empty()) AddText(refusal);
@@ -255,6 +257,11 @@ Status Reader::ReadItem(const Json& item) {
 Status Reader::ReadPicture(const Json& item) {
   Part part;
   part.kind = Part::Kind::kImage;
+  for (const std::string_view key : kPictureKeys) {
+    const Json* value = FindValue(item, key);
+    if (value != nullptr && !value->IsString() && !value->IsObject())
+      return Wrong(Cat(": \"", key, "\" of a picture must be text or an object, found ", Found(*value)));
+  }
   part.source = PictureSource(item);
   part.detail = PictureDetail(item);
   if (!TextAt(item, "text").empty()) unused_->Add("text", "picture items");

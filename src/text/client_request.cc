@@ -271,6 +271,7 @@ class SettingsReader {
 
   Result<bool> ReadThinking(const std::string& key, const Json& value) {
     if (Has(kThinkBudgets, key)) {
+      out_.used_settings.push_back(key);
       THIMBLE_RETURN_IF_ERROR(ReadBudget(key, value));
     } else if (key == "enable_thinking") {
       if (const auto flag = value.AsBool(); flag.has_value()) thinks_ = flag;
@@ -288,6 +289,7 @@ class SettingsReader {
         if (name == "effort" || name == "enabled" || name == "type") {
           if (const auto thinks = ThinksBy(inner); thinks.has_value()) effort_thinks_ = thinks;
         } else if (name == "max_tokens" || name == "budget_tokens") {
+          out_.used_settings.push_back(name);
           if (!inner.IsNull()) THIMBLE_RETURN_IF_ERROR(ReadBudget(name, inner));
         }  // "exclude", "summary", "display": whether it is shown
       }
@@ -357,8 +359,10 @@ Status ReadTools(const Json& json, Chat* chat) {
 
 Result<ClientRequest> ParseClientRequest(const Json& json) {
   const Json* messages = json.IsArray() ? &json : json.Find("messages");
-  if (messages == nullptr || !messages->IsArray())
-    return Error{Code::kInvalid, "[chat] a list of messages, or an object with \"messages\", is needed"};
+  if (messages == nullptr || !messages->IsArray()) {
+    return Error{Code::kInvalid,
+                 Cat("[chat] a list of messages, or an object with \"messages\", is needed, found ", Found(json))};
+  }
   ClientRequest request;
   THIMBLE_ASSIGN_OR_RETURN(ClientMessages read, ParseClientMessages(*messages, &request.unused));
   request.chat.messages = std::move(read.messages);

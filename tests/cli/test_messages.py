@@ -255,6 +255,7 @@ class UnreadInput(unittest.TestCase):
         self.assertIn(self.WORDS, done.stderr)
         self.assertIn('ends in " -"', done.stderr)
         self.assertIn(self.WORDS, thimble("run", VL, "--ids", "1,2", *ONE, text="x").stderr)
+        self.assertIn(self.WORDS, thimble("tokenize", VL, "hello", text="x").stderr)
         self.assertIn(self.WORDS, thimble("logits", VL, "--prompt", "hello", text="x").stderr)
         with tempfile.TemporaryFile() as file:
             file.write(b"some text")
@@ -300,6 +301,12 @@ class MissingAnswers(unittest.TestCase):
         done = thimble(*thoughts, "-n", "5", "--json")
         self.assertEqual(done.stderr, "")
         self.assertNotEqual(json.loads(done.stdout)["thinking"], "")
+
+    def test_an_answer_that_was_cut(self):
+        done = thimble("run", VL, "hello", *forced(" three"), "--context", "30")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(" three three", done.stdout)
+        self.assertEqual(said(done), ["the answer was cut: the context of 30 tokens is full; what helps: a larger --context"])
 
     def test_an_answer_of_nothing(self):
         end = json.loads(thimble("tokenize", VL, "--jsonl", text=json.dumps({"text": "<|im_end|>"})).stdout)["ids"][0]
