@@ -98,6 +98,7 @@ Result<std::string> DecodeDataUrl(std::string_view url) {
 }
 
 constexpr std::size_t kLongestPath = 4096;
+constexpr std::size_t kLongestName = 255;  // longer ones are told in short
 
 // Base64 without the beginning of a data URL, as many clients send pictures: nothing but its letters, no file's name,
 // and the first bytes of a picture, or longer than any name.
@@ -157,8 +158,9 @@ Result<Picture> LoadPicture(const std::string& source, const CommonOptions& opti
   } else if (source.starts_with("http://") || source.starts_with("https://")) {
     return Error{Code::kUnsupported,
                  Cat("[picture] Thimble opens no network connection: save ", Excerpt(source), " and give its path")};
-  } else if (source.size() >= kLongestPath) {
-    return Error{Code::kInvalid, Cat("[picture] a path, a data URL or base64 is needed, found ", Excerpt(source))};
+  } else if (source.size() > kLongestName && KindOfPath(source) == PathKind::kNothing) {
+    return Error{Code::kNotFound,
+                 Cat("[picture] this is no path of a file, no data URL and no picture in base64: ", Excerpt(source))};
   } else {
     THIMBLE_ASSIGN_OR_RETURN(picture.image,
                              DecodeImageFile(source.starts_with("file://") ? ExpandPath(source) : source, limits));

@@ -204,7 +204,7 @@ class SettingsReader {
   }
 
   Result<bool> ReadStop(const std::string& key, const Json& value) {
-    std::vector<Json> texts = value.IsArray() ? value.items() : std::vector<Json>{value};
+    const std::vector<Json> texts = value.IsArray() ? value.items() : std::vector<Json>{value};
     for (const Json& text : texts) {
       if (!text.IsString()) return Wrong(key, "a text or a list of texts", value);
       if (!text.text().empty()) settings_.stop.push_back(text.text());

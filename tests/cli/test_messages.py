@@ -2,16 +2,18 @@
 """What people and their programs send: conversations in every client's form, text as Windows writes it, pipes nobody reads;
 and what is said when there is no answer."""
 import base64
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 import time
 import unittest
 
 import gguf_edit
-from harness import GREEDY, PATIENCE, PICTURE, THIMBLE, VL, VL_GGUF, answer, forced, thimble, token_ids
+from harness import GREEDY, PATIENCE, PICTURE, THIMBLE, VL, VL_GGUF, Terminal, answer, forced, thimble, token_ids
 
 DATA = base64.b64encode(pathlib.Path(PICTURE).read_bytes()).decode()
 ONE = ["-n", "1", *GREEDY]
@@ -301,6 +303,14 @@ class MissingAnswers(unittest.TestCase):
         done = thimble(*thoughts, "-n", "5", "--json")
         self.assertEqual(done.stderr, "")
         self.assertNotEqual(json.loads(done.stdout)["thinking"], "")
+
+    def test_thoughts_that_were_stopped(self):
+        with contextlib.closing(Terminal("run", VL, "hello", *["on" if word == "off" else word for word in forced(" three")],
+                                         "--think-budget", "0", "--no-loop-guard", "--context", "8192")) as t:
+            t.read_until("three three")
+            t.signal(signal.SIGINT)
+            t.read_until("then it was stopped")
+            self.assertEqual(t.finish(), 130)
 
     def test_an_answer_that_was_cut(self):
         done = thimble("run", VL, "hello", *forced(" three"), "--context", "30")
