@@ -124,6 +124,7 @@ class Conversation {
   void Reset() {
     request_.chat.messages.clear();
     request_.chat.tools.clear();
+    request_.chat.options = {};
     request_.pictures.clear();
     attached_.clear();
     session_->Clear();
@@ -257,6 +258,7 @@ class Conversation {
   }
 
   void NoteEnding(const Reply& reply) {
+    if (const std::string line = AboutMissingAnswer(reply, engine_->context()); !line.empty()) printer_.Note(line);
     if (reply.stats.think_closed_by_loop) printer_.Note("(the reasoning repeated itself and was closed)");
     if (reply.stats.think_closed_by_budget) printer_.Note("(the reasoning reached its budget and was closed)");
     if (reply.finish_reason == FinishReason::kCancelled) printer_.Note("stopped");
@@ -289,7 +291,8 @@ class Conversation {
     if (path.empty() || path == "-") return Complain(kExitInvalid, "/load takes a file name");
     InputOptions input;
     input.messages = path;
-    auto loaded = BuildRequest(input, options_.common, Purpose::kConversation);
+    FileSettings file;
+    auto loaded = BuildRequest(input, options_.common, Purpose::kConversation, &file);
     if (!loaded.ok()) return Complain(ExitStatus(loaded.error().code), Cat("not loaded: ", loaded.error().message));
     if (!loaded.value().pictures.empty() && !engine_->can_see()) {
       return Complain(kExitNotFound, Cat("not loaded, for it has pictures: ", engine_->why_blind()));
@@ -297,8 +300,15 @@ class Conversation {
     Reset();
     request_.chat.messages = std::move(loaded.value().chat.messages);
     request_.chat.tools = std::move(loaded.value().chat.tools);
+    request_.chat.options.enable_thinking = loaded.value().chat.options.enable_thinking;
+    request_.chat.options.add_vision_id = loaded.value().chat.options.add_vision_id;
     request_.pictures = std::move(loaded.value().pictures);
     printer_.Note(Cat("loaded ", request_.chat.messages.size(), " messages"));
+    if (!file.keys.empty()) {
+      std::string keys;
+      for (const std::string& key : file.keys) keys += Cat(keys.empty() ? "" : ", ", Excerpt(key));
+      printer_.Note(Cat("this chat keeps its own settings; the file's are not taken over: ", keys));
+    }
   }
 
   const RunOptions& options_;

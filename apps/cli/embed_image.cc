@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "cli/pictures.h"
 #include "cli/reply_json.h"
+#include "cli/store.h"
 #include "cli/terminal.h"
 
 #include <cstdio>
@@ -32,6 +33,7 @@ bool WriteRows(const Patches& patches, const VisionRows& rows, int width) {
 }  // namespace
 
 int EmbedImage(const EmbedImageOptions& options) {
+  if (auto model = ResolveModel(options.common.model); !model.ok()) return Fail(model.error());
   auto picture = LoadPicture(options.file, options.common);
   if (!picture.ok()) return Fail(picture.error());
   auto engine = OpenEngine(options.common);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/input.h"
 
+#include "base/outside_text.h"
 #include "base/text.h"
 #include "cli/interrupt.h"
 #include "cli/pictures.h"
@@ -11,7 +12,10 @@
 #include "sys/folder.h"
 #include "sys/machine.h"
 #include "sys/topology.h"
+#include "text/client_request.h"
 
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,9 +59,11 @@ std::string ForcedIsa(const CommonOptions& options) {
   return !options.isa.empty() ? options.isa : isa != nullptr ? isa : "";
 }
 
+std::string NameOfSource(const std::string& path) { return path == "-" ? "standard input" : Excerpt(path); }
+
 // A request that is no JSON is a wrong request, not a broken file.
 Result<Json> ParseRequestJson(const std::string& text, const std::string& source) {
-  auto json = Json::Parse(text, source == "-" ? "standard input" : source);
+  auto json = Json::Parse(text, NameOfSource(source));
   if (!json.ok()) return Error{Code::kInvalid, json.error().message};
   return json;
 }
@@ -132,10 +138,38 @@ Result<std::string> ReadStandardInput() {
   }
 }
 
-Result<std::string> ReadTextFile(const std::string& path) {
-  if (path == "-") return ReadStandardInput();
-  THIMBLE_ASSIGN_OR_RETURN(const auto bytes, ReadFile(path, std::uint64_t{1} << 30));
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+Result<std::string> ReadStandardText() { return ReadTextFile("-"); }
+
+Result<std::string> ReadTextFile(const std::string& path, NulBytes nul_bytes) {
+  std::string text;
+  if (path == "-") {
+    THIMBLE_ASSIGN_OR_RETURN(text, ReadStandardInput());
+  } else {
+    const bool is_json = path.starts_with('{') || path.starts_with('[');
+    if (is_json && KindOfPath(path) == PathKind::kNothing) {
+      return Error{Code::kInvalid,
+                   Cat("[input] the name of a file is needed, found JSON, ", Excerpt(path), "; pipe it in and give -")};
+    }
+    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, ReadFile(path, std::uint64_t{1} << 30));
+    text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  return TextFromOutside(std::move(text), NameOfSource(path), nul_bytes);
+}
+
+void WarnUnreadInput(std::string_view advice) {
+  struct stat status = {};
+  if (fstat(STDIN_FILENO, &status) != 0) return;
+  std::int64_t waiting = 0;
+  if (S_ISREG(status.st_mode)) {
+    const off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+    if (at >= 0) waiting = static_cast<std::int64_t>(status.st_size) - static_cast<std::int64_t>(at);
+  } else if (S_ISFIFO(status.st_mode)) {
+    int bytes = 0;
+    if (ioctl(STDIN_FILENO, FIONREAD, &bytes) == 0) waiting = bytes;
+  }
+  if (waiting > 0)
+    Warn(Cat("standard input was not read, though something waits there (",
+             FormatBytes(static_cast<std::uint64_t>(waiting)), "); ", advice));
 }
 
 Status CheckStandardInput(const InputOptions& input, bool prompt_takes_it) {
@@ -173,6 +207,11 @@ namespace {
 
 Part TextPart(std::string text) { return {Part::Kind::kText, std::move(text), ""}; }
 
+// Clients' words; others than these leave the choice to us.
+Detail DetailOf(std::string_view word) {
+  return word == "low" ? Detail::kLow : word == "high" ? Detail::kHigh : Detail::kAuto;
+}
+
 // Pictures for a conversation's slots: files of --image and --frames first, then what an item itself names.
 Status FillPictures(const InputOptions& input, const CommonOptions& common, GenerateRequest* request) {
   std::size_t next = 0;
@@ -184,7 +223,7 @@ Status FillPictures(const InputOptions& input, const CommonOptions& common, Gene
         has_frames = false;
         if (part.source.empty() || KindOfPath(part.source) != PathKind::kFolder) {
           return Error{Code::kInvalid, Cat("[chat] a video is given as a folder of pictures (--frames FOLDER --fps X)",
-                                           part.source.empty() ? "" : ", found ", part.source)};
+                                           part.source.empty() ? "" : ", found ", Excerpt(part.source))};
         }
         THIMBLE_ASSIGN_OR_RETURN(Picture video, LoadFrames(part.source, input.fps, input.all_frames, common));
         request->pictures.push_back(std::move(video));
@@ -198,6 +237,8 @@ Status FillPictures(const InputOptions& input, const CommonOptions& common, Gene
                        Cat("[chat] picture ", request->pictures.size() + 1, " has no file: give it with --image")};
         }
         THIMBLE_ASSIGN_OR_RETURN(Picture picture, LoadPicture(part.source, common));
+        // What the conversation asks of a picture counts where the command line says nothing.
+        if (request->detail == Detail::kAuto && common.detail.empty()) picture.detail = DetailOf(part.detail);
         request->pictures.push_back(std::move(picture));
       }
     }
@@ -219,20 +260,36 @@ Status ReadTools(const InputOptions& input, GenerateRequest* request) {
   return Done{};
 }
 
-Status ReadMessages(const InputOptions& input, GenerateRequest* request) {
+// What a request says about how to answer.
+void ApplySettings(const RequestSettings& settings, GenerateRequest* request) {
+  SamplerHints& s = request->sampling;
+  s.temperature = settings.temperature;
+  s.top_p = settings.top_p;
+  s.min_p = settings.min_p;
+  s.presence_penalty = settings.presence_penalty;
+  s.frequency_penalty = settings.frequency_penalty;
+  s.repetition_penalty = settings.repetition_penalty;
+  s.top_k = settings.top_k;
+  request->logit_bias = settings.logit_bias;
+  request->seed = settings.seed;
+  request->stop_strings = settings.stop;
+  request->max_tokens = settings.max_tokens.value_or(0);
+  request->think_budget = settings.think_budget;
+  request->ignore_eos = settings.ignore_eos;
+}
+
+Status ReadMessages(const InputOptions& input, GenerateRequest* request, FileSettings* from_file) {
   if (!input.system.empty()) {
     return Error{Code::kInvalid, "[chat] --system goes with a prompt; --messages holds its own system message"};
   }
   THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(input.messages));
   THIMBLE_ASSIGN_OR_RETURN(const Json json, ParseRequestJson(text, input.messages));
-  auto chat = ParseChat(json, ArgumentStrings::kParse);
-  if (!chat.ok()) return chat.error();
-  request->chat = std::move(chat).value();
-  // A conversation that is to be answered needs the generation prompt unless it says otherwise.
-  const Json* options = json.Find("options");
-  if (options == nullptr || options->Find("add_generation_prompt") == nullptr) {
-    request->chat.options.add_generation_prompt = !request->chat.options.continue_final_message;
-  }
+  THIMBLE_ASSIGN_OR_RETURN(ClientRequest read, ParseClientRequest(json));
+  if (!read.unused.empty()) Warn(Cat(NameOfSource(input.messages), ": not used: ", read.unused.Line()));
+  request->chat = std::move(read.chat);
+  MergeSystemMessages(&request->chat);
+  ApplySettings(read.settings, request);
+  if (from_file != nullptr) *from_file = {read.settings.context.value_or(0), std::move(read.used_settings)};
   return Done{};
 }
 
@@ -264,10 +321,11 @@ void WritePrompt(const InputOptions& input, GenerateRequest* request) {
 
 Detail ChooseDetail(const CommonOptions& common) {
   if (common.exact || common.min_pixels.has_value() || common.max_pixels.has_value()) return Detail::kFile;
-  return common.detail == "low" ? Detail::kLow : common.detail == "high" ? Detail::kHigh : Detail::kAuto;
+  return DetailOf(common.detail);
 }
 
-Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOptions& given, Purpose purpose) {
+Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOptions& given, Purpose purpose,
+                                     FileSettings* from_file) {
   CommonOptions common = given;
   GenerateRequest request;
   if (purpose == Purpose::kConversation && input.ids.empty()) {
@@ -283,7 +341,7 @@ Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOpti
     return request;
   }
   if (!input.messages.empty()) {
-    THIMBLE_RETURN_IF_ERROR(ReadMessages(input, &request));
+    THIMBLE_RETURN_IF_ERROR(ReadMessages(input, &request, from_file));
   } else {
     WritePrompt(input, &request);
   }
@@ -299,8 +357,8 @@ Status ApplyGenerate(const GenerateOptions& options, GenerateRequest* request) {
     if (number.has_value() && !std::isfinite(*number))
       return Error{Code::kInvalid, Cat("[sampling] finite numbers are needed, found ", *number)};
   }
-  request->sampling = s;
-  request->logit_bias.clear();
+  request->sampling = Merge(s, request->sampling);
+  std::vector<std::pair<std::int32_t, double>> biases;
   for (const std::string& bias : options.logit_bias) {
     const std::size_t equals = bias.find('=');
     char* end = nullptr;
@@ -309,15 +367,24 @@ Status ApplyGenerate(const GenerateOptions& options, GenerateRequest* request) {
     auto id = ParseIds(bias.substr(0, equals));
     if (value.empty() || *end != '\0' || std::isnan(number) || !id.ok() || id.value().size() != 1)
       return Error{Code::kInvalid, Cat("[sampling] --logit-bias takes ID=X, found '", bias, "'")};
-    request->logit_bias.emplace_back(id.value()[0], number);
+    biases.emplace_back(id.value()[0], number);
   }
-  request->seed = options.seed;
-  request->stop_strings = options.stop;
-  request->max_tokens = options.max_tokens;
-  request->think = options.think == "on" ? ThinkMode::kOn : options.think == "off" ? ThinkMode::kOff : ThinkMode::kAuto;
-  request->think_budget = options.think_budget;
+  std::erase_if(request->logit_bias, [&](const auto& from_file) {
+    return std::any_of(biases.begin(), biases.end(), [&](const auto& bias) { return bias.first == from_file.first; });
+  });
+  request->logit_bias.insert(request->logit_bias.end(), biases.begin(), biases.end());
+  if (options.seed.has_value()) request->seed = options.seed;
+  if (!options.stop.empty()) request->stop_strings = options.stop;
+  if (options.max_tokens > 0) request->max_tokens = options.max_tokens;
+  if (!options.think.empty()) {
+    request->think = options.think == "on"    ? ThinkMode::kOn
+                     : options.think == "off" ? ThinkMode::kOff
+                                              : ThinkMode::kAuto;
+    request->chat.options.enable_thinking.reset();
+  }
+  if (options.think_budget.has_value()) request->think_budget = options.think_budget;
   if (options.no_loop_guard) request->loop_guard = false;
-  request->ignore_eos = options.ignore_eos;
+  if (options.ignore_eos) request->ignore_eos = true;
   return Done{};
 }
 

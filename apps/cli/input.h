@@ -2,6 +2,7 @@
 // From options to an engine and a request.
 #pragma once
 
+#include "base/outside_text.h"
 #include "base/result.h"
 #include "cli/options.h"
 #include "cli/thread_choice.h"
@@ -11,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace thimble::cli {
@@ -26,8 +28,12 @@ Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options);
 
 // All of standard input, at most 256 MiB.
 Result<std::string> ReadStandardInput();
+// The same as text (base/outside_text.h).
+Result<std::string> ReadStandardText();
 // A text file of at most 1 GiB, or standard input for "-".
-Result<std::string> ReadTextFile(const std::string& path);
+Result<std::string> ReadTextFile(const std::string& path, NulBytes nul_bytes = NulBytes::kRefuse);
+// Says so where standard input is a pipe or a file with bytes that nobody read. Neither reads nor waits.
+void WarnUnreadInput(std::string_view advice);
 // kInvalid when more than one thing is to be read from standard input.
 Status CheckStandardInput(const InputOptions& input, bool prompt_takes_it);
 
@@ -39,9 +45,17 @@ enum class Purpose { kConversation, kMeasurement };
 // The detail that pictures of a conversation are read with: kFile where --exact, --min-pixels or --max-pixels rule.
 Detail ChooseDetail(const CommonOptions& common);
 
-// The part of a request that says what to read: ids, conversation or prompt, with pictures.
-Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOptions& common, Purpose purpose);
-// The part that says how to write. kInvalid for numbers that are none.
+// What a file of --messages says beside what a request holds.
+struct FileSettings {
+  int context = 0;                // tokens; 0: nothing
+  std::vector<std::string> keys;  // of its settings, in the file's own words
+};
+
+// The part of a request that says what to read: ids, conversation or prompt, with pictures; and how to write, as far as
+// a file of --messages says so. Warns of what such a file says in vain.
+Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOptions& common, Purpose purpose,
+                                     FileSettings* from_file = nullptr);
+// The part that says how to write, over what the request says already. kInvalid for numbers that are none.
 Status ApplyGenerate(const GenerateOptions& options, GenerateRequest* request);
 
 }  // namespace thimble::cli

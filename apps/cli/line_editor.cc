@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/line_editor.h"
 
+#include "base/outside_text.h"
 #include "base/text.h"
 #include "cli/completion.h"
 #include "cli/key_reader.h"
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 
 namespace thimble::cli {
 
@@ -245,14 +247,33 @@ std::optional<std::string> LineEditor::ReadLine(const std::string& prompt, bool 
   return ReplaceAll(line, kNewlineSign, "\n");
 }
 
+// A line of standard input, as it comes. A mark in front of the first one is dropped; UTF-16, whose lines cannot be
+// told apart byte by byte, is read to its end and converted.
+std::optional<std::string> LineEditor::ReadPlainLine() {
+  std::string line;
+  std::istream& source = is_converted_ ? static_cast<std::istream&>(converted_) : std::cin;
+  if (!std::getline(source, line)) return std::nullopt;
+  if (has_begun_) return line;
+  has_begun_ = true;
+  if (line.starts_with("\xff\xfe") || line.starts_with("\xfe\xff")) {
+    std::string rest((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
+    auto text = TextFromOutside(line + '\n' + rest, "standard input", NulBytes::kKeep);
+    is_converted_ = true;
+    if (text.ok()) converted_.str(std::move(text).value());
+    if (!std::getline(converted_, line)) return std::nullopt;
+  } else if (line.starts_with("\xef\xbb\xbf")) {
+    line.erase(0, 3);
+  }
+  return line;
+}
+
 std::optional<std::string> LineEditor::Read(const std::string& prompt) {
   std::string message;
   bool is_first = true;
   while (true) {
     std::optional<std::string> line;
     if (editor_ == nullptr) {
-      std::string plain;
-      if (std::getline(std::cin, plain)) line = std::move(plain);
+      line = ReadPlainLine();
       if (!line.has_value()) return message.empty() ? std::nullopt : std::optional(message);
     } else {
       bool is_dropped = false;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -28,9 +29,13 @@ class LineEditor {
  private:
   struct Editor;
   std::optional<std::string> ReadLine(const std::string& prompt, bool is_first, bool* is_dropped);
+  std::optional<std::string> ReadPlainLine();
 
   std::unique_ptr<Editor> editor_;  // nullptr when input or output is no terminal
   bool was_interrupted_ = false;    // an empty line was, just now
+  bool has_begun_ = false;          // a plain line was read
+  std::istringstream converted_;    // all of standard input, where that is UTF-16
+  bool is_converted_ = false;
 };
 
 }  // namespace thimble::cli

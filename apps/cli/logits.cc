@@ -4,6 +4,7 @@
 #include "cli/input.h"
 #include "cli/options.h"
 #include "cli/reply_json.h"
+#include "cli/store.h"
 #include "cli/terminal.h"
 
 #include <algorithm>
@@ -73,9 +74,13 @@ Status CheckInput(const LogitsOptions& options) {
 
 int Logits(const LogitsOptions& options) {
   if (auto status = CheckInput(options); !status.ok()) return Fail(status.error());
-  auto request = BuildRequest(options.input, options.common, Purpose::kMeasurement);
+  if (auto model = ResolveModel(options.common.model); !model.ok()) return Fail(model.error());
+  FileSettings file;
+  auto request = BuildRequest(options.input, options.common, Purpose::kMeasurement, &file);
   if (!request.ok()) return Fail(request.error());
-  auto engine = OpenEngine(options.common);
+  CommonOptions common = options.common;
+  if (common.context == 0) common.context = file.context;
+  auto engine = OpenEngine(common);
   if (!engine.ok()) return Fail(engine.error());
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
@@ -96,18 +101,27 @@ int Logits(const LogitsOptions& options) {
   const bool is_written = std::ferror(stdout) == 0 &&
                           (!tokens.ok() || !options.common.json || Write(Cat("],\"tokens\":", tokens.value(), "}\n")));
   if (!is_written) return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
-  return tokens.ok() ? kExitOk : Fail(tokens.error());
+  if (!tokens.ok()) return Fail(tokens.error());
+  WarnUnreadInput("--messages - reads a conversation from it");
+  return kExitOk;
 }
 
 int Perplexity(const PerplexityOptions& options) {
-  auto text = ReadTextFile(options.file);
-  if (!text.ok()) return Fail(text.error());
   CommonOptions common = options.common;
   common.context = options.common.context > 0 ? options.common.context : 512;
   if (common.context < 2) return Fail(Error{Code::kInvalid, "[perplexity] --context must be at least 2"});
+  if (auto model = ResolveModel(common.model); !model.ok()) return Fail(model.error());
+  auto text = ReadTextFile(options.file, NulBytes::kKeep);
+  if (!text.ok()) return Fail(text.error());
   auto engine = OpenEngine(common);
   if (!engine.ok()) return Fail(engine.error());
   const int window = engine.value()->context();  // at most what the model was made for
+  if (window < 2) {
+    return Fail(Error{Code::kUnsupported,
+                      Cat("[perplexity] windows need at least 2 tokens, one to predict the other; the model's context "
+                          "is ",
+                          window)});
+  }
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
   const std::vector<std::int32_t> ids = engine.value()->tokenizer().Encode(text.value(), AddedTokens::kPlainText);

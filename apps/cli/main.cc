@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thimble command: what can be said on the command line, and which file acts on it.
+#include "base/outside_text.h"
 #include "base/text.h"
 #include "cli/options.h"
 #include "cli/shell_completion.h"
@@ -475,11 +476,47 @@ const CLI::App* ActiveCommand(const CLI::App& app) {
   return commands.empty() ? &app : commands.front();
 }
 
+// What follows a bare -- is no option. CLI11 would take it from the subcommand, so such words get a mark in front for
+// as long as it reads.
+constexpr char kMark = '\1';
+
+struct Arguments {
+  std::vector<std::string> words;
+  std::vector<std::string> marked;  // those of the words that got a mark
+};
+
+Arguments MarkedArguments(int argc, char** argv) {
+  Arguments arguments;
+  bool is_plain = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (!is_plain && argument == "--") {
+      is_plain = true;
+      continue;
+    }
+    const bool needs_mark = is_plain && argument.starts_with('-');
+    arguments.words.push_back(needs_mark ? Cat(kMark, argument) : std::string(argument));
+    if (needs_mark) arguments.marked.push_back(arguments.words.back());
+  }
+  return arguments;
+}
+
+// Takes the marks out of a message, so that it shows arguments as they were typed.
+std::string Unmarked(std::string message, const std::vector<std::string>& marked) {
+  for (const std::string& word : marked) {
+    for (std::size_t at = message.find(word); at != std::string::npos; at = message.find(word, at))
+      message.erase(at, 1);
+  }
+  return message;
+}
+
 // What to say about arguments that nothing takes.
 std::string AboutExtras(const CLI::App& app, const CLI::App& command) {
   std::vector<std::string> extras = app.remaining(true);
-  const std::string word = extras.empty() ? "" : extras.front();
+  const std::string word = extras.empty() ? "" : Excerpt(extras.front());
   std::vector<std::string> known;
+  if (word.starts_with(kMark))
+    return Cat("'", word.substr(1), "' is one argument too many; what follows -- is no option");
   if (word.starts_with("-")) {
     for (const CLI::Option* option : command.get_options()) {
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
@@ -499,29 +536,12 @@ std::string AboutExtras(const CLI::App& app, const CLI::App& command) {
   return Cat("'", word, "' is one argument too many; a text of several words goes into quotes");
 }
 
-int ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
+int ReportUsage(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& marked) {
   const CLI::App* command = ActiveCommand(app);
   const bool is_extra = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   const std::string help = command == &app ? "thimble --help" : Cat("thimble ", command->get_name(), " --help");
-  return Fail(
-      Error{Code::kInvalid, Cat("[usage] ", is_extra ? AboutExtras(app, *command) : error.what(), "\nSee ", help)});
-}
-
-// What follows a bare -- is no option. CLI11 would take it from the subcommand, so such words get a mark in front for
-// as long as it reads.
-constexpr char kMark = '\1';
-std::vector<std::string> MarkedArguments(int argc, char** argv) {
-  std::vector<std::string> arguments;
-  bool is_plain = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (!is_plain && argument == "--") {
-      is_plain = true;
-    } else {
-      arguments.push_back(is_plain && argument.starts_with('-') ? Cat(kMark, argument) : std::string(argument));
-    }
-  }
-  return arguments;
+  const std::string what = Unmarked(is_extra ? AboutExtras(app, *command) : error.what(), marked);
+  return Fail(Error{Code::kInvalid, Cat("[usage] ", what, "\nSee ", help)});
 }
 
 // `thimble --context 4096` is a chat too: options and no command.
@@ -570,20 +590,21 @@ int Main(int argc, char** argv) {
   AddMeasurements(&app, &line);
   AddBench(&app, &line);
   AddStore(&app, &line);
+  Arguments arguments = MarkedArguments(argc, argv);
   try {
-    std::vector<std::string> arguments = MarkedArguments(argc, argv);
-    if (IsChatWithoutName(app, arguments)) arguments.insert(arguments.begin(), "chat");
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-    app.parse(std::move(arguments));
+    if (IsChatWithoutName(app, arguments.words)) arguments.words.insert(arguments.words.begin(), "chat");
+    std::reverse(arguments.words.begin(), arguments.words.end());  // as CLI11 wants them
+    app.parse(std::move(arguments.words));
   } catch (const CLI::CallForHelp&) {
     return PrintHelp(app);
   } catch (const CLI::Success& success) {
     return app.exit(success);  // --version
   } catch (const CLI::ParseError& error) {
-    return ReportUsage(app, error);
+    return ReportUsage(app, error, arguments.marked);
   }
-  const auto unmark = [](std::string* text) {
-    if (text->starts_with(kMark)) text->erase(0, 1);
+  const auto unmark = [&](std::string* text) {
+    const bool is_marked = std::find(arguments.marked.begin(), arguments.marked.end(), *text) != arguments.marked.end();
+    if (is_marked) text->erase(0, 1);
   };
   for (std::string* positional : line.positionals) unmark(positional);
   for (std::string& positional : line.run.positionals) unmark(&positional);

@@ -50,7 +50,7 @@ struct GenerateOptions {
   std::optional<std::uint64_t> seed;
   std::vector<std::string> stop;
   int max_tokens = 0;
-  std::string think = "auto";
+  std::string think;  // "on", "off", "auto"; empty: as the request says
   std::optional<int> think_budget;
   bool no_loop_guard = false;
   bool ignore_eos = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/pictures.h"
 
+#include "base/outside_text.h"
 #include "base/text.h"
 #include "cli/input.h"
 #include "image/decode.h"
@@ -96,6 +97,26 @@ Result<std::string> DecodeDataUrl(std::string_view url) {
   return DecodeBase64(DecodePercent(url.substr(comma + 1)));
 }
 
+constexpr std::size_t kLongestPath = 4096;
+constexpr std::size_t kLongestName = 255;  // longer ones are told in short
+
+// Base64 without the beginning of a data URL, as many clients send pictures: nothing but its letters, no file's name,
+// and the first bytes of a picture, or longer than any name.
+bool IsBareBase64(const std::string& source) {
+  constexpr std::size_t kShortest = 24;
+  const auto is_letter = [](char c) { return Base64Value(c) >= 0 || c == '=' || IsSpace(c); };
+  if (source.size() < kShortest || !std::all_of(source.begin(), source.end(), is_letter)) return false;
+  if (source.size() >= kLongestPath) return true;
+  if (KindOfPath(source) != PathKind::kNothing) return false;
+  const auto begin = DecodeBase64(std::string_view(source).substr(0, kShortest));
+  if (!begin.ok()) return false;
+  const std::string& bytes = begin.value();
+  constexpr std::string_view kBegins[] = {"\x89PNG", "\xff\xd8\xff", "GIF8", "RIFF", "BM"};
+  return std::any_of(std::begin(kBegins), std::end(kBegins),
+                     [&](std::string_view b) { return bytes.starts_with(b); }) ||
+         (bytes.size() >= 8 && bytes.compare(4, 4, "ftyp") == 0);
+}
+
 // Whether `a` comes before `b`, runs of digits compared as numbers.
 bool IsBefore(const std::string& a, const std::string& b) {
   std::size_t i = 0;
@@ -130,18 +151,23 @@ Result<Picture> LoadPicture(const std::string& source, const CommonOptions& opti
   std::string bytes;
   if (IsDataUrl(source)) {
     THIMBLE_ASSIGN_OR_RETURN(bytes, DecodeDataUrl(source));
+  } else if (IsBareBase64(source)) {
+    THIMBLE_ASSIGN_OR_RETURN(bytes, DecodeBase64(source));
   } else if (source == "-") {
     THIMBLE_ASSIGN_OR_RETURN(bytes, ReadStandardInput());
   } else if (source.starts_with("http://") || source.starts_with("https://")) {
     return Error{Code::kUnsupported,
-                 Cat("[picture] Thimble opens no network connection: save ", source, " and give its path")};
+                 Cat("[picture] Thimble opens no network connection: save ", Excerpt(source), " and give its path")};
+  } else if (source.size() > kLongestName && KindOfPath(source) == PathKind::kNothing) {
+    return Error{Code::kNotFound,
+                 Cat("[picture] this is no path of a file, no data URL and no picture in base64: ", Excerpt(source))};
   } else {
     THIMBLE_ASSIGN_OR_RETURN(picture.image,
                              DecodeImageFile(source.starts_with("file://") ? ExpandPath(source) : source, how));
     return picture;
   }
   auto image = DecodeImage(std::as_bytes(std::span(bytes)), how);
-  if (!image.ok()) return WithPlace(image.error(), source == "-" ? "standard input" : "data URL");
+  if (!image.ok()) return WithPlace(image.error(), source == "-" ? "standard input" : "picture in base64");
   picture.image = std::move(image).value();
   return picture;
 }

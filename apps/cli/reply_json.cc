@@ -126,4 +126,30 @@ std::string StatsLine(const Reply& reply) {
          Cat(", ended by ", FinishReasonName(reply.finish_reason), ", peak memory ", FormatBytes(s.peak_rss_bytes));
 }
 
+std::string AboutMissingAnswer(const Reply& reply, int context) {
+  const bool is_blank = reply.text.find_first_not_of(" \t\r\n") == std::string::npos;
+  if (!is_blank || !reply.tool_calls.empty()) return "";
+  const int tokens = reply.stats.tokens;
+  const std::string count = Cat(tokens, tokens == 1 ? " token" : " tokens");
+  if (!reply.thinking.empty()) {
+    const std::string begin = Cat("the answer never began: ", count, tokens == 1 ? " was" : " were", " reasoning, ");
+    constexpr const char* kOthers = "--think off, or a smaller --think-budget";
+    switch (reply.finish_reason) {
+      case FinishReason::kLength:
+        return Cat(begin, "then --max-tokens was reached; what helps: a larger --max-tokens, ", kOthers);
+      case FinishReason::kContext:
+        return Cat(begin, "then the context of ", context, " tokens was full; what helps: a larger --context, ",
+                   kOthers);
+      case FinishReason::kStop:
+        return Cat(begin, "then the reply ended; what helps: another --seed, ", kOthers);
+      case FinishReason::kCancelled:
+        return Cat(begin, "then it was stopped; what helps: ", kOthers);
+    }
+  }
+  if (reply.finish_reason == FinishReason::kCancelled) return "";
+  if (tokens == 0) return "the model ended its answer at once, without a word";
+  return Cat("the answer is empty: ", count, tokens == 1 ? " was" : " were", " written, ",
+             reply.text.empty() ? "none of them text to show" : "nothing but white space");
+}
+
 }  // namespace thimble::cli

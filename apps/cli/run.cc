@@ -17,36 +17,49 @@ namespace thimble::cli {
 
 namespace {
 
+struct Placed {
+  bool has_prompt = false;   // among the arguments
+  bool takes_input = false;  // the prompt, or its end, comes from standard input
+};
+
 // Which positional is what (docs/cli.md): two are MODEL PROMPT; one is MODEL when --ids or --messages say what to read
 // or when it names a model, else PROMPT. Standard input is read where nothing else is, or where the prompt asks for it.
-Status PlacePositionals(RunOptions* options) {
+// Reads nothing yet: wrong usage and a missing model are told first.
+Result<Placed> PlacePositionals(RunOptions* options) {
   const auto& p = options->positionals;
   const bool has_input = !options->input.ids.empty() || !options->input.messages.empty();
   if (!options->input.ids.empty() && !options->input.messages.empty())
     return Error{Code::kInvalid, "[run] give --ids or --messages, not both"};
-  const bool has_prompt = p.size() == 2 || (p.size() == 1 && !has_input && !IsModel(p[0]));
-  if (p.size() == 2 || (p.size() == 1 && !has_prompt)) options->common.model = p[0];
-  if (has_prompt && has_input)
+  Placed placed;
+  placed.has_prompt = p.size() == 2 || (p.size() == 1 && !has_input && !IsModel(p[0]));
+  if (p.size() == 2 || (p.size() == 1 && !placed.has_prompt)) options->common.model = p[0];
+  if (placed.has_prompt && has_input)
     return Error{Code::kInvalid, "[run] give a PROMPT, --ids or --messages, not two of them"};
   std::string& prompt = options->input.prompt;
-  if (has_prompt) prompt = p.back();
-  const bool asks_for_input = has_prompt && (prompt == "-" || prompt.ends_with(" -"));
-  const bool takes_input = asks_for_input || (!has_prompt && !has_input);
-  THIMBLE_RETURN_IF_ERROR(CheckStandardInput(options->input, takes_input));
-  if (takes_input && !has_prompt && isatty(STDIN_FILENO) != 0) {
+  if (placed.has_prompt) prompt = p.back();
+  const bool asks_for_input = placed.has_prompt && (prompt == "-" || prompt.ends_with(" -"));
+  placed.takes_input = asks_for_input || (!placed.has_prompt && !has_input);
+  THIMBLE_RETURN_IF_ERROR(CheckStandardInput(options->input, placed.takes_input));
+  GenerateRequest wishes;  // whether they can be fulfilled, before anything is read
+  THIMBLE_RETURN_IF_ERROR(ApplyGenerate(options->generate, &wishes));
+  return placed;
+}
+
+Status ReadPrompt(const Placed& placed, InputOptions* input) {
+  if (placed.takes_input && !placed.has_prompt && isatty(STDIN_FILENO) != 0) {
     return Error{
         Code::kInvalid,
         "[run] a prompt is needed: thimble run MODEL \"your question\", or pipe it in; thimble chat MODEL for a "
         "conversation"};
   }
-  if (takes_input) {
-    THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadStandardInput());
-    prompt = has_prompt ? prompt.substr(0, prompt.size() - 1) + text : text;
+  std::string& prompt = input->prompt;
+  if (placed.takes_input) {
+    THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadStandardText());
+    prompt = placed.has_prompt ? prompt.substr(0, prompt.size() - 1) + text : text;
   }
+  const bool has_other = !input->ids.empty() || !input->messages.empty() || !input->images.empty();
   const bool is_blank = prompt.find_first_not_of(" \t\r\n") == std::string::npos;
-  if (!has_input && is_blank && options->input.images.empty() && options->input.frames.empty()) {
-    return Error{Code::kInvalid, "[run] the prompt is empty"};
-  }
+  if (is_blank && !has_other && input->frames.empty()) return Error{Code::kInvalid, "[run] the prompt is empty"};
   return Done{};
 }
 
@@ -81,13 +94,30 @@ bool Show(const Event& event, bool is_json, ReplyPrinter* printer, ProgressBar* 
   return std::ferror(stdout) == 0 && !InterruptGuard::was_interrupted();
 }
 
+// Success and silence look alike from outside: what nobody can see in the answer is said.
+void TellWhatIsMissing(const Reply& reply, int context, bool is_json, bool has_prompt) {
+  if (std::ferror(stdout) != 0) return;
+  const std::string line = AboutMissingAnswer(reply, context);
+  if (!is_json && !line.empty()) Warn(line);
+  if (!is_json && line.empty() && reply.finish_reason == FinishReason::kContext)
+    Warn(Cat("the answer was cut: the context of ", context, " tokens is full; what helps: a larger --context"));
+  if (reply.finish_reason == FinishReason::kCancelled) return;
+  WarnUnreadInput(has_prompt ? "a prompt that ends in \" -\" takes text in, --image - a picture"
+                             : "--messages - reads a conversation from it");
+}
+
 }  // namespace
 
 int Run(RunOptions options) {
-  if (auto status = PlacePositionals(&options); !status.ok()) return Fail(status.error());
-  auto request = BuildRequest(options.input, options.common, Purpose::kConversation);
+  auto placed = PlacePositionals(&options);
+  if (!placed.ok()) return Fail(placed.error());
+  if (auto model = ResolveModel(options.common.model); !model.ok()) return Fail(model.error());
+  if (auto status = ReadPrompt(placed.value(), &options.input); !status.ok()) return Fail(status.error());
+  FileSettings file;
+  auto request = BuildRequest(options.input, options.common, Purpose::kConversation, &file);
   if (!request.ok()) return Fail(request.error());
   if (auto status = ApplyGenerate(options.generate, &request.value()); !status.ok()) return Fail(status.error());
+  if (options.common.context == 0) options.common.context = file.context;
   InterruptGuard guard;
   auto engine = OpenEngine(options.common);
   if (!engine.ok()) return Fail(engine.error());
@@ -108,6 +138,7 @@ int Run(RunOptions options) {
     printer.EndLine();
   }
   if (options.common.verbose) Say(StatsLine(reply.value()));
+  TellWhatIsMissing(reply.value(), engine.value()->context(), options.common.json, placed.value().has_prompt);
   return InterruptGuard::was_interrupted() ? kExitInterrupted : kExitOk;
 }
 

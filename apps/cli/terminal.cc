@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/terminal.h"
 
+#include "base/outside_text.h"
 #include "base/text.h"
 #include "sys/machine.h"
 
@@ -33,15 +34,34 @@ int ExitStatus(Code code) {
   return kExitUnexpected;
 }
 
+namespace {
+
+// A message for a terminal: no controls, and no word so long (a picture's data in place of its name) that it would
+// bury what is said.
+std::string ForPeople(std::string_view message) {
+  constexpr std::size_t kLongWord = 400;
+  std::string out;
+  while (!message.empty()) {
+    const std::size_t end = std::min(message.find_first_of(" \t\r\n"), message.size());
+    const std::string_view word = message.substr(0, end);
+    out += word.size() > kLongWord ? Excerpt(word) : std::string(word);
+    if (end < message.size()) out += message[end];
+    message.remove_prefix(std::min(end + 1, message.size()));
+  }
+  return EscapeControls(out);
+}
+
+}  // namespace
+
 int Fail(const Error& error) {
   std::fflush(stdout);
-  std::fprintf(stderr, "thimble: %s\n", EscapeControls(error.message).c_str());
+  std::fprintf(stderr, "thimble: %s\n", ForPeople(error.message).c_str());
   return ExitStatus(error.code);
 }
 
-void Warn(std::string_view message) { std::fprintf(stderr, "thimble: warning: %s\n", EscapeControls(message).c_str()); }
+void Warn(std::string_view message) { std::fprintf(stderr, "thimble: warning: %s\n", ForPeople(message).c_str()); }
 
-void Say(std::string_view message) { std::fprintf(stderr, "thimble: %s\n", EscapeControls(message).c_str()); }
+void Say(std::string_view message) { std::fprintf(stderr, "thimble: %s\n", ForPeople(message).c_str()); }
 
 std::string Fixed(double value, int digits) {
   char text[64];

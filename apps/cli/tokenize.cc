@@ -30,7 +30,7 @@ Result<TextModel> OpenText(const CommonOptions& options) {
   return text;
 }
 
-// What a command without --jsonl works on: its argument, or all of standard input.
+// What a command without --jsonl works on: its argument, or all of standard input, byte by byte.
 Result<std::string> InputOf(const TokenizeOptions& options) {
   if (options.has_text && options.text != "-") return options.text;
   return ReadStandardInput();
@@ -40,6 +40,13 @@ Result<std::string> InputOf(const TokenizeOptions& options) {
 int ForJsonLines(const std::function<Result<Json>(const Json&)>& answer) {
   std::string line;
   for (int number = 1; std::getline(std::cin, line); ++number) {
+    if (number == 1) {
+      // A mark that an editor of Windows left; lines of UTF-16 cannot be told apart by their ends.
+      if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+      if (line.starts_with("\xff\xfe") || line.starts_with("\xfe\xff"))
+        return Fail(
+            Error{Code::kInvalid, "[jsonl] UTF-8 is needed, found UTF-16; convert it: iconv -f UTF-16 -t UTF-8"});
+    }
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto json = Json::Parse(line, Cat("line ", number));
     if (!json.ok()) return Fail(Error{Code::kInvalid, json.error().message});
@@ -86,6 +93,7 @@ int Tokenize(const TokenizeOptions& options) {
        tokenizer.Encode(input.value(), options.plain ? AddedTokens::kPlainText : AddedTokens::kRecognise)) {
     std::printf("%6d  %s\n", id, QuoteBytes(tokenizer.TokenBytes(id)).c_str());
   }
+  if (options.has_text) WarnUnreadInput("without TEXT it is read");
   return kExitOk;
 }
 
@@ -110,12 +118,16 @@ int Detokenize(const TokenizeOptions& options) {
   }
   auto input = InputOf(options);
   if (!input.ok()) return Fail(input.error());
-  auto ids = ParseIds(input.value());
+  auto digits = TextFromOutside(std::move(input).value(), "standard input", NulBytes::kRefuse);
+  if (!digits.ok()) return Fail(digits.error());
+  auto ids = ParseIds(digits.value());
   if (!ids.ok()) return Fail(ids.error());
   // Into a pipe go the bytes themselves.
   const std::string bytes = tokenizer.Decode(ids.value(), options.plain);
-  if (Write(isatty(STDOUT_FILENO) != 0 ? EscapeControls(bytes) + "\n" : bytes)) return kExitOk;
-  return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
+  if (!Write(isatty(STDOUT_FILENO) != 0 ? EscapeControls(bytes) + "\n" : bytes))
+    return Fail(Error{Code::kSystem, "[output] standard output could not be written"});
+  if (options.has_text) WarnUnreadInput("without IDS it is read");
+  return kExitOk;
 }
 
 int RenderLines(const TokenizeOptions& options) {

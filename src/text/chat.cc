@@ -2,6 +2,9 @@
 #include "text/chat.h"
 
 #include "base/text.h"
+#include "text/client_request.h"
+
+#include <algorithm>
 
 namespace thimble {
 
@@ -45,7 +48,7 @@ Part ParseItem(const Json& item) {
   return part;
 }
 
-Result<ToolCall> ParseCall(const Json& json, ArgumentStrings strings, const std::string& place) {
+Result<ToolCall> ParseCall(const Json& json, const std::string& place) {
   const Json* function = json.Find("function");
   const Json& from = function != nullptr && function->IsObject() ? *function : json;
   const Json* name = from.Find("name");
@@ -56,16 +59,10 @@ Result<ToolCall> ParseCall(const Json& json, ArgumentStrings strings, const std:
   const Json* arguments = from.Find("arguments");
   if (arguments == nullptr || arguments->IsNull()) return call;
   call.arguments = *arguments;
-  if (strings == ArgumentStrings::kParse && arguments->IsString()) {
-    auto parsed = Json::Parse(arguments->text().empty() ? "{}" : arguments->text(),
-                              Cat(place, ", arguments of ", EscapeControls(call.name)));
-    if (!parsed.ok()) return Error{Code::kInvalid, parsed.error().message};  // a wrong request, no broken file
-    call.arguments = std::move(parsed).value();
-  }
   return call;
 }
 
-Result<Message> ParseMessage(const Json& json, ArgumentStrings strings, std::size_t index) {
+Result<Message> ParseMessage(const Json& json, std::size_t index) {
   const std::string place = Cat("message ", index + 1);
   if (!json.IsObject())
     return Error{Code::kInvalid, Cat("[chat] ", place, " must be an object with \"role\" and \"content\"")};
@@ -86,7 +83,7 @@ Result<Message> ParseMessage(const Json& json, ArgumentStrings strings, std::siz
     message.reasoning_content = reasoning->text();
   if (const Json* calls = json.Find("tool_calls"); calls != nullptr && calls->IsArray()) {
     for (const Json& call : calls->items()) {
-      THIMBLE_ASSIGN_OR_RETURN(ToolCall parsed, ParseCall(call, strings, place));
+      THIMBLE_ASSIGN_OR_RETURN(ToolCall parsed, ParseCall(call, place));
       message.tool_calls.push_back(std::move(parsed));
     }
   }
@@ -96,12 +93,19 @@ Result<Message> ParseMessage(const Json& json, ArgumentStrings strings, std::siz
 }  // namespace
 
 Result<Chat> ParseChat(const Json& json, ArgumentStrings strings) {
+  if (strings == ArgumentStrings::kParse) {
+    auto request = ParseClientRequest(json);
+    if (!request.ok()) return request.error();
+    Chat chat = std::move(request.value().chat);
+    chat.options.add_generation_prompt = request.value().add_generation_prompt.value_or(json.IsArray());
+    return chat;
+  }
   const Json* messages = json.IsArray() ? &json : json.Find("messages");
   if (messages == nullptr || !messages->IsArray())
     return Error{Code::kInvalid, "[chat] a list of messages, or an object with \"messages\", is needed"};
   Chat chat;
   for (std::size_t i = 0; i < messages->items().size(); ++i) {
-    THIMBLE_ASSIGN_OR_RETURN(Message message, ParseMessage(messages->items()[i], strings, i));
+    THIMBLE_ASSIGN_OR_RETURN(Message message, ParseMessage(messages->items()[i], i));
     chat.messages.push_back(std::move(message));
   }
   if (const Json* tools = json.Find("tools"); tools != nullptr && !tools->IsNull()) {
@@ -125,6 +129,60 @@ Result<Chat> ParseChat(const Json& json, ArgumentStrings strings) {
   return chat;
 }
 
+namespace {
+
+std::string_view Trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  return begin == std::string_view::npos ? "" : text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
+}
+
+bool IsBlank(const Message& message) {
+  return !message.has_unknown_content && std::all_of(message.content.begin(), message.content.end(), [](const Part& p) {
+    return p.kind == Part::Kind::kText && Trimmed(p.text).empty();
+  });
+}
+
+// Adds `from` to the one system message. What is no text stays, for the template to refuse.
+void AppendSystem(const Message& from, Message* to) {
+  to->has_unknown_content |= from.has_unknown_content;
+  std::string text;
+  bool is_first = true;
+  for (const Part& part : from.content) {
+    if (part.kind == Part::Kind::kText) {
+      text += part.text;
+      continue;
+    }
+    if (!text.empty()) to->content.push_back({Part::Kind::kText, text, ""});
+    text.clear();
+    is_first = false;
+    to->content.push_back(part);
+  }
+  const std::string_view trimmed = Trimmed(text);
+  if (trimmed.empty()) return;
+  const bool joins = is_first && !to->content.empty() && to->content.back().kind == Part::Kind::kText;
+  if (joins)
+    to->content.back().text += Cat("\n\n", trimmed);
+  else
+    to->content.push_back({Part::Kind::kText, std::string(trimmed), ""});
+}
+
+}  // namespace
+
+void MergeSystemMessages(Chat* chat) {
+  const auto is_system = [](const Message& m) { return m.role == "system" || m.role == "developer"; };
+  auto& messages = chat->messages;
+  const auto count = std::count_if(messages.begin(), messages.end(), is_system);
+  if (count == 0 || (count == 1 && messages.front().role == "system")) return;
+  Message merged;
+  merged.role = "system";
+  for (const Message& message : messages) {
+    if (is_system(message) && !IsBlank(message)) AppendSystem(message, &merged);
+  }
+  std::erase_if(messages, is_system);
+  messages.insert(messages.begin(), std::move(merged));
+}
+
 Json MessagesToJson(const std::vector<Message>& messages) {
   std::vector<Json> list;
   for (const Message& message : messages) {
@@ -142,6 +200,7 @@ Json MessagesToJson(const std::vector<Message>& messages) {
                                                              : "text";
         item.Set("type", Json::String(kind));
         item.Set(kind, Json::String(part.kind == Part::Kind::kText ? part.text : part.source));
+        if (!part.detail.empty()) item.Set("detail", Json::String(part.detail));
         items.push_back(std::move(item));
       }
       out.Set("content", Json::Array(std::move(items)));

@@ -14,6 +14,7 @@ struct Part {
   enum class Kind { kText, kImage, kVideo, kUnknown } kind = Kind::kText;
   std::string text;    // kText
   std::string source;  // kImage, kVideo: path or data URL as the front end gave it; empty: next picture of the request
+  std::string detail = {};  // kImage: "low", "high", ... as the client said; empty: it said nothing
 };
 
 struct ToolCall {
@@ -22,7 +23,7 @@ struct ToolCall {
 };
 
 struct Message {
-  std::string role;  // system, user, assistant, tool
+  std::string role;  // system, user, assistant, tool; developer until MergeSystemMessages made it system
   // A plain string is one text part; null or absent content is no part.
   std::vector<Part> content;
   bool has_unknown_content = false;              // content was neither text nor a list: rendering refuses it
@@ -44,14 +45,20 @@ struct Chat {
   ChatOptions options;
 };
 
-// What to do with tool call arguments that are a string: OpenAI's clients send JSON in a string, the published
-// templates refuse one.
-enum class ArgumentStrings { kKeep, kParse };
+// How strictly a conversation is read. Tool call arguments that are a string: OpenAI's clients send JSON in a string,
+// the published templates refuse one.
+enum class ArgumentStrings {
+  kKeep,   // as the reference reads it: what it does not know, it does not see
+  kParse,  // as clients mean it: ParseClientRequest (text/client_request.h) without the settings
+};
 
-// {"messages": [...], "tools": [...]|null, "options": {...}} or a bare array of messages, in the forms that clients
-// send (content as string, null or list of items; image_url as string or {"url"}; tool calls with a "function" wrapper
-// or without). Errors say which message and what was expected.
+// {"messages": [...], "tools": [...]|null, "options": {...}} or a bare array of messages, in the forms that the
+// reference takes (content as string, null or list of items; image_url as string or {"url"}; tool calls with a
+// "function" wrapper or without). Errors say which message and what was expected.
 Result<Chat> ParseChat(const Json& json, ArgumentStrings strings);
+// Makes one first system message of all system and developer messages, their texts in order with a blank line between
+// them; the templates know no other place and no other role for them.
+void MergeSystemMessages(Chat* chat);
 // The messages as a JSON array that ParseChat reads back.
 Json MessagesToJson(const std::vector<Message>& messages);
 

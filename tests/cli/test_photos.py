@@ -111,6 +111,17 @@ class Photos(unittest.TestCase):
         self.assertNotIn("looked at", stats[3])
         self.assertIn("remembered", stats[3])
 
+    def test_detail_that_a_conversation_asks_for(self):
+        photo = self.photo(3000, 2000)
+        items = [{"type": "image_url", "image_url": {"url": photo, "detail": detail}} for detail in ("low", "high", "auto")]
+        messages = json.dumps([{"role": "user", "content": [*items, {"type": "text", "text": "What?"}]}])
+        asked = answer("run", VL_GGUF, "--messages", "-", "-n", "1", "--json", text=messages)["pictures"]
+        self.assertEqual([picture["detail"] for picture in asked], ["low", "high", "auto"])
+        self.assertLessEqual(asked[0]["tokens"], 256)
+        self.assertGreater(asked[1]["tokens"], 1024)
+        told = answer("run", VL_GGUF, "--messages", "-", "-n", "1", "--json", "--detail", "low", text=messages)["pictures"]
+        self.assertEqual([picture["detail"] for picture in told], ["low"] * 3)
+
     def test_detail_in_a_chat(self):
         photo = self.photo(3000, 2000)
         chat = f"/detail low\n/image {photo}\nWhat?\n/detail nothing\n/detail high\n/image {photo}\nWhat?\n"
