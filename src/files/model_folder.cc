@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "files/model_folder.h"
+
+#include "base/text.h"
+#include "files/file_kind.h"
+#include "sys/byte_source.h"
+#include "sys/folder.h"
+
+#include <algorithm>
+#include <array>
+
+namespace thimble {
+
+namespace {
+
+// Keys of a GGUF file that say what it is stand before its vocabulary.
+constexpr std::size_t kLabelBytes = std::size_t{64} << 10;
+constexpr std::size_t kMostLookedAt = 256;  // of a folder's files
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+// Names under which models of other programs, archives and unfinished downloads come.
+bool MayBeMeant(const std::string& name) {
+  constexpr std::array<std::string_view, 22> kEndings = {
+      ".bin", ".pt",  ".pth",    ".ckpt", ".onnx", ".h5",  ".msgpack", ".tflite", ".mlmodel",   ".npz", ".zip",
+      ".tar", ".tgz", ".tar.gz", ".7z",   ".rar",  ".zst", ".gz",      ".xz",     ".llamafile", ".pte", ".task"};
+  return IsUnfinishedName(name) || std::any_of(kEndings.begin(), kEndings.end(),
+                                               [&](std::string_view ending) { return IsNamedLike(name, ending); });
+}
+
+// "; ROOT.gguf is a link to /data/x.gguf, where nothing is"
+std::string AboutLink(const std::string& folder, const std::string& name) {
+  const std::string target = LinkTarget(Cat(folder, "/", name));
+  if (target.empty()) return "";
+  return Cat("; ", EscapeControls(name), " is a link to ", EscapeControls(target), ", where nothing is");
+}
+
+std::string AboutFile(const std::string& folder, const std::string& name) {
+  const std::string path = Cat(folder, "/", name);
+  const auto head = ReadHead(path, kLookedAtBytes);
+  if (!head.ok()) return "";
+  const FileFinding finding = LookAtFile(head.value(), path);
+  if (!RefusalOf(finding).has_value()) return "";
+  return Cat("; ", EscapeControls(name), " is ", finding.what, ": ", finding.advice);
+}
+
+}  // namespace
+
+bool IsNamedLike(const std::string& name, std::string_view ending) {
+  return !name.starts_with('.') && name.size() > ending.size() && Lower(name).ends_with(ending);
+}
+
+GgufLabel LabelOfFile(const std::string& path) {
+  const auto head = ReadHead(path, kLabelBytes);
+  return head.ok() ? ReadGgufLabel(head.value()) : GgufLabel{};
+}
+
+bool IsVisionFile(const std::string& path, const GgufLabel& label) {
+  if (label.architecture == "clip" || label.type == "mmproj") return true;
+  return label.architecture.empty() && label.type.empty() && Lower(NameOf(path)).find("mmproj") != std::string::npos;
+}
+
+std::string WhyNoModel(const std::string& folder) {
+  const auto names = NamesInFolder(folder);
+  if (!names.ok()) return "";
+  if (KindOfPath(folder + "/snapshots") == PathKind::kFolder) {
+    const auto snapshots = NamesInFolder(folder + "/snapshots");
+    const std::string last = snapshots.ok() && !snapshots.value().empty() ? snapshots.value().back() : "...";
+    return Cat("; it is of Hugging Face's cache: give ", EscapeControls(Cat(folder, "/snapshots/", last)));
+  }
+  std::string folders;
+  std::size_t looked_at = 0;
+  for (const std::string& name : names.value()) {
+    if (++looked_at > kMostLookedAt) break;
+    const PathKind kind = KindOfPath(Cat(folder, "/", name));
+    if (kind == PathKind::kFolder && IsUnfinishedName(name)) {
+      return Cat("; ", EscapeControls(name), " is a download that is not finished");
+    }
+    if (kind == PathKind::kFolder && !name.starts_with('.')) folders += (folders.empty() ? "" : ", ") + name;
+    std::string about;
+    if (kind == PathKind::kNothing) about = AboutLink(folder, name);
+    if (kind == PathKind::kFile && MayBeMeant(name)) about = AboutFile(folder, name);
+    if (!about.empty()) return about;
+  }
+  constexpr std::size_t kLongest = 200;
+  if (folders.empty() || folders.size() > kLongest) return "";
+  return Cat("; is one of its folders meant (", EscapeControls(folders), ")?");
+}
+
+}  // namespace thimble
