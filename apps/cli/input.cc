@@ -108,12 +108,15 @@ Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
   bar.Clear();
   if (!engine.ok()) return engine.error();
   for (const std::string& warning : engine.value()->warnings()) Warn(warning);
+  const VisionChoice& vision = engine.value()->vision_choice();
+  if (vision.is_guess) Say(Cat("vision file ", vision.path, ": ", vision.why));
   if (options.verbose) {
     for (const std::string& note : engine.value()->notes()) Say(note);
     Say(Cat(open.model, " on ", engine.value()->num_threads(), " threads, ", engine.value()->isa(),
             " kernels, context ", engine.value()->context(), ", loaded in ", Fixed(engine.value()->load_seconds(), 2),
             " s"));
     Say(Cat("threads: ", choice.threads, " (", choice.why, ")"));
+    if (!vision.is_guess) Say(Cat("vision file ", vision.path.empty() ? "none" : vision.path, ": ", vision.why));
   }
   return engine;
 }
