@@ -102,6 +102,13 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   Prepared p;
   THIMBLE_ASSIGN_OR_RETURN(auto text, ModelFile::Open(options.model));
   p.text = std::make_shared<const ModelFile>(std::move(text));
+  if (p.text->format() == ModelFile::Format::kSafetensors) {
+    const auto settings = p.text->SideFile("config.json");
+    if (!settings.ok() && settings.error().code == Code::kNotFound) {
+      return Error{Code::kNotFound, Cat(EscapeControls(options.model), ": [folder] there is no config.json, and ",
+                                        "safetensors alone are no model: fetch the whole folder")};
+    }
+  }
   auto alone = ReadModelConfig(*p.text, nullptr, &p.warnings);
   if (!alone.ok()) return WithPlace(alone.error(), options.model);
   p.config = std::move(alone).value();
@@ -133,11 +140,15 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   return p;
 }
 
-// kNotFound for a folder that holds the text half of a model only; says what lies there in place of weights.
+// Refuses what holds the text half of a model only; says what lies there in place of weights.
 Status CheckWeights(const ModelFile& text) {
-  if (text.format() == ModelFile::Format::kGguf || !text.tensors().empty()) return Done{};
-  return Error{Code::kNotFound, Cat(EscapeControls(text.path()), ": [folder] holds a vocabulary and no weights (",
-                                    ".safetensors or .gguf): fetch them too", WhyNoModel(text.path()))};
+  if (!text.tensors().empty()) return Done{};
+  const std::string place = EscapeControls(text.path());
+  if (text.format() == ModelFile::Format::kGguf) {
+    return Error{Code::kUnsupported, Cat(place, ": [gguf] holds a vocabulary and no weights: use a file of the model")};
+  }
+  return Error{Code::kNotFound, Cat(place, ": [folder] holds a vocabulary and no weights (.safetensors or .gguf): ",
+                                    "fetch them too", WhyNoModel(text.path()))};
 }
 
 // Refuses before loading what cannot fit, with a way out where there is one. A vision file that nobody asked for is

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace thimble {
@@ -236,6 +237,7 @@ std::vector<std::string> VisionFilesBeside(const ModelFile& text, const std::str
   const auto names = NamesInFolder(folder);
   if (!names.ok()) return paths;  // a model given as an open file may lie where we cannot look
   std::size_t num_labels = 0;
+  std::set<std::string> seen;  // where links lead, so that a file and a link to it are one
   for (const std::string& name : names.value()) {
     const bool is_model = std::any_of(text.shard_paths().begin(), text.shard_paths().end(),
                                       [&](const std::string& shard) { return NameOf(shard) == name; });
@@ -244,6 +246,8 @@ std::vector<std::string> VisionFilesBeside(const ModelFile& text, const std::str
     if (KindOfPath(path) == PathKind::kFolder) continue;
     const bool can_look = KindOfPath(path) == PathKind::kFile && ++num_labels <= kMostLabels;
     if (!IsVisionFile(path, can_look ? LabelOfFile(path) : GgufLabel{})) continue;
+    const std::string target = LinkTarget(path);
+    if (!seen.insert(target.empty() ? name : target).second) continue;
     paths.push_back(std::move(path));
     if (paths.size() == kMostFiles) break;
   }

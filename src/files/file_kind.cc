@@ -236,10 +236,15 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
-// ": 'Sign in'", for what a page or a server says; empty when it says nothing.
+// ", saying 'Sign in'", for what a page or a server says, in one line; empty when it says nothing.
 std::string Saying(std::string_view words) {
-  words = Trimmed(words);
-  return words.empty() ? "" : Cat(", saying ", QuoteName(words));
+  std::string line;
+  for (const char c : Trimmed(words)) {
+    const bool is_blank = c == ' ' || (c >= '\t' && c <= '\r');
+    if (!is_blank) line += c;
+    if (is_blank && !line.ends_with(' ')) line += ' ';
+  }
+  return line.empty() ? "" : Cat(", saying ", QuoteName(line));
 }
 
 std::optional<FileFinding> Markup(std::string_view text) {

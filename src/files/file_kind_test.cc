@@ -149,6 +149,8 @@ TEST(FileKind, WhatPagesSayIsTamed) {
   EXPECT_THAT(finding.what, HasSubstr("\\x1b[31mnnn"));
   EXPECT_LT(finding.what.size(), 300U);
   EXPECT_EQ(finding.what.find('\x1b'), std::string::npos);
+  EXPECT_THAT(Look("Access to this model\n\tis restricted\r\n").what,
+              HasSubstr("'Access to this model is restricted'"));
 }
 
 TEST(FileKind, CutAnywhere) {

@@ -167,7 +167,7 @@ class ModelFileBuilder {
     if (ggufs.empty() && !first.empty()) return OpenGguf(Cat(folder, "/", first));  // names the missing first part
     const std::size_t num_ggufs = ggufs.size();
     if (ggufs.size() > 1) ggufs = TextModelsOf(folder, std::move(ggufs));
-    if (ggufs.size() == 1) return OpenGguf(Cat(folder, "/", ggufs[0]));
+    if (ggufs.size() == 1) return OpenOnlyGguf(folder, Cat(folder, "/", ggufs[0]));
     if (ggufs.empty() && num_ggufs > 0) {
       return Error{Code::kNotFound, Cat(EscapeControls(folder), ": [folder] holds ", num_ggufs,
                                         " GGUF files, none of them a model that writes text (they are vision files or "
@@ -182,6 +182,17 @@ class ModelFileBuilder {
                                       ": [folder] must hold a model (.gguf, or .safetensors with "
                                       "config.json) or a tokenizer.json, found neither",
                                       WhyNoModel(folder))};
+  }
+
+  // The folder's one GGUF. Where that is a vision file, the folder may say why the model is not there.
+  Result<ModelFile> OpenOnlyGguf(const std::string& folder, const std::string& path) {
+    if (IsVisionFile(path, LabelOfFile(path))) {
+      if (const std::string why = WhyNoModel(folder); !why.empty()) {
+        return Error{Code::kNotFound, Cat(EscapeControls(folder), ": [folder] holds the vision file ",
+                                          EscapeControls(NameOf(path)), " and no model that writes text", why)};
+      }
+    }
+    return OpenGguf(path);
   }
 
   Result<ModelFile> OpenTokenizerFolder(const std::string& folder) {
