@@ -163,7 +163,7 @@ int Info(const CommonOptions& options) {
   OpenOptions open;
   open.model = path.value();
   open.pack_cache.folder = CacheFolderFor(open.model);
-  open.mmproj = options.mmproj;
+  open.mmproj = ExpandHome(options.mmproj);
   open.context = options.context;
   // A wrong --isa is no fault here: nothing computes.
   const auto chosen = ThreadsFor(options, MeasureThreadsWhen::kNever);

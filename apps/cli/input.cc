@@ -69,7 +69,7 @@ Result<OpenOptions> ToOpenOptions(const CommonOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(open.model, ResolveModel(options.model));
   THIMBLE_ASSIGN_OR_RETURN(open.pixel_limits, ChoosePixelLimits(options, open.model));
   open.max_frame_pixels = options.max_pixels;
-  open.mmproj = options.mmproj;
+  open.mmproj = ExpandHome(options.mmproj);
   open.threads = options.threads;
   open.context = options.context;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;

@@ -98,6 +98,17 @@ void Estimate(const OpenOptions& options, Prepared* p) {
                      p->table->packed->rounded_floats, options.screens_head, p->context, kGatePatches, p->threads);
 }
 
+// Refuses what holds the text half of a model only; says what lies there in place of weights.
+Status CheckWeights(const ModelFile& text) {
+  if (!text.tensors().empty()) return Done{};
+  const std::string place = EscapeControls(text.path());
+  if (text.format() == ModelFile::Format::kGguf) {
+    return Error{Code::kUnsupported, Cat(place, ": [gguf] holds a vocabulary and no weights: use a file of the model")};
+  }
+  return Error{Code::kNotFound, Cat(place, ": [folder] holds a vocabulary and no weights (.safetensors or .gguf): ",
+                                    "fetch them too", WhyNoModel(text.path()))};
+}
+
 Result<Prepared> Prepare(const OpenOptions& options) {
   Prepared p;
   THIMBLE_ASSIGN_OR_RETURN(auto text, ModelFile::Open(options.model));
@@ -105,6 +116,7 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   if (p.text->format() == ModelFile::Format::kSafetensors) {
     const auto settings = p.text->SideFile("config.json");
     if (!settings.ok() && settings.error().code == Code::kNotFound) {
+      THIMBLE_RETURN_IF_ERROR(CheckWeights(*p.text));
       return Error{Code::kNotFound, Cat(EscapeControls(options.model), ": [folder] there is no config.json, and ",
                                         "safetensors alone are no model: fetch the whole folder")};
     }
@@ -138,17 +150,6 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(p.table, kernels::ChooseTested(DetectCpuFeatures(), options.isa, &p.warnings));
   Estimate(options, &p);
   return p;
-}
-
-// Refuses what holds the text half of a model only; says what lies there in place of weights.
-Status CheckWeights(const ModelFile& text) {
-  if (!text.tensors().empty()) return Done{};
-  const std::string place = EscapeControls(text.path());
-  if (text.format() == ModelFile::Format::kGguf) {
-    return Error{Code::kUnsupported, Cat(place, ": [gguf] holds a vocabulary and no weights: use a file of the model")};
-  }
-  return Error{Code::kNotFound, Cat(place, ": [folder] holds a vocabulary and no weights (.safetensors or .gguf): ",
-                                    "fetch them too", WhyNoModel(text.path()))};
 }
 
 // Refuses before loading what cannot fit, with a way out where there is one. A vision file that nobody asked for is

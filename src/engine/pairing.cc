@@ -231,7 +231,7 @@ void ChooseAmong(const std::string& model, const Candidates& fitting, FoundVisio
 
 // Paths of the vision files in the model's folder, sorted.
 std::vector<std::string> VisionFilesBeside(const ModelFile& text, const std::string& folder) {
-  constexpr std::size_t kMostLabels = 256;  // headers read
+  constexpr std::size_t kMostLabels = 128;  // headers read
   constexpr std::size_t kMostFiles = 64;
   std::vector<std::string> paths;
   const auto names = NamesInFolder(folder);

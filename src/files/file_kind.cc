@@ -85,6 +85,7 @@ constexpr std::array kSignatures = {
     Signature{4, "ET12"sv, "an ExecuTorch model", kConvert},
     Signature{0, "ptrt"sv, "a TensorRT engine", kConvert},
     Signature{0, "RKNN"sv, "a model for Rockchip's NPU", kConvert},
+    Signature{2, "\n\x05<unk>"sv, "a tokenizer (SentencePiece)", "give the folder that it lies in"},
     Signature{0, "LITERTLM"sv, "a LiteRT-LM model", kConvert},
     Signature{0, "\x89HDF\r\n\x1a\n"sv, "an HDF5 file (Keras)", kConvert},
     Signature{0, "\x93NUMPY"sv, "a NumPy array", kConvert},
@@ -204,6 +205,7 @@ std::optional<FileFinding> ByBytes(std::string_view head, std::string_view name)
       return Other("a llamafile (a program with a model in it)", kLlamafile);
     return Other(signature.what, signature.advice);
   }
+  if (HasAt(head, 0, "BM"sv) && HasAt(head, 6, "\0\0\0\0"sv)) return Other("a picture (BMP)", kPicture);
   if (HasAt(head, 0, "MZ"sv)) return Other("a Windows program", kGiveModel);
   if (IsPickle(head)) return Other("a Python pickle, as PyTorch checkpoints are", kConvert);
   if (IsOnnx(head)) return Other("an ONNX model", kConvert);
@@ -317,11 +319,22 @@ bool IsServersWords(std::string_view text) {
   constexpr std::size_t kLongest = 1024;
   if (text.size() > kLongest) return false;
   const std::string lower = Lower(text);
-  constexpr std::array kWords = {"not found"sv,           "unauthorized"sv,      "invalid username"sv,
-                                 "invalid credentials"sv, "access denied"sv,     "access to"sv,
-                                 "forbidden"sv,           "is restricted"sv,     "is gated"sv,
-                                 "rate limit"sv,          "too many requests"sv, "bad gateway"sv,
-                                 "service unavailable"sv, "gateway time"sv,      "error"sv,
+  constexpr std::array kWords = {"not found"sv,
+                                 "unauthorized"sv,
+                                 "invalid username"sv,
+                                 "invalid credentials"sv,
+                                 "access denied"sv,
+                                 "access to"sv,
+                                 "forbidden"sv,
+                                 "is restricted"sv,
+                                 "is gated"sv,
+                                 "rate limit"sv,
+                                 "too many requests"sv,
+                                 "bad gateway"sv,
+                                 "service unavailable"sv,
+                                 "gateway time"sv,
+                                 "error"sv,
+                                 "redirect"sv,
                                  "moved permanently"sv};
   return std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return lower.find(word) != std::string::npos; });

@@ -79,6 +79,8 @@ TEST(FileKind, OtherKindsAreNamedWithWhatToDo) {
       {Padded("THIMPACK\x01"), "m.gguf.thimble-pack", "pack cache"},
       {Padded("\x89PNG\r\n\x1a\n"), "x.gguf", "picture (PNG)"},
       {Padded("\xff\xd8\xff\xe0"), "x.gguf", "picture (JPEG)"},
+      {Padded("BM\x46\x08\x01\0\0\0\0\0\x36"s), "x.gguf", "picture (BMP)"},
+      {Padded("\n\x0e\n\x05<unk>\x15"s), "tokenizer.model", "tokenizer"},
       {Padded("%PDF-1.7"), "x.gguf", "PDF"},
       {Padded("\0\x05\x16\x07"s), "._model.gguf", "macOS"},
       {"<!DOCTYPE html><html><head><title>Sign in</title>", "model.gguf", "web page (HTML), saying 'Sign in'"},

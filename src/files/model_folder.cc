@@ -14,7 +14,7 @@ namespace thimble {
 namespace {
 
 // Keys of a GGUF file that say what it is stand before its vocabulary.
-constexpr std::size_t kLabelBytes = std::size_t{64} << 10;
+constexpr std::size_t kLabelBytes = std::size_t{16} << 10;
 constexpr std::size_t kMostLookedAt = 256;  // of a folder's files
 
 std::string Lower(std::string text) {
@@ -22,13 +22,26 @@ std::string Lower(std::string text) {
   return text;
 }
 
+// The snapshot that a folder of Hugging Face's cache calls its main one, else its last.
+std::string SnapshotIn(const std::string& folder) {
+  constexpr std::size_t kHashBytes = 40;
+  if (const auto main = ReadHead(folder + "/refs/main", kHashBytes); main.ok()) {
+    std::string name(reinterpret_cast<const char*>(main.value().data()), main.value().size());
+    const bool is_plain = name.find('/') == std::string::npos && !name.starts_with('.') && !name.empty();
+    if (is_plain && KindOfPath(Cat(folder, "/snapshots/", name)) == PathKind::kFolder) return name;
+  }
+  const auto names = NamesInFolder(folder + "/snapshots");
+  return names.ok() && !names.value().empty() ? names.value().back() : "...";
+}
+
 // Names under which models of other programs, archives and unfinished downloads come.
 bool MayBeMeant(const std::string& name) {
   constexpr std::array<std::string_view, 22> kEndings = {
       ".bin", ".pt",  ".pth",    ".ckpt", ".onnx", ".h5",  ".msgpack", ".tflite", ".mlmodel",   ".npz", ".zip",
       ".tar", ".tgz", ".tar.gz", ".7z",   ".rar",  ".zst", ".gz",      ".xz",     ".llamafile", ".pte", ".task"};
-  return IsUnfinishedName(name) || std::any_of(kEndings.begin(), kEndings.end(),
-                                               [&](std::string_view ending) { return IsNamedLike(name, ending); });
+  return IsUnfinishedName(name) || name == "adapter_config.json" ||
+         std::any_of(kEndings.begin(), kEndings.end(),
+                     [&](std::string_view ending) { return IsNamedLike(name, ending); });
 }
 
 // "; ROOT.gguf is a link to /data/x.gguf, where nothing is"
@@ -67,9 +80,8 @@ std::string WhyNoModel(const std::string& folder) {
   const auto names = NamesInFolder(folder);
   if (!names.ok()) return "";
   if (KindOfPath(folder + "/snapshots") == PathKind::kFolder) {
-    const auto snapshots = NamesInFolder(folder + "/snapshots");
-    const std::string last = snapshots.ok() && !snapshots.value().empty() ? snapshots.value().back() : "...";
-    return Cat("; it is of Hugging Face's cache: give ", EscapeControls(Cat(folder, "/snapshots/", last)));
+    return Cat("; it is of Hugging Face's cache: give ",
+               EscapeControls(Cat(folder, "/snapshots/", SnapshotIn(folder))));
   }
   std::string folders;
   std::size_t looked_at = 0;

@@ -136,6 +136,9 @@ class NotAModel(Folder):
             done = thimble("run", str(self.folder / "hf"), "hi")
             self.assertEqual(done.returncode, 5, done.stderr)
             self.assertIn(name + ": [file] is a Git LFS pointer", done.stderr)
+        (self.folder / "hf/config.json").write_text("<html><title>Sign in</title></html>", encoding="utf-8")
+        shutil.copy(VL + "/model.safetensors", self.folder / "hf")
+        self.assertIn("config.json: [file] is a web page", thimble("run", str(self.folder / "hf"), "hi").stderr)
 
     def test_half_a_folder(self):
         shutil.copytree(VL, self.folder / "hf")
@@ -152,6 +155,12 @@ class NotAModel(Folder):
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertIn("config.json", done.stderr)
         self.assertIn("fetch the whole folder", done.stderr)
+        shutil.copy(VL + "/tokenizer.json", self.folder / "alone")
+        (self.folder / "alone/model.safetensors").unlink()
+        (self.folder / "alone/adapter_config.json").write_text('{"peft_type": "LORA"}', encoding="utf-8")
+        done = thimble("run", str(self.folder / "alone"), "hi")
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("adapter_config.json is the settings of an adapter", done.stderr)
         done = thimble("run", str(FIXTURES / "tokenizer/qwen35-vocab.gguf"), "hi")
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertIn("vocabulary and no weights", done.stderr)
