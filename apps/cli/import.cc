@@ -297,8 +297,13 @@ Result<Json> Gather(const ImportOptions& options, const std::string& name, const
   OpenOptions open;
   open.model = part;
   open.check_memory = false;
-  if (const auto described = Engine::Describe(open); !described.ok()) return described.error();
+  const auto described = Engine::Describe(open);
+  if (!described.ok()) return described.error();
   const VisionChoice& vision = contents.vision;
+  if (!vision.path.empty() && !described.value().config.vision.has_value()) {
+    return Error{Code::kCorrupt,
+                 Cat("[import] ", vision.path, " would read no pictures: ", described.value().vision_choice.why)};
+  }
   Json mmproj = Json::Object({{"path", vision.path.empty() ? Json() : Json::String(NameInStore(vision.path))},
                               {"why", Json::String(vision.why)},
                               {"others", ListOf(vision.others)}});

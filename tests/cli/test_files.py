@@ -381,6 +381,14 @@ class VisionFiles(Folder):
         self.assertIn("no vision file is taken along", told)
         self.assertIn("mmproj-F16.gguf", told)
 
+    def test_import_with_a_vision_file_that_does_not_fit(self):
+        path = self.folder / "broken.gguf"
+        gguf_edit.write(path, self.keys, {name: tensor for name, tensor in self.tensors.items() if name != "mm.2.weight"})
+        done = thimble("import", str(self.model), "--name", "broken", "--mmproj", str(path), env=self.env)
+        self.assertEqual((done.returncode, done.stdout), (5, ""), done.stderr)
+        self.assertIn("mm.2.weight", done.stderr)
+        self.assertEqual(os.listdir(self.folder / "home/models"), [])
+
     def test_import_under_names_that_say_nothing(self):
         self.model.rename(self.folder / "sha256-4cac76a5b2ab")
         _, files, _ = self.imported(self.folder / "sha256-4cac76a5b2ab", "--name", "blob", "--mmproj", GGUF / "mmproj-vl-f16.gguf")
