@@ -6,7 +6,7 @@
 #include "engine/pairing.h"
 #include "engine/session.h"
 #include "engine/text_model.h"
-#include "files/model_folder.h"
+#include "engine/weights_check.h"
 #include "kernels/kernels.h"
 #include "sys/background.h"
 #include "sys/machine.h"
@@ -76,7 +76,8 @@ struct Prepared {
 void PairVision(Prepared* p) {
   FoundVisionFile found = FindVisionFile(*p->text, p->config.width, [&](const ModelFile& vision) -> Status {
     THIMBLE_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(*p->text, &vision, nullptr));
-    return CheckVisionTensors(*p->text, &vision, config);
+    THIMBLE_RETURN_IF_ERROR(CheckVisionTensors(*p->text, &vision, config));
+    return CheckHasNoHoles(vision);
   });
   p->vision_choice = std::move(found.choice);
   if (found.is_refusal) {
@@ -98,17 +99,6 @@ void Estimate(const OpenOptions& options, Prepared* p) {
                      p->table->packed->rounded_floats, options.screens_head, p->context, kGatePatches, p->threads);
 }
 
-// Refuses what holds the text half of a model only; says what lies there in place of weights.
-Status CheckWeights(const ModelFile& text) {
-  if (!text.tensors().empty()) return Done{};
-  const std::string place = EscapeControls(text.path());
-  if (text.format() == ModelFile::Format::kGguf) {
-    return Error{Code::kUnsupported, Cat(place, ": [gguf] holds a vocabulary and no weights: use a file of the model")};
-  }
-  return Error{Code::kNotFound, Cat(place, ": [folder] holds a vocabulary and no weights (.safetensors or .gguf): ",
-                                    "fetch them too", WhyNoModel(text.path()))};
-}
-
 Result<Prepared> Prepare(const OpenOptions& options) {
   Prepared p;
   THIMBLE_ASSIGN_OR_RETURN(auto text, ModelFile::Open(options.model));
@@ -116,7 +106,7 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   if (p.text->format() == ModelFile::Format::kSafetensors) {
     const auto settings = p.text->SideFile("config.json");
     if (!settings.ok() && settings.error().code == Code::kNotFound) {
-      THIMBLE_RETURN_IF_ERROR(CheckWeights(*p.text));
+      THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
       return Error{Code::kNotFound, Cat(EscapeControls(options.model), ": [folder] there is no config.json, and ",
                                         "safetensors alone are no model: fetch the whole folder")};
     }
@@ -187,7 +177,7 @@ Engine::~Engine() = default;
 
 Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
-  if (const Status status = CheckWeights(*p.text); !status.ok()) p.warnings.push_back(status.error().message);
+  if (const Status status = CheckHasWeights(*p.text); !status.ok()) p.warnings.push_back(status.error().message);
   Description description;
   if (auto vocabulary = ReadTextModel(*p.text); vocabulary.ok()) {
     description.chat_template = vocabulary.value().chat_template;
@@ -236,8 +226,10 @@ void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engine
 Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
-  THIMBLE_RETURN_IF_ERROR(CheckWeights(*p.text));
+  THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
   THIMBLE_RETURN_IF_ERROR(CheckMemory(options, &p));
+  THIMBLE_RETURN_IF_ERROR(CheckHasNoHoles(*p.text));
+  if (p.vision != nullptr) THIMBLE_RETURN_IF_ERROR(CheckHasNoHoles(*p.vision));
 
   std::shared_ptr<Engine> engine(new Engine());
   EngineParts& parts = *engine->parts_;

@@ -113,6 +113,22 @@ class NotAModel(Folder):
         self.refused(self.write("be.gguf", b"GGUF" + struct.pack(">I", 3) + bytes(80)), 4, "big-endian")
         self.refused(self.write("v1.gguf", b"GGUF" + struct.pack("<III", 1, 0, 0) + bytes(80)), 4, "found 1")
 
+    def test_a_download_with_holes(self):
+        """Its header is there, and zeros in place of what has not come yet."""
+        vision = GGUF / "mmproj-vl-f32.gguf"
+        for source, size in ((VL_GGUF, 40000), (vision, 800000)):
+            data = pathlib.Path(source).read_bytes()
+            path = self.write("holes.gguf", data[:-size] + bytes(size))
+            done = thimble("run", *([VL_GGUF, "--mmproj", str(path)] if source == vision else [str(path)]), "hello", "-n", "1")
+            self.assertEqual((done.returncode, done.stdout), (5, ""), done.stderr)
+            self.assertIn("holes.gguf: [gguf] tensor", done.stderr)
+            self.assertIn("nothing but zeros", done.stderr)
+        path.rename(self.folder / "mmproj.gguf")
+        shutil.copy(VL_GGUF, self.folder / "model.gguf")
+        done = thimble("run", str(self.folder / "model.gguf"), "hello", "-n", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("nothing but zeros", done.stderr)
+
     def test_text_is_called_text(self):
         done = thimble("run", str(self.write("notes.gguf", b"hello there, this is a letter")), "hi")
         self.assertEqual(done.returncode, 5)
@@ -272,8 +288,7 @@ class VisionFiles(Folder):
         for other_keys, other_tensors in (
                 (keys | {"clip.use_gelu": (7, False)}, tensors),
                 (keys, tensors | {"mm.2.weight": (*tensors["mm.2.weight"][:2], tensors["mm.2.weight"][2][::-1])}),
-                (keys, {name: (dims, kind, bytes(len(data))) if name.startswith("v.blk") else (dims, kind, data)
-                        for name, (dims, kind, data) in tensors.items()})):
+                (keys, tensors | {"v.blk.1.ln1.bias": (*tensors["v.blk.1.ln1.bias"][:2], struct.pack("<64f", *range(64)))})):
             gguf_edit.write(self.folder / "mmproj-one.gguf", other_keys, other_tensors)
             self.add("mmproj-two.gguf", "f16")
             seen = self.sees()
