@@ -9,15 +9,19 @@
 #include "cli/terminal.h"
 #include "engine/engine.h"
 #include "files/model_file.h"
+#include "files/model_folder.h"
+#include "sys/byte_source.h"
 #include "sys/folder.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <system_error>
@@ -86,38 +90,134 @@ Result<std::string> HashAndCopy(const std::string& from, const std::string& to, 
   return hash.Finish();
 }
 
+// By which a file that is replaced or written to meanwhile is known.
+struct Stamp {
+  explicit Stamp(const std::string& path) {
+    struct stat status = {};
+    if (stat(path.c_str(), &status) != 0) return;
+    size = status.st_size;
+    node = status.st_ino;
+    seconds = status.st_mtim.tv_sec;
+    nanoseconds = status.st_mtim.tv_nsec;
+  }
+  bool operator==(const Stamp&) const = default;
+
+  std::int64_t size = -1;
+  std::uint64_t node = 0;
+  std::int64_t seconds = 0;
+  std::int64_t nanoseconds = 0;
+};
+
+// One file that comes along.
+struct Item {
+  explicit Item(const std::string& path, std::string in_store) : from(path), name(std::move(in_store)), stamp(path) {}
+
+  std::string from;
+  std::string name;  // in the store
+  Stamp stamp;
+};
+
+struct Contents {
+  std::vector<Item> items;
+  VisionChoice vision;
+  std::vector<std::string> left_out;  // paths of what lies there and does not come along
+  std::vector<std::string> warnings;
+};
+
 // Of a folder: what a model is read from.
 bool BelongsToModel(const std::string& name) {
-  return !name.starts_with('.') && name != "manifest.json" &&
-         (name.ends_with(".json") || name.ends_with(".safetensors") || name.ends_with(".jinja") ||
-          name.ends_with(".gguf") || name.ends_with(".txt"));
+  const auto ends = [&](std::string_view ending) { return IsNamedLike(name, ending); };
+  return name != "manifest.json" &&
+         (ends(".json") || ends(".safetensors") || ends(".jinja") || ends(".gguf") || ends(".txt"));
+}
+
+// A GGUF file is known in the store by its ending: Ollama and Hugging Face's cache keep theirs under a number.
+std::string NameInStore(const std::string& path) {
+  const std::string name = NameOf(path);
+  const auto head = ReadHead(path, 4);
+  const bool is_gguf = head.ok() && head.value().size() == 4 && std::memcmp(head.value().data(), "GGUF", 4) == 0;
+  return is_gguf && !IsNamedLike(name, ".gguf") ? name + ".gguf" : name;
+}
+
+// What comes along of the folder in which the model lies: all of a folder that was named, else the weights that the
+// model is made of and the small files beside them.
+Status AddFolder(const std::string& folder, bool is_named, const ModelFile& model, Contents* contents) {
+  THIMBLE_ASSIGN_OR_RETURN(const auto names, NamesInFolder(folder));
+  for (const std::string& name : names) {
+    const std::string path = Cat(folder, "/", name);
+    const bool is_weights = IsNamedLike(name, ".safetensors") || IsNamedLike(name, ".gguf");
+    const bool is_part = std::any_of(model.shard_paths().begin(), model.shard_paths().end(),
+                                     [&](const std::string& shard) { return NameOf(shard) == name; });
+    if (is_weights && !is_part && !is_named) continue;  // another model of the same folder
+    if (KindOfPath(path) == PathKind::kFile && (BelongsToModel(name) || is_part)) {
+      contents->items.emplace_back(path, NameInStore(path));
+    } else if (is_named && !name.starts_with('.') && name != "manifest.json") {
+      contents->left_out.push_back(path);
+    }
+  }
+  return Done{};
 }
 
 // The files of a model: all parts of a split GGUF and its vision file, or what a Hugging Face folder holds.
-Result<std::vector<std::string>> FilesOf(const std::string& path) {
+Result<Contents> ContentsOf(const std::string& path, const std::string& mmproj) {
   OpenOptions open;
   open.model = path;
+  open.mmproj = mmproj;
   open.check_memory = false;
-  THIMBLE_ASSIGN_OR_RETURN(const auto described, Engine::Describe(open));
-  std::vector<std::string> files;
+  THIMBLE_ASSIGN_OR_RETURN(auto described, Engine::Describe(open));
+  Contents contents;
+  contents.vision = std::move(described.vision_choice);
+  contents.warnings = std::move(described.warnings);
   const bool is_folder = KindOfPath(path) == PathKind::kFolder;
   if (!is_folder && described.text_file->format() == ModelFile::Format::kGguf) {
-    files = described.text_file->shard_paths();
+    for (const std::string& shard : described.text_file->shard_paths())
+      contents.items.emplace_back(shard, NameInStore(shard));
   } else {
-    const std::string folder = is_folder ? path : FolderOf(path);
-    THIMBLE_ASSIGN_OR_RETURN(const auto names, NamesInFolder(folder));
-    for (const std::string& name : names) {
-      if (BelongsToModel(name) && KindOfPath(Cat(folder, "/", name)) == PathKind::kFile)
-        files.push_back(Cat(folder, "/", name));
+    THIMBLE_RETURN_IF_ERROR(AddFolder(is_folder ? path : FolderOf(path), is_folder, *described.text_file, &contents));
+  }
+  const auto comes_along = [&](const std::string& file) {
+    std::error_code error;
+    return std::any_of(contents.items.begin(), contents.items.end(),
+                       [&](const Item& item) { return fs::equivalent(item.from, file, error); });
+  };
+  const std::string& vision = contents.vision.path;
+  if (!vision.empty() && !comes_along(vision)) contents.items.emplace_back(vision, NameInStore(vision));
+  for (const std::string& other : contents.vision.others) {
+    if (!comes_along(other)) contents.left_out.push_back(other);
+  }
+  for (std::size_t i = 0; i < contents.items.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (contents.items[i].name == contents.items[j].name) {
+        return Error{Code::kInvalid, Cat("[import] ", contents.items[j].from, " and ", contents.items[i].from,
+                                         " would both be ", contents.items[i].name, " in the store: rename one")};
+      }
     }
   }
-  const std::string mmproj = described.mmproj_path.value_or("");
-  const auto is_mmproj = [&](const std::string& file) {
-    std::error_code error;
-    return fs::equivalent(file, mmproj, error);
-  };
-  if (!mmproj.empty() && std::none_of(files.begin(), files.end(), is_mmproj)) files.push_back(mmproj);
-  return files;
+  return contents;
+}
+
+// What people should know of the choice that was made for them.
+void TellContents(const Contents& contents) {
+  const VisionChoice& vision = contents.vision;
+  for (const std::string& warning : contents.warnings) {
+    const bool is_of_vision = vision.path.empty() && warning == vision.why;
+    Warn(is_of_vision ? Cat("no vision file is taken along: ", warning) : warning);
+  }
+  if (!vision.path.empty()) Say(Cat("vision file ", vision.path, ": ", vision.why));
+  if (contents.left_out.empty()) return;
+  constexpr std::size_t kMostTold = 20;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(contents.left_out.size(), kMostTold); ++i)
+    names += Cat(i == 0 ? "" : ", ", NameOf(contents.left_out[i]));
+  if (contents.left_out.size() > kMostTold) names += Cat(" and ", contents.left_out.size() - kMostTold, " more");
+  Say(Cat("not taken along: ", names));
+}
+
+Json ListOf(const std::vector<std::string>& texts) {
+  std::vector<Json> items;
+  items.reserve(texts.size());
+  for (const std::string& text : texts) items.push_back(Json::String(text));
+  return Json::Array(std::move(items));
 }
 
 Result<std::string> ChooseName(const ImportOptions& options) {
@@ -159,12 +259,29 @@ std::string Today() {
   return text.data();
 }
 
+// One file of the store's folder `part`; returns its entry in the manifest.
+Result<Json> Take(const ImportOptions& options, const Item& item, const std::string& part, Progress* progress) {
+  const std::string to = Cat(part, "/", item.name);
+  THIMBLE_ASSIGN_OR_RETURN(std::string hash, HashAndCopy(item.from, options.link ? "" : to, progress));
+  if (!(Stamp(item.from) == item.stamp)) {
+    return Error{Code::kSystem, Cat("[import] ", item.from,
+                                    " was changed while it was read; nothing was kept: try again when it is whole")};
+  }
+  std::error_code error;
+  if (options.link) fs::create_symlink(fs::absolute(item.from), to, error);
+  if (options.link && error) return SystemError(kPlace, "cannot link", to, error.value());
+  return Json::Object({{"path", Json::String(item.name)},
+                       {"bytes", Json::Integer(item.stamp.size)},
+                       {"sha256", Json::String(std::move(hash))}});
+}
+
 // Fills the folder `part`; returns the manifest.
-Result<Json> Gather(const ImportOptions& options, const std::string& name, const std::vector<std::string>& files,
+Result<Json> Gather(const ImportOptions& options, const std::string& name, const Contents& contents,
                     const std::string& part) {
   Progress progress{ProgressBar(options.link ? "reading" : "copying"), 0, 0};
   std::error_code error;
-  for (const std::string& file : files) progress.total += static_cast<std::uint64_t>(fs::file_size(file, error));
+  for (const Item& item : contents.items)
+    progress.total += static_cast<std::uint64_t>(std::max<std::int64_t>(item.stamp.size, 0));
   const fs::space_info space = fs::space(part, error);
   if (!options.link && !error && progress.total > space.available) {
     return Error{Code::kExhausted, Cat("[import] the model takes ", FormatBytes(progress.total), ", ", ModelsFolder(),
@@ -172,17 +289,28 @@ Result<Json> Gather(const ImportOptions& options, const std::string& name, const
                                        " free; make room, or use --link to leave the files where they are")};
   }
   std::vector<Json> entries;
-  for (const std::string& file : files) {
-    const std::string to = Cat(part, "/", NameOf(file));
-    THIMBLE_ASSIGN_OR_RETURN(std::string hash, HashAndCopy(file, options.link ? "" : to, &progress));
-    if (options.link) fs::create_symlink(fs::absolute(file), to, error);
-    if (options.link && error) return SystemError(kPlace, "cannot link", to, error.value());
-    entries.push_back(Json::Object({{"path", Json::String(NameOf(file))},
-                                    {"bytes", Json::Integer(static_cast<std::int64_t>(fs::file_size(to, error)))},
-                                    {"sha256", Json::String(std::move(hash))}}));
+  for (const Item& item : contents.items) {
+    THIMBLE_ASSIGN_OR_RETURN(Json entry, Take(options, item, part, &progress));
+    entries.push_back(std::move(entry));
   }
+  // What is in the store opens.
+  OpenOptions open;
+  open.model = part;
+  open.check_memory = false;
+  const auto described = Engine::Describe(open);
+  if (!described.ok()) return described.error();
+  const VisionChoice& vision = contents.vision;
+  if (!vision.path.empty() && !described.value().config.vision.has_value()) {
+    return Error{Code::kCorrupt,
+                 Cat("[import] ", vision.path, " would read no pictures: ", described.value().vision_choice.why)};
+  }
+  Json mmproj = Json::Object({{"path", vision.path.empty() ? Json() : Json::String(NameInStore(vision.path))},
+                              {"why", Json::String(vision.why)},
+                              {"others", ListOf(vision.others)}});
   Json manifest = Json::Object({{"name", Json::String(name)},
                                 {"files", Json::Array(std::move(entries))},
+                                {"mmproj", std::move(mmproj)},
+                                {"left_out", ListOf(contents.left_out)},
                                 {"imported_from", Json::String(fs::absolute(options.path, error).string())},
                                 {"imported_as", Json::String(options.link ? "link" : "copy")},
                                 {"date", Json::String(Today())}});
@@ -190,15 +318,27 @@ Result<Json> Gather(const ImportOptions& options, const std::string& name, const
   return manifest;
 }
 
+// Where no shell has put the home folder in place of ~.
+void ExpandHomes(ImportOptions* options) {
+  options->path = ExpandHome(options->path);
+  options->mmproj = ExpandHome(options->mmproj);
+}
+
 }  // namespace
 
-int Import(const ImportOptions& options) {
-  if (KindOfPath(options.path) == PathKind::kNothing)
+int Import(ImportOptions options) {
+  ExpandHomes(&options);
+  if (KindOfPath(options.path) == PathKind::kNothing) {
+    // The store's names are no paths.
+    if (const auto path = ResolveModel(options.path); LooksLikeModel(options.path) && !path.ok())
+      return Fail(path.error());
     return Fail(Error{Code::kNotFound, Cat("[import] there is no ", options.path)});
+  }
+  auto contents = ContentsOf(options.path, options.mmproj);
+  if (!contents.ok()) return Fail(contents.error());
   auto name = ChooseName(options);
   if (!name.ok()) return Fail(name.error());
-  auto files = FilesOf(options.path);
-  if (!files.ok()) return Fail(files.error());
+  TellContents(contents.value());
 
   const InterruptGuard guard;
   const std::string target = Cat(ModelsFolder(), "/", name.value());
@@ -206,7 +346,7 @@ int Import(const ImportOptions& options) {
   std::error_code error;
   fs::create_directories(part, error);
   if (error) return Fail(SystemError(kPlace, "cannot create", part, error.value()));
-  auto manifest = Gather(options, name.value(), files.value(), part);
+  auto manifest = Gather(options, name.value(), contents.value(), part);
   if (manifest.ok()) {
     fs::rename(part, target, error);
     if (error) manifest = SystemError(kPlace, "cannot create", target, error.value());
@@ -218,7 +358,7 @@ int Import(const ImportOptions& options) {
   // The new name itself is to survive a power cut, too.
   if (const Descriptor folder(ModelsFolder(), O_RDONLY | O_DIRECTORY); folder.fd() >= 0) fsync(folder.fd());
   if (options.json) return PrintJson(manifest.value());
-  std::printf("%s: %zu files in %s\nTry: thimble chat %s\n", name.value().c_str(), files.value().size(),
+  std::printf("%s: %zu files in %s\nTry: thimble chat %s\n", name.value().c_str(), contents.value().items.size(),
               EscapeControls(target).c_str(), name.value().c_str());
   return kExitOk;
 }

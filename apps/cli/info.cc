@@ -40,6 +40,15 @@ std::uint64_t SizeOf(const std::string& path) {
   return error ? 0 : static_cast<std::uint64_t>(size);
 }
 
+Json VisionChoiceJson(const VisionChoice& choice) {
+  std::vector<Json> others;
+  others.reserve(choice.others.size());
+  for (const std::string& other : choice.others) others.push_back(Json::String(other));
+  return Json::Object({{"path", choice.path.empty() ? Json() : Json::String(choice.path)},
+                       {"why", Json::String(choice.why)},
+                       {"others", Json::Array(std::move(others))}});
+}
+
 Json DescriptionJson(const std::string& path, const Engine::Description& d, const ThreadChoice& threads) {
   const ModelConfig& c = d.config;
   const auto number = [](std::int64_t value) { return Json::Integer(value); };
@@ -98,6 +107,7 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d, cons
        {"tied_embedding", Json::Bool(c.is_tied)},
        {"tensor_types", TypesJson(d)},
        {"vision", std::move(vision)},
+       {"mmproj", VisionChoiceJson(d.vision_choice)},
        {"mtp", Json::Bool(c.has_mtp)},
        {"template", Json::String(std::string(TemplateName(d.chat_template.variant)))},
        {"template_known", Json::Bool(d.chat_template.is_known)},
@@ -131,6 +141,10 @@ void PrintDescription(const std::string& path, const CommonOptions& options, con
   PrintRow("pictures", c.vision.has_value() ? Cat("yes, tower of ", c.vision->depth, " blocks x ", c.vision->width,
                                                   d.mmproj_path.has_value() ? Cat(" in ", *d.mmproj_path) : "")
                                             : std::string("no"));
+  const VisionChoice& choice = d.vision_choice;
+  if (!choice.path.empty() || !choice.others.empty())
+    PrintRow("vision file", Cat(choice.path.empty() ? "none" : choice.path, " (", choice.why, ")"));
+  for (const std::string& other : choice.others) PrintRow("", Cat("not taken: ", other));
   PrintRow("draft head", c.has_mtp ? "yes (MTP)" : "no");
   PrintRow("context",
            Cat("up to ", c.context_length, " tokens; ", d.context, options.context > 0 ? " asked for" : " by default"));
@@ -151,7 +165,7 @@ int Info(const CommonOptions& options) {
   OpenOptions open;
   open.model = path.value();
   open.pack_cache.folder = CacheFolderFor(open.model);
-  open.mmproj = options.mmproj;
+  open.mmproj = ExpandHome(options.mmproj);
   open.context = options.context;
   // A wrong --isa is no fault here: nothing computes.
   const auto chosen = ThreadsFor(options, MeasureThreadsWhen::kNever);

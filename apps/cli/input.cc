@@ -75,7 +75,7 @@ Result<OpenOptions> ToOpenOptions(const CommonOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(open.model, ResolveModel(options.model));
   THIMBLE_ASSIGN_OR_RETURN(open.pixel_limits, ChoosePixelLimits(options, open.model));
   open.max_frame_pixels = options.max_pixels;
-  open.mmproj = options.mmproj;
+  open.mmproj = ExpandHome(options.mmproj);
   open.threads = options.threads;
   open.context = options.context;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
@@ -114,12 +114,15 @@ Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
   bar.Clear();
   if (!engine.ok()) return engine.error();
   for (const std::string& warning : engine.value()->warnings()) Warn(warning);
+  const VisionChoice& vision = engine.value()->vision_choice();
+  if (vision.is_guess) Say(Cat("vision file ", vision.path, ": ", vision.why));
   if (options.verbose) {
     for (const std::string& note : engine.value()->notes()) Say(note);
     Say(Cat(open.model, " on ", engine.value()->num_threads(), " threads, ", engine.value()->isa(),
             " kernels, context ", engine.value()->context(), ", loaded in ", Fixed(engine.value()->load_seconds(), 2),
             " s"));
     Say(Cat("threads: ", choice.threads, " (", choice.why, ")"));
+    if (!vision.is_guess) Say(Cat("vision file ", vision.path.empty() ? "none" : vision.path, ": ", vision.why));
   }
   return engine;
 }

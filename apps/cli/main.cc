@@ -438,10 +438,12 @@ void AddStore(CLI::App* app, CommandLine* line) {
   AddJson(c, &line->import.json);
   AddUnused(c, line, &line->unused);
   c->footer(
+      "Of several vision files --mmproj FILE chooses the one that comes along.\n\n"
       "Examples:\n  thimble import ~/Downloads/Qwen3.5-0.8B-Q4_K_M.gguf --name small\n"
       "  thimble import /data/Qwen3.5-2B/ --link");
   c->callback([=] {
     if (link->count() > 0 && copy->count() > 0) throw CLI::ExcludesError("--link", "--copy");
+    line->import.mmproj = line->unused.mmproj;
     line->action = [line] { return Import(line->import); };
   });
 

@@ -102,6 +102,7 @@ struct BenchOptions {
 
 struct ImportOptions {
   std::string path;
+  std::string mmproj;  // the vision file that comes along; empty: the one found beside the model
   std::string name;
   bool link = false;
   bool json = false;
@@ -119,7 +120,7 @@ int Perplexity(const PerplexityOptions& options);
 int EmbedImage(const EmbedImageOptions& options);
 int RunBench(const BenchOptions& options);
 int List(bool json);
-int Import(const ImportOptions& options);
+int Import(ImportOptions options);
 int Version(bool json);
 
 }  // namespace thimble::cli

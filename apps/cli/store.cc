@@ -109,11 +109,51 @@ std::optional<BuiltinModel> FindBuiltinModel() {
   return std::nullopt;
 }
 
+std::string ExpandHome(const std::string& text) {
+  const std::string home = Environment("HOME");
+  return text.starts_with("~/") && !home.empty() ? home + text.substr(1) : text;
+}
+
+namespace {
+
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool IsWordOf(std::string_view text, std::string_view also) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return IsLetter(c) || (c >= '0' && c <= '9') || also.find(c) != std::string_view::npos;
+  });
+}
+
+bool IsOneWord(const std::string& text) {
+  return !text.empty() &&
+         std::none_of(text.begin(), text.end(), [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); });
+}
+
+bool BeginsAsPath(const std::string& text) {
+  return text.starts_with('/') || text.starts_with("./") || text.starts_with("../") || text.starts_with("~/");
+}
+
+// "qwen3.5:0.8b", "hf.co/owner/model-GGUF:Q4_K_M".
+bool IsNameWithTag(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  return colon != std::string::npos && IsLetter(text[0]) && IsWordOf(text.substr(0, colon), "._-/") &&
+         IsWordOf(text.substr(colon + 1), "._-");
+}
+
+}  // namespace
+
+bool LooksLikeModel(const std::string& text) {
+  if (!IsOneWord(text)) return false;
+  std::string lower = text;
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const bool ends_as_model = lower.ends_with(".gguf") || lower.ends_with(".safetensors") || lower.ends_with(".bin");
+  return ends_as_model || BeginsAsPath(text) || IsNameWithTag(text);
+}
+
 bool IsModel(const std::string& text) {
-  if (text == "builtin" || (!text.empty() && Exists(text))) return true;
+  if (text == "builtin" || (!text.empty() && Exists(ExpandHome(text)))) return true;
   if (IsPlainName(text) && Exists(Cat(ModelsFolder(), "/", text))) return true;
-  return text.find_first_of(" \t\n") == std::string::npos &&
-         (text.ends_with(".gguf") || text.ends_with(".safetensors"));
+  return LooksLikeModel(text);
 }
 
 namespace {
@@ -128,7 +168,43 @@ Error NoBuiltin() {
                "scripts/get-builtin in the source folder"};
 }
 
+// A path that leads nowhere.
+Error NoSuchPath(const std::string& text) {
+  const std::string path = ExpandHome(text);
+  std::string about;
+  if (const std::string target = LinkTarget(path); !target.empty()) {
+    about = Cat("; it is a link to ", target, ", where nothing is");
+  } else if (const std::string folder = FolderOf(path); !Exists(folder)) {
+    about = Cat("; there is no folder ", folder, " either");
+  } else if (const auto names = NamesInFolder(folder); names.ok()) {
+    const std::string nearest = Nearest(NameOf(path), names.value());
+    if (!nearest.empty()) about = Cat("; did you mean '", folder == "/" ? "" : folder, "/", nearest, "'?");
+  }
+  return Error{Code::kNotFound, Cat("[model] there is no file or folder ", path, about)};
+}
+
+Error NoSuchTag(const std::string& text) {
+  const std::string name = text.substr(0, text.find(':'));
+  if (IsPlainName(name) && Exists(Cat(ModelsFolder(), "/", name))) {
+    return Error{Code::kNotFound, Cat("[model] there is no '", text, "'; did you mean '", name, "', without a tag?")};
+  }
+  return Error{Code::kNotFound, Cat("[model] '", text,
+                                    "' is a name as Ollama and hubs use it, and no file here: give the path of a GGUF "
+                                    "file (`ollama show --modelfile ",
+                                    text,
+                                    "` tells it after FROM; `thimble import FILE` gives it a "
+                                    "name). If it is a prompt, put a model before it: thimble run builtin '",
+                                    text, "'")};
+}
+
 Error NoSuchModel(const std::string& text) {
+  if (text.find("://") != std::string::npos) {
+    return Error{Code::kNotFound, Cat("[model] '", text,
+                                      "' is an address, and nothing here opens a network "
+                                      "connection: download the file and give its path")};
+  }
+  if (BeginsAsPath(text)) return NoSuchPath(text);
+  if (IsNameWithTag(text)) return NoSuchTag(text);
   std::vector<std::string> known = NamesInStore();
   known.emplace_back("builtin");
   const std::string nearest = Nearest(text, known);
@@ -151,7 +227,7 @@ Result<std::string> ResolveModel(const std::string& text) {
     if (auto builtin = FindBuiltinModel(); builtin.has_value()) return builtin->path;
     return NoBuiltin();
   }
-  if (Exists(text)) return text;
+  if (const std::string path = ExpandHome(text); Exists(path)) return path;
   if (const std::string stored = Cat(ModelsFolder(), "/", text); IsPlainName(text) && Exists(stored)) return stored;
   return NoSuchModel(text);
 }

@@ -31,8 +31,15 @@ std::string CacheFolder();
 // each in CacheFolder(), named after it with % for /.
 std::string CacheFolderFor(const std::string& model);
 
-// Whether `text` stands for MODEL rather than for a prompt: a path that exists or ends like a model file's, a name in
-// the store, or "builtin".
+// "~/models/x.gguf", where no shell has put the home folder in place of ~, with it; any other text as it is.
+std::string ExpandHome(const std::string& text);
+
+// Whether `text` has the form of a model's path or name, be there one or not: one word that begins with /, ./, ../ or
+// ~/, or ends in .gguf, .safetensors or .bin, or is NAME:TAG as Ollama and hubs say it (so "qwen3.5:0.8b", and not
+// "Note:", "10:30" or an address).
+bool LooksLikeModel(const std::string& text);
+// Whether `text` stands for MODEL rather than for a prompt: a path that exists, a name in the store, "builtin", or what
+// LooksLikeModel.
 bool IsModel(const std::string& text);
 // The path behind MODEL; empty and "builtin" are the built-in model. kNotFound says what to do.
 Result<std::string> ResolveModel(const std::string& text);

@@ -7,6 +7,7 @@
 #include "engine/pairing.h"
 #include "engine/session.h"
 #include "engine/text_model.h"
+#include "engine/weights_check.h"
 #include "kernels/kernels.h"
 #include "sys/background.h"
 #include "sys/machine.h"
@@ -67,6 +68,7 @@ struct Prepared {
   std::vector<std::string> warnings;
   bool is_paired = false;    // the vision file was not asked for but found beside the model
   std::string why_unpaired;  // what became of those that were found; empty when there were none
+  VisionChoice vision_choice;
   int context = 0;
   int threads = 1;
   double slowest_share = 1.0;
@@ -74,28 +76,26 @@ struct Prepared {
   MemoryNeeds needs;
 };
 
-// Takes the vision file that lies beside the model, if exactly one fits and is whole. One found by itself never makes a
-// text request fail.
+// Takes the vision file that lies beside the model, if there is one to take. One found by itself never makes a text
+// request fail.
 void PairVision(Prepared* p) {
-  std::vector<std::string> warnings;
-  ModelConfig config;
-  const auto check = [&](const ModelFile& vision) -> Status {
-    THIMBLE_ASSIGN_OR_RETURN(config, ReadModelConfig(*p->text, &vision, nullptr));
-    return CheckVisionTensors(*p->text, &vision, config);
-  };
-  p->vision =
-      FindVisionFile(*p->text, p->config.width, [&](const ModelFile& vision) { return check(vision).ok(); }, &warnings);
-  if (p->vision != nullptr) {
-    if (const Status status = check(*p->vision); status.ok()) {
-      p->config = std::move(config);
-      p->is_paired = true;
-    } else {
-      p->vision = nullptr;
-      warnings.push_back(Cat("no pictures, the vision file beside the model does not fit: ", status.error().message));
-    }
+  FoundVisionFile found = FindVisionFile(*p->text, p->config.width, [&](const ModelFile& vision) -> Status {
+    THIMBLE_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(*p->text, &vision, nullptr));
+    THIMBLE_RETURN_IF_ERROR(CheckVisionTensors(*p->text, &vision, config));
+    return CheckHasNoHoles(vision);
+  });
+  p->vision_choice = std::move(found.choice);
+  if (found.is_refusal) {
+    p->why_unpaired = p->vision_choice.why;
+    p->warnings.push_back(p->why_unpaired);
   }
-  if (!warnings.empty()) p->why_unpaired = warnings.front();
-  p->warnings.insert(p->warnings.end(), warnings.begin(), warnings.end());
+  if (found.file == nullptr) return;
+  // Read once already, so this is no error.
+  if (auto config = ReadModelConfig(*p->text, found.file.get(), nullptr); config.ok()) {
+    p->config = std::move(config).value();
+    p->vision = std::move(found.file);
+    p->is_paired = true;
+  }
 }
 
 void Estimate(const OpenOptions& options, Prepared* p) {
@@ -117,6 +117,14 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   Prepared p;
   THIMBLE_ASSIGN_OR_RETURN(auto text, ModelFile::Open(options.model));
   p.text = std::make_shared<const ModelFile>(std::move(text));
+  if (p.text->format() == ModelFile::Format::kSafetensors) {
+    const auto settings = p.text->SideFile("config.json");
+    if (!settings.ok() && settings.error().code == Code::kNotFound) {
+      THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
+      return Error{Code::kNotFound, Cat(EscapeControls(options.model), ": [folder] there is no config.json, and ",
+                                        "safetensors alone are no model: fetch the whole folder")};
+    }
+  }
   auto alone = ReadModelConfig(*p.text, nullptr, &p.warnings);
   if (!alone.ok()) return WithPlace(alone.error(), options.model);
   p.config = std::move(alone).value();
@@ -124,8 +132,11 @@ Result<Prepared> Prepare(const OpenOptions& options) {
     THIMBLE_ASSIGN_OR_RETURN(auto vision, ModelFile::Open(options.mmproj));
     p.vision = std::make_shared<const ModelFile>(std::move(vision));
     THIMBLE_ASSIGN_OR_RETURN(p.config, ReadModelConfig(*p.text, p.vision.get(), &p.warnings));
+    p.vision_choice = {p.vision->path(), "given with --mmproj", {}, false};
   } else if (!p.config.vision.has_value()) {
     PairVision(&p);
+  } else {
+    p.vision_choice.why = Cat("the tower is in the model's own file", p.text->shard_paths().size() == 1 ? "" : "s");
   }
   if (options.context < 0)
     return Error{Code::kInvalid, Cat("[engine] a context of ", options.context, " tokens; at least 1 is needed")};
@@ -155,6 +166,7 @@ Status CheckMemory(const OpenOptions& options, Prepared* prepared) {
     p.why_unpaired = Cat("no pictures, with ", p.vision->path(), " the model needs ", FormatBytes(p.needs.total()),
                          ", ", FormatBytes(available), " free");
     p.is_paired = false;
+    p.vision_choice = {"", p.why_unpaired, {p.vision->path()}, false};
     p.vision = nullptr;
     p.config.vision.reset();
     Estimate(options, &p);
@@ -179,6 +191,7 @@ Engine::~Engine() = default;
 
 Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
+  if (const Status status = CheckHasWeights(*p.text); !status.ok()) p.warnings.push_back(status.error().message);
   Description description;
   if (auto vocabulary = ReadTextModel(*p.text); vocabulary.ok()) {
     description.chat_template = vocabulary.value().chat_template;
@@ -191,6 +204,7 @@ Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
   description.context = p.context;
   description.warnings = std::move(p.warnings);
   if (p.vision != nullptr) description.mmproj_path = p.vision->path();
+  description.vision_choice = std::move(p.vision_choice);
   for (const ModelFile* file : {p.text.get(), p.vision.get()}) {
     if (file == nullptr) continue;
     for (std::string& path : PackCache::FindAll(*file, options.pack_cache.folder))
@@ -235,12 +249,16 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
 Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
+  THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
   THIMBLE_RETURN_IF_ERROR(CheckMemory(options, &p));
+  THIMBLE_RETURN_IF_ERROR(CheckHasNoHoles(*p.text));
+  if (p.vision != nullptr) THIMBLE_RETURN_IF_ERROR(CheckHasNoHoles(*p.vision));
 
   std::shared_ptr<Engine> engine(new Engine());
   EngineParts& parts = *engine->parts_;
   parts.text_file = p.text;
   parts.vision_file = p.vision;
+  parts.vision_choice = std::move(p.vision_choice);
   parts.config = std::move(p.config);
   parts.warnings = std::move(p.warnings);
   parts.pixel_limits = options.pixel_limits.value_or(ReadPixelLimits(*parts.text_file));
@@ -288,6 +306,7 @@ const Tokenizer& Engine::tokenizer() const { return parts_->text_model->tokenize
 const TemplateChoice& Engine::chat_template() const { return parts_->text_model->chat_template; }
 const ModelFile& Engine::text_file() const { return *parts_->text_file; }
 const ModelFile* Engine::vision_file() const { return parts_->vision_file.get(); }
+const VisionChoice& Engine::vision_choice() const { return parts_->vision_choice; }
 std::span<const std::string> Engine::warnings() const { return parts_->warnings; }
 std::span<const std::string> Engine::notes() const { return parts_->notes; }
 bool Engine::can_see() const { return parts_->why_blind.empty(); }

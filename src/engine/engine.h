@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "engine/pairing.h"
 #include "files/model_file.h"
 #include "model/config.h"
 #include "model/load.h"
@@ -34,7 +35,7 @@ Result<TextModel> OpenTextModel(const std::string& model_path);
 
 struct OpenOptions {
   std::string model;   // .gguf file, safetensors file or folder
-  std::string mmproj;  // vision GGUF; empty: found beside the model, where exactly one fits
+  std::string mmproj;  // vision GGUF; empty: found beside the model (engine/pairing.h says which)
   int threads = 0;     // 0: DefaultThreads (sys/topology.h); engine/threads.h measures what is best
   int context = 0;     // tokens a session may hold; 0: the model's own maximum, at most 8192
   Precision precision = Precision::kFast;
@@ -64,6 +65,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] const TemplateChoice& chat_template() const;
   [[nodiscard]] const ModelFile& text_file() const;
   [[nodiscard]] const ModelFile* vision_file() const;  // an mmproj of its own, or nullptr
+  [[nodiscard]] const VisionChoice& vision_choice() const;
   [[nodiscard]] std::span<const std::string> warnings() const;
   [[nodiscard]] std::span<const std::string> notes() const;  // what was done that people may want to know
   [[nodiscard]] bool can_see() const;                        // has a vision tower
@@ -90,6 +92,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
     int context = 0;
     std::vector<std::string> warnings;
     std::optional<std::string> mmproj_path;
+    VisionChoice vision_choice;
     std::vector<std::string> pack_caches;  // files that are there, fitting or not
     std::shared_ptr<const ModelFile> text_file;
     std::shared_ptr<const ModelFile> vision_file;  // nullptr when none

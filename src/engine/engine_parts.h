@@ -34,6 +34,7 @@ struct EngineParts {
   std::vector<std::string> warnings;
   std::vector<std::string> notes;
   std::string why_blind;
+  VisionChoice vision_choice;
   PixelLimits pixel_limits;
   VideoLimits video_limits;
   MemoryNeeds needs;

@@ -2,6 +2,7 @@
 // Which vision file belongs to a model: looks beside the model for an mmproj GGUF that fits it.
 #pragma once
 
+#include "base/result.h"
 #include "files/model_file.h"
 
 #include <functional>
@@ -11,11 +12,31 @@
 
 namespace thimble {
 
-// The one mmproj file in the model's folder whose projection width is `width`; of several, the one that `is_whole` (a
-// tower of this family with all its tensors), and of several such the one whose name goes with the model's. nullptr,
-// and a warning where there were candidates, when none or more than one fits. Never an error.
-std::shared_ptr<const ModelFile> FindVisionFile(const ModelFile& text, int width,
-                                                const std::function<bool(const ModelFile&)>& is_whole,
-                                                std::vector<std::string>* warnings);
+// Which vision file reads a model's pictures, and why that one, or none.
+struct VisionChoice {
+  std::string path;                 // empty: none
+  std::string why;                  // one sentence for people
+  std::vector<std::string> others;  // paths of the vision files that were found and not taken
+  bool is_guess = false;            // several hold the same tower, and we chose how it is stored: worth a word
+};
+
+struct FoundVisionFile {
+  std::shared_ptr<const ModelFile> file;  // nullptr: none
+  VisionChoice choice;
+  bool is_refusal = false;  // there were vision files, and none is taken: `choice.why` is a warning
+};
+
+// Looks through the model's folder for vision files: GGUF files whose header says so (whatever their names), or, where
+// they cannot be read, whose name has "mmproj" in it. `check` tells whether a file is a whole tower of this family that
+// fits the model, whose width is `width`. Of several that do:
+// * where all hold the same tower and differ in how it is stored only, F16, then BF16, Q8_0, F32 is taken;
+// * else the one whose name goes with the model's;
+// * else none.
+// Never an error: a vision file that nobody asked for must not stop a text request.
+FoundVisionFile FindVisionFile(const ModelFile& text, int width, const std::function<Status(const ModelFile&)>& check);
+
+// Whether the two vision files hold the same tower, perhaps in different types: the same tensors in the same shapes,
+// the same keys but for descriptions, and, where both types are easily read, about the same numbers in samples.
+bool HoldSameTower(const ModelFile& a, const ModelFile& b);
 
 }  // namespace thimble

@@ -81,7 +81,12 @@ class GgufParser {
     if (magic != "GGUF") return Corrupt(Cat("a model file must begin with 'GGUF', found ", QuoteName(magic)));
     THIMBLE_ASSIGN_OR_RETURN(const auto version, reader_.Read<std::uint32_t>());
     if (version == 2 || version == 3) return Done{};
-    if (version != 0 && (version & 0xFFFFu) == 0) return Unsupported("big-endian files are not read: convert it again");
+    if (version != 0 && (version & 0xFFFFu) == 0) {
+      return Unsupported("this is a big-endian file, which is not read: use the ordinary one, or convert it again");
+    }
+    if (version == 1) {
+      return Unsupported("version must be 2 or 3, found 1, of August 2023: use a newer file, or convert it again");
+    }
     return Unsupported(Cat("version must be 2 or 3, found ", version));
   }
 
@@ -325,5 +330,74 @@ class GgufParser {
 }  // namespace
 
 Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes) { return GgufParser(bytes).Parse(); }
+
+namespace {
+
+// Reads past a value of that type, which stands at the reader. An error where it cannot be skipped in a few steps.
+Status SkipValue(ValueType type, ByteReader* reader) {
+  constexpr std::uint64_t kMostStrings = 4096;
+  std::uint64_t count = 1;
+  if (type == ValueType::kArray) {
+    THIMBLE_ASSIGN_OR_RETURN(const auto element, reader->Read<std::uint32_t>());
+    THIMBLE_ASSIGN_OR_RETURN(count, reader->Read<std::uint64_t>());
+    type = static_cast<ValueType>(element);
+  }
+  const std::uint64_t element_bytes = MinElementBytes(type);
+  if (type == ValueType::kArray || element_bytes == 0) return Corrupt("a value that cannot be skipped");
+  if (count > reader->remaining() / element_bytes) return Corrupt("an array beyond the end");
+  if (type != ValueType::kString) {
+    THIMBLE_RETURN_IF_ERROR(reader->ReadBytes(count * element_bytes));
+    return Done{};
+  }
+  if (count > kMostStrings) return Corrupt("too many strings to skip");
+  for (std::uint64_t index = 0; index < count; ++index) {
+    THIMBLE_ASSIGN_OR_RETURN(const auto size, reader->Read<std::uint64_t>());
+    THIMBLE_RETURN_IF_ERROR(reader->ReadBytes(size));
+  }
+  return Done{};
+}
+
+Status FillLabel(std::span<const std::byte> head, GgufLabel* label) {
+  ByteReader reader(head, kPlace);
+  THIMBLE_ASSIGN_OR_RETURN(const std::string_view magic, reader.ReadChars(4));
+  THIMBLE_ASSIGN_OR_RETURN(const auto version, reader.Read<std::uint32_t>());
+  if (magic != "GGUF" || (version != 2 && version != 3)) return Corrupt("another format");
+  THIMBLE_RETURN_IF_ERROR(reader.Read<std::uint64_t>());  // tensors
+  THIMBLE_ASSIGN_OR_RETURN(const auto num_keys, reader.Read<std::uint64_t>());
+  for (std::uint64_t index = 0; index < std::min(num_keys, kMaxKeys); ++index) {
+    THIMBLE_ASSIGN_OR_RETURN(const auto key_size, reader.Read<std::uint64_t>());
+    THIMBLE_ASSIGN_OR_RETURN(const std::string_view key, reader.ReadChars(key_size));
+    THIMBLE_ASSIGN_OR_RETURN(const auto type, reader.Read<std::uint32_t>());
+    std::string* value = key == "general.architecture" ? &label->architecture
+                         : key == "general.type"       ? &label->type
+                                                       : nullptr;
+    if (value == nullptr || static_cast<ValueType>(type) != ValueType::kString) {
+      THIMBLE_RETURN_IF_ERROR(SkipValue(static_cast<ValueType>(type), &reader));
+      continue;
+    }
+    THIMBLE_ASSIGN_OR_RETURN(const auto size, reader.Read<std::uint64_t>());
+    THIMBLE_ASSIGN_OR_RETURN(const std::string_view text, reader.ReadChars(size));
+    *value = text;
+    if (!label->architecture.empty() && !label->type.empty()) break;
+  }
+  return Done{};
+}
+
+}  // namespace
+
+GgufLabel ReadGgufLabel(std::span<const std::byte> head) {
+  GgufLabel label;
+  // What was found before it went wrong stands; the full parser says what is wrong.
+  [[maybe_unused]] const Status status = FillLabel(head, &label);
+  return label;
+}
+
+GgufLabel LabelOf(const Metadata& metadata) {
+  GgufLabel label{metadata.String("general.architecture").value_or(""), metadata.String("general.type").value_or("")};
+  // Older writers leave the type to be told by its keys.
+  if (label.type.empty() && metadata.Find("adapter.type") != nullptr) label.type = "adapter";
+  if (label.type.empty() && metadata.Find("imatrix.chunk_count") != nullptr) label.type = "imatrix";
+  return label;
+}
 
 }  // namespace thimble

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace thimble {
@@ -20,5 +21,17 @@ struct GgufHeader {
 // Parses the header of the GGUF file whose bytes these are (all of them, so that tensors can be checked against the
 // end). Does not look at tensor data. kCorrupt, or kUnsupported for versions, types and nesting that we do not read.
 Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes);
+
+// What a GGUF file says it is, in its own words; empty where it does not say.
+struct GgufLabel {
+  std::string architecture;  // general.architecture: "qwen35", "clip" (a vision file), "controlvector"
+  std::string type;          // general.type: "model", "mmproj", "adapter", "imatrix"
+};
+
+// The label of the GGUF file that begins with these bytes: a few kilobytes do, for the keys are at the front. Stops
+// without an error at the first thing that it does not understand or that lies beyond the bytes.
+GgufLabel ReadGgufLabel(std::span<const std::byte> head);
+// The label of a header read whole.
+GgufLabel LabelOf(const Metadata& metadata);
 
 }  // namespace thimble

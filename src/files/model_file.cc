@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/checksum.h"
 #include "base/text.h"
+#include "files/file_kind.h"
 #include "files/tensor_table.h"
 
 #include <algorithm>
@@ -86,7 +87,15 @@ Result<std::string> ModelFile::SideFile(const std::string& name) const {
                  Cat(EscapeControls(path_), ": [file] a GGUF model has no ", QuoteName(name), " beside it")};
   }
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(Cat(folder_, "/", name), kMaxSideFileBytes));
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  // `git clone` without LFS leaves a pointer in a file's place, a failed download a web page.
+  const FileFinding finding = LookAtFile(bytes, name);
+  const bool is_page = name.ends_with(".json") && text.find_first_not_of(" \t\r\n") == text.find('<');
+  if (!text.empty() && (finding.kind == FileKind::kUnfinished || (is_page && finding.kind == FileKind::kOther))) {
+    return Error{Code::kCorrupt,
+                 Cat(EscapeControls(Cat(folder_, "/", name)), ": [file] is ", finding.what, ": ", finding.advice)};
+  }
+  return text;
 }
 
 }  // namespace thimble

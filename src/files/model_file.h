@@ -70,7 +70,8 @@ class ModelFile {
 
   // `path` is a .gguf file (any shard of a split one opens them all), a .safetensors file (its folder is read), or a
   // folder with safetensors, or with tokenizer.json alone (no tensors). A folder that holds exactly one GGUF model
-  // opens that. Errors name the file.
+  // opens that, whatever vision files lie there. What a file holds counts, not its name. Errors name the file, and say
+  // what it is where it is no model (files/file_kind.h).
   static Result<ModelFile> Open(const std::string& path);
   // The same over bytes that the caller holds (browser, tests, fuzzers): one GGUF.
   static Result<ModelFile> FromGguf(std::shared_ptr<const ByteSource> source, std::string name);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds out in which form a model lies before us, and opens all of its parts.
 #include "base/text.h"
+#include "files/file_kind.h"
 #include "files/gguf.h"
 #include "files/model_file.h"
+#include "files/model_folder.h"
 #include "files/safetensors.h"
 #include "files/tensor_table.h"
 #include "sys/folder.h"
@@ -27,7 +29,7 @@ bool IsFile(const std::string& path) { return KindOfPath(path) == PathKind::kFil
 Result<std::vector<std::string>> FilesEndingWith(const std::string& folder, std::string_view ending) {
   THIMBLE_ASSIGN_OR_RETURN(std::vector<std::string> names, NamesInFolder(folder));
   std::erase_if(names,
-                [&](const std::string& name) { return !name.ends_with(ending) || !IsFile(Cat(folder, "/", name)); });
+                [&](const std::string& name) { return !IsNamedLike(name, ending) || !IsFile(Cat(folder, "/", name)); });
   return names;
 }
 
@@ -70,12 +72,35 @@ std::optional<SplitName> ParseSplitName(const std::string& path) {
   return name;
 }
 
+// "model-00002-of-00005.safetensors"
+bool IsSafetensorsPart(const std::string& name) {
+  const std::string stem = name.substr(0, name.size() - std::min(name.size(), kSafetensorsEnding.size()));
+  return ParseSplitName(stem + ".gguf").has_value();
+}
+
 bool IsLaterPart(const std::string& name) {
   const std::optional<SplitName> split = ParseSplitName(name);
   return split && split->number != 1;
 }
 
-bool IsVisionFile(const std::string& name) { return name.find("mmproj") != std::string::npos; }
+// Of a folder's GGUF files those that may be models: vision files, adapters and the like are told by their headers, as
+// far as these say something, of at most so many files.
+std::vector<std::string> TextModelsOf(const std::string& folder, std::vector<std::string> ggufs) {
+  constexpr std::size_t kMostLabels = 64;
+  std::size_t num_labels = 0;
+  std::erase_if(ggufs, [&](const std::string& name) {
+    const std::string path = Cat(folder, "/", name);
+    const GgufLabel label = ++num_labels <= kMostLabels ? LabelOfFile(path) : GgufLabel{};
+    return IsVisionFile(path, label) || RefusalOf(label).has_value();
+  });
+  return ggufs;
+}
+
+// The parser's word on a file, and what the file looks like where that helps.
+Error Explained(Error error, const FileFinding& finding, const std::string& path) {
+  if (finding.kind == FileKind::kText) error.message += Cat("; this is ", finding.what, ": ", finding.advice);
+  return WithPlace(std::move(error), EscapeControls(path));
+}
 
 // Which part of a split model a header belongs to, from 0; -1 when it does not say or lies.
 std::int64_t PartIn(const Metadata& metadata) {
@@ -94,10 +119,20 @@ class ModelFileBuilder {
     const std::string path = file_.path_;
     const PathKind kind = KindOfPath(path);
     if (kind == PathKind::kNothing) {
-      return Error{Code::kNotFound, Cat(EscapeControls(path), ": [file] there is no such file or folder")};
+      const std::string target = LinkTarget(path);
+      return Error{Code::kNotFound,
+                   Cat(EscapeControls(path),
+                       target.empty() ? std::string(": [file] there is no such file or folder")
+                                      : Cat(": [file] is a link to ", EscapeControls(target), ", where nothing is"))};
     }
     if (kind == PathKind::kFolder) return OpenFolder(path);
-    if (path.ends_with(kSafetensorsEnding)) return OpenSafetensorsFile(path);
+    // aria2 lays it beside a file of the full size, full of holes, and takes it away in the end.
+    if (IsFile(path + ".aria2")) {
+      return Error{Code::kCorrupt, Cat(EscapeControls(path),
+                                       ": [file] is not downloaded whole, says the .aria2 file beside it: let the "
+                                       "download end, or delete that file if it did")};
+    }
+    if (IsNamedLike(NameOf(path), kSafetensorsEnding)) return OpenSafetensorsFile(path);
     return OpenGguf(path);
   }
 
@@ -118,6 +153,10 @@ class ModelFileBuilder {
     if (IsFile(Cat(folder, "/", kIndexName))) return OpenIndexedSafetensors(folder);
     THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::string> safetensors, FilesEndingWith(folder, kSafetensorsEnding));
     if (safetensors.size() == 1) return OpenSingleSafetensors(folder, safetensors[0]);
+    if (safetensors.size() > 1 && std::all_of(safetensors.begin(), safetensors.end(), IsSafetensorsPart)) {
+      return Error{Code::kNotFound, Cat(EscapeControls(folder), ": [folder] holds a model in ", safetensors.size(),
+                                        " files and not the index that goes with them: fetch ", kIndexName, " too")};
+    }
     if (safetensors.size() > 1) {
       return Error{Code::kInvalid, Cat(EscapeControls(folder), ": [folder] holds several safetensors files and no ",
                                        kIndexName, ": add the index or name one of ", Listed(safetensors))};
@@ -126,8 +165,14 @@ class ModelFileBuilder {
     const std::string first = ggufs.empty() ? std::string() : ggufs[0];
     std::erase_if(ggufs, IsLaterPart);
     if (ggufs.empty() && !first.empty()) return OpenGguf(Cat(folder, "/", first));  // names the missing first part
-    if (ggufs.size() > 1) std::erase_if(ggufs, IsVisionFile);
-    if (ggufs.size() == 1) return OpenGguf(Cat(folder, "/", ggufs[0]));
+    const std::size_t num_ggufs = ggufs.size();
+    if (ggufs.size() > 1) ggufs = TextModelsOf(folder, std::move(ggufs));
+    if (ggufs.size() == 1) return OpenOnlyGguf(folder, Cat(folder, "/", ggufs[0]));
+    if (ggufs.empty() && num_ggufs > 0) {
+      return Error{Code::kNotFound, Cat(EscapeControls(folder), ": [folder] holds ", num_ggufs,
+                                        " GGUF files, none of them a model that writes text (they are vision files or "
+                                        "adapters): fetch the model too")};
+    }
     if (ggufs.size() > 1) {
       return Error{Code::kInvalid, Cat(EscapeControls(folder), ": [folder] holds ", ggufs.size(),
                                        " GGUF models, name one of them: ", Listed(ggufs))};
@@ -135,7 +180,19 @@ class ModelFileBuilder {
     if (IsFile(folder + "/tokenizer.json")) return OpenTokenizerFolder(folder);
     return Error{Code::kNotFound, Cat(EscapeControls(folder),
                                       ": [folder] must hold a model (.gguf, or .safetensors with "
-                                      "config.json) or a tokenizer.json, found neither")};
+                                      "config.json) or a tokenizer.json, found neither",
+                                      WhyNoModel(folder))};
+  }
+
+  // The folder's one GGUF. Where that is a vision file, the folder may say why the model is not there.
+  Result<ModelFile> OpenOnlyGguf(const std::string& folder, const std::string& path) {
+    if (IsVisionFile(path, LabelOfFile(path))) {
+      if (const std::string why = WhyNoModel(folder); !why.empty()) {
+        return Error{Code::kNotFound, Cat(EscapeControls(folder), ": [folder] holds the vision file ",
+                                          EscapeControls(NameOf(path)), " and no model that writes text", why)};
+      }
+    }
+    return OpenGguf(path);
   }
 
   Result<ModelFile> OpenTokenizerFolder(const std::string& folder) {
@@ -157,6 +214,8 @@ class ModelFileBuilder {
   }
 
   Result<ModelFile> OpenSingleSafetensors(const std::string& folder, const std::string& name) {
+    // The content counts, not the name.
+    if (const std::string path = Cat(folder, "/", name); StartsAs(path) == FileKind::kGguf) return OpenGguf(path);
     file_.format_ = ModelFile::Format::kSafetensors;
     file_.folder_ = folder;
     THIMBLE_ASSIGN_OR_RETURN(std::vector<TensorEntry> tensors, AddSafetensorsPart(Cat(folder, "/", name)));
@@ -203,11 +262,21 @@ class ModelFileBuilder {
     return Finish();
   }
 
+  // What the file at `path` begins as; kUnknown where it cannot be read, which opening it will say.
+  static FileKind StartsAs(const std::string& path) {
+    if (!IsFile(path)) return FileKind::kUnknown;  // reading a pipe could wait for ever
+    const auto head = ReadHead(path, kLookedAtBytes);
+    return head.ok() ? LookAtFile(head.value(), path).kind : FileKind::kUnknown;
+  }
+
   // The part's tensors, with `source` set.
   Result<std::vector<TensorEntry>> AddSafetensorsPart(const std::string& path) {
     THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const ByteSource> source, MapFile(path));
+    const FileFinding finding = LookAtFile(source->bytes(), path);
+    if (const auto refusal = RefusalOf(finding)) return WithPlace(*refusal, EscapeControls(path));
     auto tensors = ParseSafetensors(source->bytes());
-    if (!tensors.ok()) return WithPlace(tensors.error(), EscapeControls(path));
+    if (!tensors.ok()) return Explained(tensors.error(), finding, path);
+    if (HoldsAdapter(tensors.value())) return WithPlace(AdapterRefusal(), EscapeControls(path));
     for (TensorEntry& tensor : tensors.value()) tensor.source = static_cast<int>(file_.sources_.size());
     file_.sources_.push_back(std::move(source));
     file_.shard_paths_.push_back(path);
@@ -215,8 +284,13 @@ class ModelFileBuilder {
   }
 
   static Result<GgufHeader> ParsePart(const std::string& path, const ByteSource& source) {
+    const FileFinding finding = LookAtFile(source.bytes(), path);
+    if (const auto refusal = RefusalOf(finding)) return WithPlace(*refusal, EscapeControls(path));
     auto header = ParseGguf(source.bytes());
-    if (!header.ok()) return WithPlace(header.error(), EscapeControls(path));
+    if (!header.ok()) return Explained(header.error(), finding, path);
+    if (const auto refusal = RefusalOf(LabelOf(header.value().metadata))) {
+      return WithPlace(*refusal, EscapeControls(path));
+    }
     return header;
   }
 
@@ -231,6 +305,7 @@ class ModelFileBuilder {
   }
 
   Result<ModelFile> OpenGguf(const std::string& path) {
+    if (StartsAs(path) == FileKind::kSafetensors) return OpenSafetensorsFile(path);
     THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const ByteSource> source, MapFile(path));
     THIMBLE_ASSIGN_OR_RETURN(GgufHeader header, ParsePart(path, *source));
     const std::int64_t count = header.metadata.Int("split.count").value_or(1);

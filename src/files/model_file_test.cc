@@ -338,6 +338,85 @@ TEST_F(ModelFileTest, RefusesWhatIsNoModelAndNamesIt) {
               HasSubstr("cut.safetensors: [safetensors] 8 bytes wanted"));
 }
 
+TEST_F(ModelFileTest, TheContentCountsNotTheName) {
+  GgufWriter gguf;
+  gguf.Tensor("text", {1}, 0, "abcd");
+  auto model = ModelFile::Open(Write("model.safetensors", gguf.Bytes()));
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  EXPECT_EQ(model.value().format(), ModelFile::Format::kGguf);
+  EXPECT_EQ(TextOf(model.value(), "text"), "abcd");
+  EXPECT_EQ(TextOf(ModelFile::Open(folder_).value(), "text"), "abcd");
+  model = ModelFile::Open(WriteSafetensors("other.gguf", "x", "xxxx"));
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  EXPECT_EQ(model.value().format(), ModelFile::Format::kSafetensors);
+  EXPECT_EQ(TextOf(model.value(), "x"), "xxxx");
+}
+
+TEST_F(ModelFileTest, AVisionFileIsToldByItsHeader) {
+  const auto write = [&](const std::string& name, const std::string& architecture, const std::string& tensor) {
+    GgufWriter file;
+    file.TextKey("general.architecture", architecture).Tensor(tensor, {1}, 0, "abcd");
+    return Write(name, file.Bytes());
+  };
+  write("vision.gguf", "clip", "vision");
+  write("Clip-F16.GGUF", "clip", "vision");
+  EXPECT_EQ(Refusal(folder_).code, Code::kNotFound);
+  EXPECT_THAT(Refusal(folder_).message, HasSubstr("none of them a model that writes text"));
+  write("with-mmproj.gguf", "qwen35", "text");
+  write("._with-mmproj.gguf", "qwen35", "other");  // macOS's
+  write("steer.gguf", "controlvector", "other");
+  auto model = ModelFile::Open(folder_);
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  EXPECT_EQ(TextOf(model.value(), "text"), "abcd");
+}
+
+TEST_F(ModelFileTest, AFolderWithoutAModelSaysWhatItHolds) {
+  const auto says = [&](const std::string& words) {
+    EXPECT_EQ(Refusal(folder_).code, Code::kNotFound);
+    EXPECT_THAT(Refusal(folder_).message, HasSubstr("must hold a model"));
+    EXPECT_THAT(Refusal(folder_).message, HasSubstr(words));
+  };
+  fs::create_directories(folder_ + "/snapshots/4cac");
+  says("/snapshots/4cac");
+  fs::remove_all(folder_ + "/snapshots");
+  fs::create_directories(folder_ + "/Q4_K_M");
+  says("is one of its folders meant (Q4_K_M)?");
+  Write("pytorch_model.bin", "PK\x03\x04 and so on");
+  says("pytorch_model.bin is a PyTorch checkpoint");
+  fs::remove(folder_ + "/pytorch_model.bin");
+  Write("model.gguf.crdownload", "GGUF");
+  says("model.gguf.crdownload is a download that is not finished");
+  fs::remove(folder_ + "/model.gguf.crdownload");
+  fs::create_symlink("/nowhere/model.gguf", folder_ + "/model.gguf");
+  says("model.gguf is a link to /nowhere/model.gguf, where nothing is");
+  EXPECT_THAT(Refusal(folder_ + "/model.gguf").message, HasSubstr("is a link to /nowhere/model.gguf"));
+  WriteSafetensors("m-00001-of-00002.safetensors", "x", "xxxx");
+  WriteSafetensors("m-00002-of-00002.safetensors", "y", "yyyy");
+  EXPECT_THAT(Refusal(folder_).message, HasSubstr("fetch model.safetensors.index.json too"));
+}
+
+TEST_F(ModelFileTest, PointersAndUnfinishedDownloads) {
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4c\nsize 5325\n";
+  for (const std::string name : {"model.safetensors", "model.gguf"}) {
+    const Error error = Refusal(Write(name, pointer));
+    EXPECT_EQ(error.code, Code::kCorrupt);
+    EXPECT_THAT(error.message, HasSubstr(name + ": [file] is a Git LFS pointer"));
+  }
+  WriteSafetensors("model.safetensors", "x", "xxxx");
+  Write("tokenizer.json", pointer);
+  const auto side = ModelFile::Open(folder_).value().SideFile("tokenizer.json");
+  ASSERT_FALSE(side.ok());
+  EXPECT_THAT(side.error().message, HasSubstr("tokenizer.json: [file] is a Git LFS pointer"));
+  GgufWriter whole;
+  whole.Tensor("text", {1}, 0, "abcd");
+  const std::string path = Write("whole.gguf", whole.Bytes());
+  Write("whole.gguf.aria2", "x");
+  EXPECT_THAT(Refusal(path).message, HasSubstr("not downloaded whole"));
+  const Error adapter = Refusal(WriteSafetensors("adapter_model.safetensors", "x.lora_A.weight", "xxxx"));
+  EXPECT_EQ(adapter.code, Code::kUnsupported);
+  EXPECT_THAT(adapter.message, HasSubstr("is an adapter (LoRA)"));
+}
+
 TEST_F(ModelFileTest, ACutModelSaysSo) {
   const std::string whole = ContentOf(kFixtures + "/gguf/vl-q8_0.gguf");
   const Error error = Refusal(Write("cut.gguf", whole.substr(0, whole.size() - 1)));

@@ -69,4 +69,18 @@ Result<std::vector<std::byte>> ReadFile(const std::string& path, std::uint64_t m
   return bytes;
 }
 
+Result<std::vector<std::byte>> ReadHead(const std::string& path, std::size_t max_bytes) {
+  const auto failure = [&path](std::string_view action) {
+    return FileError(path, action, std::error_code(errno, std::generic_category()));
+  };
+  errno = 0;
+  const std::unique_ptr<std::FILE, FileCloser> file(std::fopen(path.c_str(), "rb"));
+  if (file == nullptr) return failure("open it");
+  std::vector<std::byte> bytes(max_bytes);
+  const std::size_t count = std::fread(bytes.data(), 1, bytes.size(), file.get());
+  if (std::ferror(file.get()) != 0) return failure("read it");
+  bytes.resize(count);
+  return bytes;
+}
+
 }  // namespace thimble

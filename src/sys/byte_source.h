@@ -33,5 +33,7 @@ std::shared_ptr<const ByteSource> MemorySource(std::vector<std::byte> bytes);
 
 // The whole file as bytes, at most `max_bytes`.
 Result<std::vector<std::byte>> ReadFile(const std::string& path, std::uint64_t max_bytes);
+// Its first `max_bytes` bytes, fewer where it is shorter: for a look at what it is.
+Result<std::vector<std::byte>> ReadHead(const std::string& path, std::size_t max_bytes);
 
 }  // namespace thimble

@@ -4,12 +4,14 @@
 #include "sys/file_error.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <system_error>
 
 #include <dirent.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace thimble {
 
@@ -26,6 +28,12 @@ PathKind KindOfPath(const std::string& path) {
   if (stat(path.c_str(), &status) != 0) return PathKind::kNothing;
   if (S_ISREG(status.st_mode)) return PathKind::kFile;
   return S_ISDIR(status.st_mode) ? PathKind::kFolder : PathKind::kOther;
+}
+
+std::string LinkTarget(const std::string& path) {
+  std::array<char, 4096> target{};
+  const ssize_t size = readlink(path.c_str(), target.data(), target.size());
+  return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
 Result<std::vector<std::string>> NamesInFolder(const std::string& path) {

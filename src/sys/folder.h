@@ -14,6 +14,9 @@ enum class PathKind { kNothing, kFile, kFolder, kOther };
 // Follows links. kNothing also where we may not look.
 PathKind KindOfPath(const std::string& path);
 
+// Where the symbolic link at `path` leads, as it is written there; empty when it is none.
+std::string LinkTarget(const std::string& path);
+
 // Names in the folder (files, folders, all else), sorted, without "." and "..". kNotFound, kInvalid or kSystem.
 Result<std::vector<std::string>> NamesInFolder(const std::string& path);
 

@@ -40,6 +40,13 @@ TEST_F(FolderTest, KnowsFilesFromFolders) {
   EXPECT_EQ(KindOfPath("/dev/null"), PathKind::kOther);
 }
 
+TEST_F(FolderTest, SaysWhereALinkLeads) {
+  std::filesystem::create_symlink("../absent", folder_ + "/dangling");
+  EXPECT_EQ(LinkTarget(folder_ + "/dangling"), "../absent");
+  EXPECT_EQ(LinkTarget(folder_ + "/a"), "");
+  EXPECT_EQ(LinkTarget(folder_ + "/nothing"), "");
+}
+
 TEST_F(FolderTest, ListsNamesInOrder) {
   const auto names = NamesInFolder(folder_);
   ASSERT_TRUE(names.ok()) << names.error().message;
