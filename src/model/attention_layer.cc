@@ -9,7 +9,7 @@
 
 namespace thimble {
 
-void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, const KvView& kv, std::int64_t first,
+void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, std::span<const AttentionPart> parts,
                     MatView<float> out) {
   const ModelConfig& c = pass.config;
   Scratch& s = *pass.scratch;
@@ -33,8 +33,11 @@ void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, co
   ApplyRope(pass.ops, q, H, 2 * C, cos, sin);
   ApplyRope(pass.ops, k, c.num_kv_heads, C, cos, sin);
   Report(pass.trace, "attn_k_rope", pass.layer, k);
-  StoreKv(pass.ops, kv, first, k, v);
-  CausalAttention(pass.ops, q, H, 2 * C, kv, first, &s.attention, context);
+  for (const auto& [rows, kv, first] : parts) {
+    StoreKv(pass.ops, kv, first, k.Rows(rows.row, rows.count), v.Rows(rows.row, rows.count));
+    CausalAttention(pass.ops, q.Rows(rows.row, rows.count), H, 2 * C, kv, first, &s.attention,
+                    context.Rows(rows.row, rows.count));
+  }
   Report(pass.trace, "attn_context", pass.layer, context);
   for (int head = 0; head < H; ++head) {
     SigmoidMul(pass.ops, context.Cols(static_cast<std::int64_t>(head) * C, C),

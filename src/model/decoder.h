@@ -10,12 +10,21 @@
 #include "model/weights.h"
 #include "ops/ops.h"
 
+#include <cstddef>
 #include <functional>
+#include <span>
 #include <string_view>
 
 namespace thimble {
 
 class Scratch;
+struct DeltaMemory;
+
+// The rows of one conversation in a pass that several share.
+struct Sequence {
+  const Batch* batch;
+  DecoderState* state;
+};
 
 // Called with named intermediate results when a test asks for them; the names are those of the reference traces.
 using Trace = std::function<void(std::string_view name, int layer, MatView<const float> rows)>;
@@ -30,13 +39,24 @@ class Decoder {
 
   // Rows of logits that one pass can give.
   static constexpr int kMaxLogitRows = 64;
+  // Conversations that can share a pass.
+  static constexpr std::size_t kMaxSequences = 32;
 
   // Runs the batch after the state's committed tokens and leaves its rows pending. Passes are cut inside at multiples
   // of 64 tokens of the conversation, so that the same tokens give the same bits however the caller cut them at such
   // places. Errors: kInvalid for a token id that is none, kExhausted when the context is full or memory for a KV page
-  // is not there, kCancelled when ops.pool was stopped (ThreadPool::StopWhen); the state is then unchanged. Logits and hidden rows stay in `scratch` until its next use.
+  // is not there, kCancelled when ops.pool was stopped (ThreadPool::StopWhen); the state is then unchanged. Logits and
+  // hidden rows stay in `scratch` until its next use.
   Status Forward(const Batch& batch, DecoderState* state, Scratch* scratch, const Ops& ops,
                  const Trace* trace = nullptr) const;
+
+  // One pass for several conversations that write: the weights are read once for all of them, and each gets the bits
+  // that it would get alone. Each batch has at most DecoderState::kMaxPartialRows rows and asks for its last logits:
+  // those of sequence i are row i of the scratch's. Errors as above; then no state is changed.
+  Status Forward(std::span<const Sequence> sequences, Scratch* scratch, const Ops& ops) const;
+
+  // What Forward asks for a batch before it runs: tokens that exist, room in the context, memory for it.
+  Status Reserve(const Batch& batch, DecoderState* state) const;
 
   // Keeps the first `num_tokens` of the pending rows and drops the rest. Any number for passes of up to
   // DecoderState::kMaxPartialRows rows; none or all for longer ones.
@@ -47,9 +67,12 @@ class Decoder {
   Status Head(MatView<const float> hidden, Scratch* scratch, const Ops& ops, const BestLogits* best = nullptr) const;
 
  private:
-  struct Segment;
-  Status RunSegment(const Batch& batch, const Segment& segment, DecoderState* state, Scratch* scratch, const Ops& ops,
-                    const Trace* trace) const;
+  struct Part;
+  void BeginPass(std::span<const Part> parts, std::int64_t num_rows, Scratch* scratch, const Ops& ops) const;
+  static DeltaMemory MemoryOf(const Part& part, int delta_layer);
+  // All parts through all layers; `hidden` [T, D] takes their final-normed rows.
+  Status RunParts(std::span<const Part> parts, MatView<float> hidden, Scratch* scratch, const Ops& ops,
+                  const Trace* trace) const;
 
   const ModelConfig* config_;
   const Weights* weights_;

@@ -11,17 +11,19 @@ namespace thimble {
 
 namespace {
 
-// Convolution and delta rule over rows whose projections are there; outputs in scratch->heads.
-void Recur(const PassContext& pass, const DeltaWeights& weights, const DeltaMemory& memory, MatView<const float> qkv,
+// Convolution and delta rule over a conversation's rows, whose projections are there; outputs in their places of
+// scratch->heads.
+void Recur(const PassContext& pass, const DeltaWeights& weights, const DeltaPart& part, MatView<const float> qkv,
            MatView<const float> alpha, MatView<const float> beta) {
   const ModelConfig& c = pass.config;
   Scratch& s = *pass.scratch;
-  const std::int64_t T = pass.num_rows;
+  const DeltaMemory& memory = part.memory;
+  const auto [row, count] = part.rows;
   const std::int64_t channels = c.conv_channels();
   const std::int64_t past = c.conv_taps - 1;
-  const MatView<float> convolved = s.Rows(&s.convolved, T, channels);
-  const MatView<float> heads =
-      s.Rows(&s.heads, T, static_cast<std::int64_t>(c.delta.num_value_heads) * c.delta.value_head);
+  const std::int64_t width = static_cast<std::int64_t>(c.delta.num_value_heads) * c.delta.value_head;
+  const MatView<float> convolved = s.Rows(&s.convolved, row + count, channels).Rows(row, count);
+  const MatView<float> heads = s.Rows(&s.heads, row + count, width).Rows(row, count);
   ShortConvolution(pass.ops, qkv, {memory.in_tail, past, channels}, weights.conv.span(), c.conv_taps, convolved,
                    {memory.out_tail, past, channels});
   Report(pass.trace, "gdn_qkv", pass.layer, convolved);
@@ -32,7 +34,8 @@ void Recur(const PassContext& pass, const DeltaWeights& weights, const DeltaMemo
 
 }  // namespace
 
-void DeltaLayer(const PassContext& pass, const DeltaWeights& weights, const DeltaMemory& memory, MatView<float> out) {
+void DeltaLayer(const PassContext& pass, const DeltaWeights& weights, std::span<const DeltaPart> parts,
+                MatView<float> out) {
   const ModelConfig& c = pass.config;
   Scratch& s = *pass.scratch;
   const std::int64_t T = pass.num_rows;
@@ -52,14 +55,15 @@ void DeltaLayer(const PassContext& pass, const DeltaWeights& weights, const Delt
   Report(pass.trace, "gdn_in_proj_z", pass.layer, z);
   Report(pass.trace, "gdn_in_proj_a", pass.layer, alpha);
   Report(pass.trace, "gdn_in_proj_b", pass.layer, beta);
-  if (memory.replay != nullptr) {
-    for (std::int64_t t = 0; t < T; ++t) {
-      float* row = memory.replay + t * (channels + 2 * U);
-      std::memcpy(row, qkv.Row(t), static_cast<std::size_t>(channels) * sizeof(float));
-      std::memcpy(row + channels, gates.Row(t), static_cast<std::size_t>(2 * U) * sizeof(float));
+  for (const DeltaPart& part : parts) {
+    const auto [first, count] = part.rows;
+    for (std::int64_t t = 0; t < count && part.memory.replay != nullptr; ++t) {
+      float* row = part.memory.replay + t * (channels + 2 * U);
+      std::memcpy(row, qkv.Row(first + t), static_cast<std::size_t>(channels) * sizeof(float));
+      std::memcpy(row + channels, gates.Row(first + t), static_cast<std::size_t>(2 * U) * sizeof(float));
     }
+    Recur(pass, weights, part, qkv.Rows(first, count), alpha.Rows(first, count), beta.Rows(first, count));
   }
-  Recur(pass, weights, memory, qkv, alpha, beta);
   GatedRmsNorm(pass.ops, heads, z, weights.head_norm.span(), c.norm_eps, heads);
   Report(pass.trace, "gdn_gated_norm", pass.layer, heads);
   s.activations.Set(heads);
@@ -71,7 +75,8 @@ void ReplayDelta(const PassContext& pass, const DeltaWeights& weights, const Del
   const std::int64_t U = pass.config.delta.num_value_heads;
   const std::int64_t channels = pass.config.conv_channels();
   const MatView<const float> kept(memory.replay, pass.num_rows, channels + 2 * U);
-  Recur(pass, weights, memory, kept.Cols(0, channels), kept.Cols(channels, U), kept.Cols(channels + U, U));
+  const DeltaPart part{{0, pass.num_rows}, memory};
+  Recur(pass, weights, part, kept.Cols(0, channels), kept.Cols(channels, U), kept.Cols(channels + U, U));
 }
 
 }  // namespace thimble

@@ -35,8 +35,20 @@ struct PassContext {
   int layer;
 };
 
-// Gated attention (spec 2.3) of T rows that follow `first` tokens of `kv`; stores their keys and values. out [T, D].
-void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, const KvView& kv, std::int64_t first,
+// Rows [row, row + count) of a pass that belong to one conversation.
+struct PartRows {
+  std::int64_t row;
+  std::int64_t count;
+};
+
+// Those rows follow `first` tokens of `kv`.
+struct AttentionPart {
+  PartRows rows;
+  KvView kv;
+  std::int64_t first;
+};
+// Gated attention (spec 2.3) of T rows, all of them in one part or another; stores their keys and values. out [T, D].
+void AttentionLayer(const PassContext& pass, const AttentionWeights& weights, std::span<const AttentionPart> parts,
                     MatView<float> out);
 
 // Where a delta layer's memory lies: [U, S, S] states and [taps - 1, channels] tail, read from `in` and written to
@@ -48,8 +60,13 @@ struct DeltaMemory {
   float* out_tail;
   float* replay;
 };
-// Gated DeltaNet (spec 2.2). out [T, D].
-void DeltaLayer(const PassContext& pass, const DeltaWeights& weights, const DeltaMemory& memory, MatView<float> out);
+struct DeltaPart {
+  PartRows rows;
+  DeltaMemory memory;
+};
+// Gated DeltaNet (spec 2.2) of T rows, all of them in one part or another. out [T, D].
+void DeltaLayer(const PassContext& pass, const DeltaWeights& weights, std::span<const DeltaPart> parts,
+                MatView<float> out);
 // The recurrence alone over rows kept by DeltaLayer: brings the memory where those rows lead.
 void ReplayDelta(const PassContext& pass, const DeltaWeights& weights, const DeltaMemory& memory);
 

@@ -47,7 +47,8 @@ Status MtpHead::Forward(MatView<const float> hidden, std::span<const std::int32_
   const PassContext pass{c, ops, scratch, T, nullptr, c.num_layers()};
   RmsNorm(ops, x, w.layer.mixer_norm.span(), c.norm_eps, normed);
   s.activations.Set(normed);
-  AttentionLayer(pass, *w.layer.attention, state->Kv(0), state->length_, mixed);
+  const AttentionPart part{{0, T}, state->Kv(0), state->length_};
+  AttentionLayer(pass, *w.layer.attention, {&part, 1}, mixed);
   AddInPlace(ops, x, mixed);
   RmsNorm(ops, x, w.layer.mlp_norm.span(), c.norm_eps, normed);
   s.activations.Set(normed);

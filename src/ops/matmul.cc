@@ -163,7 +163,7 @@ kernels::QuantisedRows Activations::Quantised(const Ops& ops) {
 void MatMul(const Ops& ops, Activations* x, std::span<const Product> products) {
   THIMBLE_CHECK(products.size() <= kMaxProducts);
   const MatView<const float> rows = x->rows();
-  const bool is_wide = rows.rows >= kWideRows;
+  const bool is_wide = rows.rows >= kWideRows && !ops.narrow_only;
   std::array<Plan, kMaxProducts> plans;
   std::int64_t num_units = 0;
   std::int64_t least = 1;

@@ -17,6 +17,9 @@ struct Ops {
   const kernels::KernelTable& kernels;
   ThreadPool& pool;
   Precision precision = Precision::kFast;
+  // Products take the form for few rows however many there are: rows of several conversations in one pass then have the
+  // bits that each has alone.
+  bool narrow_only = false;
 };
 
 }  // namespace thimble
