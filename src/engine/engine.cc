@@ -59,6 +59,7 @@ struct Prepared {
   std::shared_ptr<const ModelFile> text;
   std::shared_ptr<const ModelFile> vision;
   ModelConfig config;
+  std::vector<UnusedTensor> unused;  // tensors of both files that loading does not look at
   std::vector<std::string> warnings;
   bool is_paired = false;    // the vision file was not asked for but found beside the model
   std::string why_unpaired;  // what became of those that were found; empty when there were none
@@ -113,6 +114,8 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   } else if (!p.config.vision.has_value()) {
     PairVision(&p);
   }
+  p.unused = FindUnusedTensors(*p.text, p.vision.get(), p.config);
+  WarnOfUnused(p.unused, &p.warnings);
   if (options.context < 0)
     return Error{Code::kInvalid, Cat("[engine] a context of ", options.context, " tokens; at least 1 is needed")};
   p.context = options.context > 0 ? std::min(options.context, p.config.context_length)
@@ -158,6 +161,14 @@ Status CheckMemory(const OpenOptions& options, Prepared* prepared) {
                                      FormatBytes(available), " free; ", advice)};
 }
 
+// A vocabulary that names tokens the embedding has no row for belongs to another model.
+Status CheckVocabulary(const ModelFile& file, const Tokenizer& tokenizer, const ModelConfig& config) {
+  if (tokenizer.num_ids() <= config.vocab) return Done{};
+  return Error{Code::kCorrupt,
+               Cat("[engine] ", file.path(), ": the tokenizer has ", tokenizer.num_ids(), " ids, the embedding ",
+                   config.vocab, " rows: tokenizer and weights are of different models")};
+}
+
 }  // namespace
 
 Engine::Engine() : parts_(std::make_unique<EngineParts>()) {}
@@ -169,9 +180,14 @@ Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
   if (auto vocabulary = ReadTextModel(*p.text); vocabulary.ok()) {
     description.chat_template = vocabulary.value().chat_template;
     for (const std::string& warning : vocabulary.value().warnings) p.warnings.push_back(warning);
+    if (const Status status = CheckVocabulary(*p.text, vocabulary.value().tokenizer, p.config); !status.ok())
+      p.warnings.push_back(Cat("this model is refused: ", status.error().message));
   } else {
     p.warnings.push_back(vocabulary.error().message);
   }
+  if (const Status status = CheckUnused(p.unused); !status.ok())
+    p.warnings.push_back(Cat("this model is refused: ", status.error().message));
+  description.unused_tensors = std::move(p.unused);
   description.config = std::move(p.config);
   description.memory = p.needs;
   description.context = p.context;
@@ -212,6 +228,7 @@ void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engine
 Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
+  THIMBLE_RETURN_IF_ERROR(CheckUnused(p.unused));
   THIMBLE_RETURN_IF_ERROR(CheckMemory(options, &p));
 
   std::shared_ptr<Engine> engine(new Engine());
@@ -251,6 +268,7 @@ Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
   reading.Wait();
   // Of two things wrong the vocabulary is said first, whichever was found first.
   if (!vocabulary->ok()) return vocabulary->error();
+  THIMBLE_RETURN_IF_ERROR(CheckVocabulary(*parts.text_file, vocabulary->value().tokenizer, parts.config));
   if (!weights.ok()) return weights.error();
   parts.weights = std::move(weights).value();
   TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts);
