@@ -54,6 +54,7 @@ std::string MethodOf(const Json& json) {
 Status CheckDescription(const Json& json) {
   const std::string method = MethodOf(json);
   if (method == "none") return Done{};
+  if (method == "mlx") return CheckMlx(json);
   if (!method.empty()) return Quantised(method);
   if (json.Find("bits") != nullptr && json.Find("group_size") != nullptr) return CheckMlx(json);
   for (const char* key : {"load_in_4bit", "load_in_8bit", "_load_in_4bit", "_load_in_8bit"}) {

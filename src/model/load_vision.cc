@@ -4,6 +4,7 @@
 #include "kernels/dequant.h"
 #include "model/loader.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -36,45 +37,67 @@ Status Loader::VisionNorm(const WeightName& stem, int layer, Buffer<float>* weig
   return Vector(PartName(stem, "bias").name(), layer, {width}, bias, true);
 }
 
-// Queries, keys and values in one matrix; or three matrices, whose rows are put below each other. Their types and
-// factors may differ, so the rows meet as floats.
+// Queries, keys and values in one matrix; or three matrices, whose rows are put below each other.
 Status Loader::VisionQkv(int block, VisionBlockWeights* out) {
   const std::int64_t width = config_.vision->width;
+  const auto part_of = [&](std::size_t i) { return PartName(names::kVisionParts[i], "weight"); };
   const bool is_whole = Locate(PartName(names::kVisionQkv, "weight").name(), block, true) != nullptr ||
-                        Locate(PartName(names::kVisionParts[0], "weight").name(), block, true) == nullptr;
+                        Locate(part_of(0).name(), block, true) == nullptr;
   if (is_whole) return VisionPair(names::kVisionQkv, block, 3 * width, width, &out->qkv, &out->qkv_bias);
-  std::array<PackedMatrix, 3> parts;
-  const kernels::Family family = FamilyOf(DType::kF32, width, true);
-  const auto all_rows = static_cast<std::size_t>(3 * width);
-  if (counted_ == nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(out->qkv_bias, Buffer<float>::Create(all_rows));
-  }
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const PartName weight(names::kVisionParts[i], "weight");
-    Buffer<float> bias;
-    THIMBLE_RETURN_IF_ERROR(Vector(PartName(names::kVisionParts[i], "bias").name(), block, {width}, &bias, true));
-    auto found = Find(weight.name(), block, {{width, width}}, true);
+  std::vector<Found> parts;
+  std::array<Buffer<float>, 3> biases;
+  for (std::size_t i = 0; i < biases.size(); ++i) {
+    THIMBLE_RETURN_IF_ERROR(Vector(PartName(names::kVisionParts[i], "bias").name(), block, {width}, &biases[i], true));
+    auto found = Find(part_of(i).name(), block, {{width, width}}, true);
     if (claims_ != nullptr && !found.ok()) continue;
     if (!found.ok()) return found.error();
     const Status scale_found = FindScale(&found.value());
-    if (counted_ != nullptr) continue;
-    THIMBLE_RETURN_IF_ERROR(scale_found);
-    std::memcpy(out->qkv_bias.data() + static_cast<std::int64_t>(i) * width, bias.data(), bias.size_bytes());
-    THIMBLE_RETURN_IF_ERROR(TakeMatrix(found.value(), width, width, kernels::Family::kFileRows, &parts[i]));
-    THIMBLE_ASSIGN_OR_RETURN(const float scale, ScaleOf(found.value()));
-    parts[i].set_scale(scale);
+    if (counted_ == nullptr) THIMBLE_RETURN_IF_ERROR(scale_found);
+    parts.push_back(std::move(found).value());
   }
+  if (claims_ != nullptr) return Done{};
+  THIMBLE_RETURN_IF_ERROR(JoinRows(parts, width, &out->qkv));
+  if (counted_ != nullptr) return Done{};
+  THIMBLE_ASSIGN_OR_RETURN(out->qkv_bias, Buffer<float>::Create(static_cast<std::size_t>(3 * width)));
+  for (std::size_t i = 0; i < biases.size(); ++i)
+    std::memcpy(out->qkv_bias.data() + static_cast<std::int64_t>(i) * width, biases[i].data(), biases[i].size_bytes());
+  return Done{};
+}
+
+// [width, width] matrices below each other. Rows of one type and without factors stay as they are; others meet as
+// floats.
+Status Loader::JoinRows(const std::vector<Found>& parts, std::int64_t width, PackedMatrix* out) {
+  const DType first = parts.front().tensor->dtype;
+  const bool is_alike =
+      width % TraitsOf(first).block_length == 0 && std::all_of(parts.begin(), parts.end(), [&](const Found& part) {
+        return part.tensor->dtype == first && part.scale_tensor == nullptr;
+      });
+  const DType dtype = is_alike ? first : DType::kF32;
+  const kernels::Family family = FamilyOf(dtype, width, true);
+  const std::int64_t rows = static_cast<std::int64_t>(parts.size()) * width;
   if (counted_ != nullptr) {
-    counted_->weights_bytes += family == kernels::Family::kFileRows
-                                   ? static_cast<std::uint64_t>(3 * width * width) * sizeof(float)
-                                   : PackedMatrix::PackedBytes(family, 3 * width, width);
+    counted_->weights_bytes +=
+        family == kernels::Family::kFileRows
+            ? static_cast<std::uint64_t>(rows) * RowBytes(dtype, static_cast<std::uint64_t>(width))
+            : PackedMatrix::PackedBytes(family, rows, width);
     return Done{};
   }
-  const auto fill = [&parts, width](std::int64_t row, std::byte* to) {
-    parts[static_cast<std::size_t>(row / width)].RowToFloat(row % width, reinterpret_cast<float*>(to));
+  std::vector<PackedMatrix> sources(parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    THIMBLE_RETURN_IF_ERROR(TakeMatrix(parts[i], width, width, kernels::Family::kFileRows, &sources[i]));
+    THIMBLE_ASSIGN_OR_RETURN(const float scale, ScaleOf(parts[i]));
+    sources[i].set_scale(scale);
+  }
+  const auto row_bytes = static_cast<std::size_t>(RowBytes(dtype, static_cast<std::uint64_t>(width)));
+  const auto fill = [&](std::int64_t row, std::byte* to) {
+    const PackedMatrix& source = sources[static_cast<std::size_t>(row / width)];
+    if (is_alike) {
+      std::memcpy(to, source.bytes() + static_cast<std::size_t>(row % width) * row_bytes, row_bytes);
+    } else {
+      source.RowToFloat(row % width, reinterpret_cast<float*>(to));
+    }
   };
-  THIMBLE_ASSIGN_OR_RETURN(out->qkv,
-                           PackedMatrix::PackFilled(DType::kF32, family, 3 * width, width, fill, options_.pool));
+  THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::PackFilled(dtype, family, rows, width, fill, options_.pool));
   return Done{};
 }
 

@@ -116,6 +116,7 @@ class Loader {
   Status Vision(VisionWeights* out);
   Status VisionBlock(int block, VisionBlockWeights* out);
   Status VisionQkv(int block, VisionBlockWeights* out);
+  Status JoinRows(const std::vector<Found>& parts, std::int64_t width, PackedMatrix* out);
   Status VisionPair(const WeightName& stem, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* weight,
                     Buffer<float>* bias);
   Status VisionNorm(const WeightName& stem, int layer, Buffer<float>* weight, Buffer<float>* bias);

@@ -209,7 +209,7 @@ Status CheckUnused(std::span<const UnusedTensor> unused) {
   const auto others = std::count_if(unused.begin(), unused.end(), is_refused) - 1;
   return Error{Code::kUnsupported,
                Cat("[load] ", first->path, ": tensor ", QuoteName(first->name), " (", first->why, ") ",
-                   others > 0 ? Cat("and ", others, " others like it ") : "",
+                   others > 0 ? Cat("and ", others, others == 1 ? " other like it " : " others like it ") : "",
                    "would change what the model computes, and is not applied: use another file of this model")};
 }
 
@@ -219,12 +219,12 @@ void WarnOfUnused(std::span<const UnusedTensor> unused, std::vector<std::string>
   std::size_t count = 0;
   for (const UnusedTensor& tensor : unused) {
     if (tensor.kind != Kind::kStrange) continue;
-    if (++count <= kMostNamed) named += Cat(count == 1 ? "" : ", ", QuoteName(tensor.name));
+    if (++count <= kMostNamed) named += Cat(count == 1 ? "" : ", ", QuoteName(tensor.name), " (", tensor.why, ")");
   }
   if (count == 0) return;
-  if (count > kMostNamed) named += Cat(" and ", count - kMostNamed, " more");
-  Warn(warnings, Cat(count == 1 ? "a tensor of the file is" : Cat(count, " tensors of the files are"),
-                     " not used, as nothing is known of such a one: ", named));
+  if (count > kMostNamed) named += Cat(" and ", count - kMostNamed, " more; info lists them");
+  Warn(warnings, Cat(count == 1 ? "a tensor of the model's files is" : Cat(count, " tensors of the model's files are"),
+                     " not used: ", named));
 }
 
 }  // namespace thimble

@@ -525,7 +525,8 @@ def ollama(text, mmproj):
 
 class Ollama(Weights):
     def test_one_file_equals_the_pair(self):
-        for model, kind, is_exact in (("vl", "f32", True), ("vl", "f16", True), ("vl", "q8_0", True), ("vl", "f32", False)):
+        for model, kind, is_exact in (("vl", "f32", True), ("vl", "f16", True), ("vl", "q8_0", True), ("vl", "f32", False),
+                                      ("vl", "q8_0", False)):
             options = ["--exact"] if is_exact else []
             text, mmproj = GGUF / f"{model}-{kind}.gguf", GGUF / f"mmproj-{model}-{kind}.gguf"
             file = self.write(*ollama(text, mmproj))
@@ -557,3 +558,10 @@ class Ollama(Weights):
         self.refused(self.write(keys | {"qwen35.vision.deepstack_visual_indexes": (ARRAY, (INT32, [1]))}, tensors), 4, "deepstack")
         scaled_up = self.write(keys, scaled(tensors, ".scale"), "scaled.gguf")
         self.assertEqual(self.rows(scaled_up, "--exact"), self.rows(self.write(keys, tensors), "--exact"))
+        # Parts of different types.
+        dims, _, data = tensors["v.blk.0.attn_v.weight"]
+        halves = struct.pack(f"<{len(data) // 4}e", *struct.unpack(f"<{len(data) // 4}f", data))
+        widened = struct.pack(f"<{len(data) // 4}f", *struct.unpack(f"<{len(data) // 4}e", halves))
+        mixed, same = (self.write(keys, tensors | {"v.blk.0.attn_v.weight": (dims, kind, value)}, name)
+                       for kind, value, name in ((1, halves, "mixed.gguf"), (F32, widened, "same.gguf")))
+        self.assertEqual(self.rows(mixed, "--exact"), self.rows(same, "--exact"))
