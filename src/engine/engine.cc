@@ -114,6 +114,7 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   } else if (!p.config.vision.has_value()) {
     PairVision(&p);
   }
+  WarnOfMissingTower(*p.text, p.config, &p.warnings);
   p.unused = FindUnusedTensors(*p.text, p.vision.get(), p.config);
   WarnOfUnused(p.unused, &p.warnings);
   if (options.context < 0)
@@ -180,13 +181,14 @@ Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
   if (auto vocabulary = ReadTextModel(*p.text); vocabulary.ok()) {
     description.chat_template = vocabulary.value().chat_template;
     for (const std::string& warning : vocabulary.value().warnings) p.warnings.push_back(warning);
-    if (const Status status = CheckVocabulary(*p.text, vocabulary.value().tokenizer, p.config); !status.ok())
-      p.warnings.push_back(Cat("this model is refused: ", status.error().message));
+    if (const Status fits = CheckVocabulary(*p.text, vocabulary.value().tokenizer, p.config); !fits.ok())
+      p.warnings.push_back(Cat("this model is refused: ", fits.error().message));
   } else {
     p.warnings.push_back(vocabulary.error().message);
   }
-  if (const Status status = CheckUnused(p.unused); !status.ok())
-    p.warnings.push_back(Cat("this model is refused: ", status.error().message));
+  Status status = CheckUnused(p.unused);
+  if (status.ok()) status = CheckTensors(*p.text, p.vision.get(), p.config);
+  if (!status.ok()) p.warnings.push_back(Cat("this model is refused: ", status.error().message));
   description.unused_tensors = std::move(p.unused);
   description.config = std::move(p.config);
   description.memory = p.needs;

@@ -240,6 +240,11 @@ Status GgufVision(const ModelFile& file, VisionConfig* vision, std::vector<std::
 
 }  // namespace
 
+void WarnOfMissingTower(const ModelFile& text, const ModelConfig& config, std::vector<std::string>* warnings) {
+  if (config.vision.has_value() || text.metadata().Int("qwen35.vision.block_count").value_or(0) <= 0) return;
+  Warn(warnings, "the file describes a vision tower (qwen35.vision) that it does not hold: no pictures");
+}
+
 Result<ModelConfig> ReadModelConfig(const ModelFile& text, const ModelFile* vision,
                                     std::vector<std::string>* warnings) {
   ModelConfig config;

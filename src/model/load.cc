@@ -464,6 +464,12 @@ Status CheckVisionTensors(const ModelFile& text, const ModelFile* vision, const 
   return CheckUnused(unused);
 }
 
+Status CheckTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
+  const LoadOptions options;
+  MemoryNeeds needs;
+  return Loader(text, vision, config, options).Count(&needs);
+}
+
 std::vector<UnusedTensor> FindUnusedTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
   const LoadOptions options;
   Loader::Claims claims;
@@ -486,7 +492,7 @@ MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const
   options.precision = precision;
   options.tower_floats = tower_floats;
   options.screens_head = screens_head;
-  Loader(text, vision, config, options).Count(&needs);
+  (void)Loader(text, vision, config, options).Count(&needs);
   needs.kv_bytes = DecoderState::KvBytes(config, context, kv_type);
   // The state and one checkpoint of half its size.
   needs.state_bytes = DecoderState::RecurrentBytes(config) * 3 / 2;

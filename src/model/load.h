@@ -40,6 +40,9 @@ Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, cons
 // that would change it; reads none of them. Errors as LoadWeights.
 Status CheckVisionTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config);
 
+// The error that LoadWeights would give for what the tables of the files say, without reading any tensor.
+Status CheckTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config);
+
 // Every tensor of the files that LoadWeights would not look at, with what it is known to be; reads none of them.
 // model/unused_tensors.h says what to do with them.
 std::vector<UnusedTensor> FindUnusedTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config);

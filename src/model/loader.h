@@ -29,10 +29,11 @@ class Loader {
   }
 
   Result<Weights> Run();
-  // Adds the bytes of every tensor that Run would take over, up to the first that is missing.
-  void Count(MemoryNeeds* needs) {
+  // Adds the bytes of every tensor that Run would take over, up to the first that is missing, which is the error.
+  Status Count(MemoryNeeds* needs) {
     counted_ = needs;
-    (void)Run();
+    auto weights = Run();
+    return weights.ok() ? Status(Done{}) : weights.error();
   }
   Status CheckVision() {
     MemoryNeeds needs;

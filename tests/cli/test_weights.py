@@ -132,6 +132,16 @@ class Factors(Weights):
             for options in ([], ["--exact"]):
                 self.assertEqual(self.rows(model, "--mmproj", str(mmproj), *options, *LIMITS), self.rows(model, *plain, *options, *LIMITS))
 
+    def test_forms_of_a_factor(self):
+        keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
+        name = "blk.0.ffn_up.scale"
+        wanted = self.logits(self.write(keys, tensors | {name: one(0.5)}, "plain.gguf"))
+        self.assertNotEqual(wanted, self.logits(self.write(keys, tensors)))
+        for form in (([], F32, struct.pack("<f", 0.5)), ([1, 1], F32, struct.pack("<f", 0.5)), ([1], 1, struct.pack("<e", 0.5)),
+                     ([1], 30, struct.pack("<f", 0.5)[2:])):
+            self.assertEqual(self.logits(self.write(keys, tensors | {name: form})), wanted, form)
+        self.assertEqual(self.logits(self.write(keys, tensors | {name: one(1.0)})), self.logits(self.write(keys, tensors)))
+
     def test_factors_that_are_none(self):
         keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
         name = "blk.0.ffn_up.scale"
@@ -192,6 +202,13 @@ class Extras(Weights):
         self.logits(many, said="12 tensors")
         self.logits(many, said="and 9 more")
         self.assertEqual(len(answer("info", str(many), "--json")["unused_tensors"]), 12)
+
+    def test_what_info_says_of_a_broken_file(self):
+        keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
+        name = "blk.5.ffn_up.weight"
+        model = self.write(keys, {k: v for k, v in tensors.items() if k != name})
+        self.refused(model, 5, name)
+        self.assertTrue(any(name in warning for warning in answer("info", str(model), "--json")["warnings"]))
 
     def test_a_whole_model_has_none(self):
         for model in (GGUF / "vl-mtp-bf16.gguf", MODELS / "vl-mtp", MODELS / "vl", MODELS / "text-untied"):
@@ -553,6 +570,7 @@ class Ollama(Weights):
         without = lambda name: {k: v for k, v in tensors.items() if k != name}
         self.refused(self.write(keys, without("v.blk.1.attn_k.weight")), 5, "v.blk.1.attn_k.weight")
         self.refused(self.write(keys, without("v.merger.norm.bias")), 5, "v.merger.norm.bias")
+        self.logits(self.write(keys, {k: v for k, v in tensors.items() if not k.startswith("v.")}), said="qwen35.vision")
         self.refused(self.write(keys, tensors | {"v.deepstack_merger.0.linear_fc1.weight": one(1)}), 4, "deepstack")
         self.refused(self.write(keys, tensors | {"v.blk.0.attn_q.scale": ([2], F32, bytes(8))}), 4, "v.blk.0.attn_q.scale")
         self.refused(self.write(keys | {"qwen35.vision.deepstack_visual_indexes": (ARRAY, (INT32, [1]))}, tensors), 4, "deepstack")
