@@ -23,7 +23,10 @@ Json TypesJson(const Engine::Description& d) {
   for (const ModelFile* file : {d.text_file.get(), d.vision_file.get()}) {
     if (file == nullptr) continue;
     for (const TensorEntry& tensor : file->tensors()) {
-      auto& [count, bytes] = types[std::string(TraitsOf(tensor.dtype).name)];
+      // Types that only some folders have: words of packed codes, numbers of positions.
+      const std::string type =
+          tensor.unknown_type.empty() ? std::string(TraitsOf(tensor.dtype).name) : tensor.unknown_type.substr(0, 20);
+      auto& [count, bytes] = types[type];
       ++count;
       bytes += static_cast<std::int64_t>(tensor.size_bytes);
     }

@@ -231,9 +231,18 @@ Status Loader::MlxMatrixOf(const Found& found, std::int64_t rows, std::int64_t c
   auto opened = MlxMatrix::Open(*found.file, *found.mlx, rows, cols);
   if (!opened.ok()) return WithPlace(opened.error(), PathOf(*found.file, *found.tensor));
   const MlxMatrix& source = opened.value();
+  const DType dtype = source.dtype();
+  const kernels::Family family = family_of(dtype);
+  PackCache* cache = family != kernels::Family::kFileRows ? CacheOf(*found.file) : nullptr;
+  if (cache != nullptr) {
+    if (auto packed = cache->Find(found.tensor->name, dtype, family, rows, cols); packed.has_value()) {
+      *out = std::move(*packed);
+      return Advance(found);
+    }
+  }
   const auto fill = [&source](std::int64_t row, std::byte* to) { source.FillRow(row, to); };
-  THIMBLE_ASSIGN_OR_RETURN(
-      *out, PackedMatrix::PackFilled(source.dtype(), family_of(source.dtype()), rows, cols, fill, options_.pool));
+  THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::PackFilled(dtype, family, rows, cols, fill, options_.pool));
+  if (cache != nullptr) cache->Add(found.tensor->name, *out);
   return Advance(found);
 }
 

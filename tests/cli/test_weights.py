@@ -416,7 +416,9 @@ class Mlx(Weights):
         self.assertLess(error / size, 0.2, how)  # what 8-bit activations cost in models as small as these
         if picture:
             self.assertEqual(self.rows(packed, "--exact"), self.rows(meant, "--exact"))
-        self.assertEqual(answer("info", str(packed), "--json")["unused_tensors"], [])
+        told = answer("info", str(packed), "--json")
+        self.assertEqual(told["unused_tensors"], [])
+        self.assertIn("U32", told["tensor_types"])
         shutil.rmtree(packed)
 
     def test_four_bits_equal_the_numbers_they_stand_for(self):
@@ -426,6 +428,14 @@ class Mlx(Weights):
     def test_eight_bits_and_a_mixture(self):
         self.check("vl", lambda name: 8, 32, "BF16", picture=True)
         self.check("text-tied", lambda name: 6 if "down_proj" in name else 5 if "embed" in name else 3 if "up_proj" in name else 4, 32, "F32")
+
+    def test_a_pack_cache(self):
+        packed, _ = self.quantised("text-tied", lambda name: 8 if "mlp" in name else 4, 64, "F16")
+        wanted = self.logits(packed)
+        for _ in range(2):
+            self.assertEqual(self.logits(packed, "--pack-cache", "on"), wanted)
+        done = thimble("logits", str(packed), *IDS, "--json", "--verbose", "--pack-cache", "on")
+        self.assertRegex(done.stderr, "pack cache: .* from ")
 
     def test_what_does_not_fit(self):
         packed, _ = self.quantised("text-tied", lambda name: 4, 64, "BF16")
