@@ -90,7 +90,8 @@ Status CheckSideFile(const ModelFile& file, const SideFile& side) {
 }  // namespace
 
 Status CheckQuantisation(const ModelFile& file, const Json& root, const Json& text) {
-  for (const Json* json : {&root, &text}) {
+  for (const Json* json : {&root, &text, root.Find("vision_config")}) {
+    if (json == nullptr) continue;
     for (const char* key : {"quantization_config", "compression_config"}) {
       const Json* described = json->Find(key);
       if (IsSomething(described)) THIMBLE_RETURN_IF_ERROR(CheckDescription(*described));

@@ -7,8 +7,8 @@
 #include "files/tensor_table.h"
 #include "kernels/dequant.h"
 
-#include <bit>
-#include <cmath>
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 
@@ -17,6 +17,7 @@ namespace thimble {
 namespace {
 
 constexpr std::int64_t kWordBits = 32;
+constexpr std::int64_t kBlock = 32;  // columns of a block of Q4_1 and Q5_1
 constexpr std::string_view kWeight = "weight";
 
 std::string Beside(const TensorEntry& codes, std::string_view part) {
@@ -131,14 +132,35 @@ unsigned MlxMatrix::CodeAt(const std::byte* row, std::int64_t col) const {
   return value & ((1U << static_cast<unsigned>(tensors_.bits)) - 1);
 }
 
+// `count` codes from column `first` on. Bytes and pairs, the common widths, need no bits moved.
+void MlxMatrix::TakeCodes(const std::byte* row, std::int64_t first, std::int64_t count, std::uint8_t* out) const {
+  if (tensors_.bits == 8) {
+    std::memcpy(out, row + first, static_cast<std::size_t>(count));
+  } else if (tensors_.bits == 4 && first % 2 == 0 && count % 2 == 0) {
+    const std::byte* pairs = row + first / 2;
+    for (std::int64_t i = 0; i < count / 2; ++i) {
+      out[2 * i] = static_cast<std::uint8_t>(pairs[i]) & 15U;
+      out[2 * i + 1] = static_cast<std::uint8_t>(static_cast<std::uint8_t>(pairs[i]) >> 4U);
+    }
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<std::uint8_t>(CodeAt(row, first + i));
+  }
+}
+
 void MlxMatrix::RowToFloat(std::int64_t row, float* out) const {
   THIMBLE_DCHECK(row >= 0 && row < rows_);
-  const std::byte* codes = codes_.data() + row * tensors_.codes->shape[1] * 4;
+  const std::byte* packed = codes_.data() + row * tensors_.codes->shape[1] * 4;
+  std::array<std::uint8_t, kBlock> codes{};
   for (std::int64_t group = 0; group < groups_; ++group) {
     const float scale = FactorAt(*tensors_.scales, scales_, row * groups_ + group);
     const float bias = FactorAt(*tensors_.biases, biases_, row * groups_ + group);
-    for (std::int64_t col = group * tensors_.group; col < (group + 1) * tensors_.group; ++col)
-      out[col] = scale * static_cast<float>(CodeAt(codes, col)) + bias;
+    const std::int64_t end = (group + 1) * tensors_.group;
+    for (std::int64_t col = group * tensors_.group; col < end; col += kBlock) {
+      const std::int64_t count = std::min(kBlock, end - col);
+      TakeCodes(packed, col, count, codes.data());
+      for (std::int64_t i = 0; i < count; ++i)
+        out[col + i] = scale * static_cast<float>(codes[static_cast<std::size_t>(i)]) + bias;
+    }
   }
 }
 
@@ -148,22 +170,24 @@ void MlxMatrix::FillRow(std::int64_t row, std::byte* out) const {
     return;
   }
   // Blocks of 32 columns: scale, minimum, for five bits the fifth ones, then two codes a byte, 16 columns apart.
-  const std::byte* codes = codes_.data() + row * tensors_.codes->shape[1] * 4;
+  const std::byte* packed = codes_.data() + row * tensors_.codes->shape[1] * 4;
   const auto block_bytes = static_cast<std::size_t>(TraitsOf(dtype_).block_bytes);
-  for (std::int64_t block = 0; block < cols_ / 32; ++block) {
+  std::array<std::uint8_t, kBlock> codes{};
+  for (std::int64_t block = 0; block < cols_ / kBlock; ++block) {
     std::byte* to = out + static_cast<std::size_t>(block) * block_bytes;
-    const std::int64_t group = row * groups_ + block * 32 / tensors_.group;
+    const std::int64_t group = row * groups_ + block * kBlock / tensors_.group;
     const std::uint16_t scale = F32ToF16(FactorAt(*tensors_.scales, scales_, group));
     const std::uint16_t bias = F32ToF16(FactorAt(*tensors_.biases, biases_, group));
     std::memcpy(to, &scale, 2);
     std::memcpy(to + 2, &bias, 2);
+    TakeCodes(packed, block * kBlock, kBlock, codes.data());
     std::uint32_t fifth = 0;
     std::byte* nibbles = to + block_bytes - 16;
     for (unsigned j = 0; j < 16; ++j) {
-      const unsigned low = CodeAt(codes, block * 32 + j);
-      const unsigned high = CodeAt(codes, block * 32 + 16 + j);
-      nibbles[j] = static_cast<std::byte>((low & 15U) | (high & 15U) << 4);
-      fifth |= (low >> 4) << j | (high >> 4) << (j + 16);
+      const unsigned low = codes[j];
+      const unsigned high = codes[j + 16];
+      nibbles[j] = static_cast<std::byte>((low & 15U) | (high & 15U) << 4U);
+      fifth |= (low >> 4U) << j | (high >> 4U) << (j + 16);
     }
     if (dtype_ == DType::kQ5_1) std::memcpy(to + 4, &fifth, 4);
   }

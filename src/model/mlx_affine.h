@@ -49,6 +49,7 @@ class MlxMatrix {
 
  private:
   [[nodiscard]] unsigned CodeAt(const std::byte* row, std::int64_t col) const;
+  void TakeCodes(const std::byte* row, std::int64_t first, std::int64_t count, std::uint8_t* out) const;
   [[nodiscard]] float FactorAt(const TensorEntry& tensor, std::span<const std::byte> bytes, std::int64_t index) const;
   [[nodiscard]] bool FactorsAreHalves() const;
 

@@ -87,6 +87,8 @@ void ExpectNumber(const Settings& settings, const char* key, double wanted, std:
   const Json* value = settings.json.Find(key);
   if (value == nullptr || value->IsNull()) return;
   bool is_wanted = value->AsDouble().has_value() && IsNear(*value->AsDouble(), wanted);
+  // Some write the kind of resampling as a word.
+  if (value->IsString()) is_wanted = value->text() == "bicubic" || value->text() == "BICUBIC";
   if (value->IsArray()) {
     is_wanted = true;
     for (const Json& item : value->items()) is_wanted = is_wanted && IsNear(item.AsDouble().value_or(NAN), wanted);

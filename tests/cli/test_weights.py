@@ -294,6 +294,8 @@ class Quantised(Weights):
         for method in ("gptq", "awq", "bitsandbytes", "fp8", "hqq", "torchao", "eetq", "quanto", "aqlm", "mxfp4", "auto-round", "modelopt"):
             self.check({"quantization_config": {"quant_method": method, "bits": 4}}, method)
         self.check({"quantization_config": {"quant_method": "gptq"}}, "gptq", lambda config: config["text_config"])
+        model = self.copy("vl", None, lambda config: config["vision_config"].update(quantization_config={"quant_method": "fp8"}))
+        self.refused(model, 4, "quantised with fp8")
         self.check({"quantization_config": {"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized"}},
                    "compressed-tensors (nvfp4-pack-quantized)")
         self.check({"compression_config": {"quant_method": "compressed-tensors"}}, "compressed-tensors")
