@@ -24,6 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (config.error().message.empty()) std::abort();
     return 0;
   }
+  const auto unused = FindUnusedTensors(file.value(), nullptr, config.value());
+  WarnOfUnused(unused, &warnings);
+  if (const Status status = CheckUnused(unused); !status.ok() && status.error().message.empty()) std::abort();
   static ThreadPool pool(1);
   for (const Precision precision : {Precision::kExact, Precision::kFast}) {
     LoadOptions options;

@@ -7,6 +7,7 @@
 #include "cli/terminal.h"
 #include "engine/engine.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -22,7 +23,10 @@ Json TypesJson(const Engine::Description& d) {
   for (const ModelFile* file : {d.text_file.get(), d.vision_file.get()}) {
     if (file == nullptr) continue;
     for (const TensorEntry& tensor : file->tensors()) {
-      auto& [count, bytes] = types[std::string(TraitsOf(tensor.dtype).name)];
+      // Types that only some folders have: words of packed codes, numbers of positions.
+      const std::string type =
+          tensor.unknown_type.empty() ? std::string(TraitsOf(tensor.dtype).name) : tensor.unknown_type.substr(0, 20);
+      auto& [count, bytes] = types[type];
       ++count;
       bytes += static_cast<std::int64_t>(tensor.size_bytes);
     }
@@ -91,6 +95,10 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d, cons
                               {"vision_bytes", bytes(m.vision_bytes)},
                               {"picture_bytes", bytes(m.picture_bytes)},
                               {"vocabulary_bytes", bytes(m.vocabulary_bytes)}});
+  std::vector<Json> unused;
+  unused.reserve(d.unused_tensors.size());
+  for (const UnusedTensor& tensor : d.unused_tensors)
+    unused.push_back(Json::Object({{"name", Json::String(tensor.name)}, {"why", Json::String(tensor.why)}}));
   std::vector<Json> caches;
   caches.reserve(d.pack_caches.size());
   for (const std::string& cache : d.pack_caches)
@@ -106,6 +114,7 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d, cons
        {"layer_kinds", Json::Array(std::move(kinds))},
        {"tied_embedding", Json::Bool(c.is_tied)},
        {"tensor_types", TypesJson(d)},
+       {"unused_tensors", Json::Array(std::move(unused))},
        {"vision", std::move(vision)},
        {"mmproj", VisionChoiceJson(d.vision_choice)},
        {"mtp", Json::Bool(c.has_mtp)},
@@ -120,6 +129,16 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d, cons
 
 void PrintRow(const char* name, const std::string& value) {
   std::printf("%-14s %s\n", EscapeControls(name).c_str(), EscapeControls(value).c_str());
+}
+
+// "3 tensors: 'rope_freqs.weight' (...), 'x' (...), 'y' (...) and 2 more".
+std::string UnusedText(const std::vector<UnusedTensor>& unused) {
+  constexpr std::size_t kMostNamed = 3;
+  std::string text = Cat(unused.size(), unused.size() == 1 ? " tensor: " : " tensors: ");
+  for (std::size_t i = 0; i < std::min(unused.size(), kMostNamed); ++i)
+    text += Cat(i == 0 ? "" : ", ", "'", unused[i].name.substr(0, 100), "' (", unused[i].why, ")");
+  if (unused.size() > kMostNamed) text += Cat(" and ", unused.size() - kMostNamed, " more (--json lists all)");
+  return text;
 }
 
 void PrintDescription(const std::string& path, const CommonOptions& options, const Engine::Description& d,
@@ -137,6 +156,7 @@ void PrintDescription(const std::string& path, const CommonOptions& options, con
     types += Cat(types.empty() ? "" : ", ", name, " x ", entry.Find("tensors")->text());
   }
   PrintRow("tensors", types);
+  if (!d.unused_tensors.empty()) PrintRow("not used", UnusedText(d.unused_tensors));
   PrintRow("template", std::string(TemplateName(d.chat_template.variant)));
   PrintRow("pictures", c.vision.has_value() ? Cat("yes, tower of ", c.vision->depth, " blocks x ", c.vision->width,
                                                   d.mmproj_path.has_value() ? Cat(" in ", *d.mmproj_path) : "")

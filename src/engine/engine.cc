@@ -65,6 +65,7 @@ struct Prepared {
   std::shared_ptr<const ModelFile> text;
   std::shared_ptr<const ModelFile> vision;
   ModelConfig config;
+  std::vector<UnusedTensor> unused;  // tensors of both files that loading does not look at
   std::vector<std::string> warnings;
   bool is_paired = false;    // the vision file was not asked for but found beside the model
   std::string why_unpaired;  // what became of those that were found; empty when there were none
@@ -118,8 +119,12 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(auto text, ModelFile::Open(options.model));
   p.text = std::make_shared<const ModelFile>(std::move(text));
   if (p.text->format() == ModelFile::Format::kSafetensors) {
-    const auto settings = p.text->SideFile("config.json");
-    if (!settings.ok() && settings.error().code == Code::kNotFound) {
+    const auto is_missing = [&](const char* name) {
+      const auto file = p.text->SideFile(name);
+      return !file.ok() && file.error().code == Code::kNotFound;
+    };
+    // An adapter alone is named for what it is where the configuration is read.
+    if (is_missing("config.json") && is_missing("adapter_config.json")) {
       THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
       return Error{Code::kNotFound, Cat(EscapeControls(options.model), ": [folder] there is no config.json, and ",
                                         "safetensors alone are no model: fetch the whole folder")};
@@ -138,6 +143,9 @@ Result<Prepared> Prepare(const OpenOptions& options) {
   } else {
     p.vision_choice.why = Cat("the tower is in the model's own file", p.text->shard_paths().size() == 1 ? "" : "s");
   }
+  WarnOfMissingTower(*p.text, p.config, &p.warnings);
+  p.unused = FindUnusedTensors(*p.text, p.vision.get(), p.config);
+  WarnOfUnused(p.unused, &p.warnings);
   if (options.context < 0)
     return Error{Code::kInvalid, Cat("[engine] a context of ", options.context, " tokens; at least 1 is needed")};
   p.context = options.context > 0 ? std::min(options.context, p.config.context_length)
@@ -184,6 +192,14 @@ Status CheckMemory(const OpenOptions& options, Prepared* prepared) {
                                      FormatBytes(available), " free; ", advice)};
 }
 
+// A vocabulary that names tokens the embedding has no row for belongs to another model.
+Status CheckVocabulary(const ModelFile& file, const Tokenizer& tokenizer, const ModelConfig& config) {
+  if (tokenizer.num_ids() <= config.vocab) return Done{};
+  return Error{Code::kCorrupt,
+               Cat("[engine] ", file.path(), ": the tokenizer has ", tokenizer.num_ids(), " ids, the embedding ",
+                   config.vocab, " rows: tokenizer and weights are of different models")};
+}
+
 }  // namespace
 
 Engine::Engine() : parts_(std::make_unique<EngineParts>()) {}
@@ -196,9 +212,15 @@ Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
   if (auto vocabulary = ReadTextModel(*p.text); vocabulary.ok()) {
     description.chat_template = vocabulary.value().chat_template;
     for (const std::string& warning : vocabulary.value().warnings) p.warnings.push_back(warning);
+    if (const Status fits = CheckVocabulary(*p.text, vocabulary.value().tokenizer, p.config); !fits.ok())
+      p.warnings.push_back(Cat("this model is refused: ", fits.error().message));
   } else {
     p.warnings.push_back(vocabulary.error().message);
   }
+  Status status = CheckUnused(p.unused);
+  if (status.ok()) status = CheckTensors(*p.text, p.vision.get(), p.config);
+  if (!status.ok()) p.warnings.push_back(Cat("this model is refused: ", status.error().message));
+  description.unused_tensors = std::move(p.unused);
   description.config = std::move(p.config);
   description.memory = p.needs;
   description.context = p.context;
@@ -250,6 +272,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
   THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
+  THIMBLE_RETURN_IF_ERROR(CheckUnused(p.unused));
   THIMBLE_RETURN_IF_ERROR(CheckMemory(options, &p));
   THIMBLE_RETURN_IF_ERROR(CheckHasNoHoles(*p.text));
   if (p.vision != nullptr) THIMBLE_RETURN_IF_ERROR(CheckHasNoHoles(*p.vision));
@@ -292,6 +315,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   reading.Wait();
   // Of two things wrong the vocabulary is said first, whichever was found first.
   if (!vocabulary->ok()) return vocabulary->error();
+  THIMBLE_RETURN_IF_ERROR(CheckVocabulary(*parts.text_file, vocabulary->value().tokenizer, parts.config));
   if (!weights.ok()) return weights.error();
   parts.weights = std::move(weights).value();
   TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts);

@@ -93,7 +93,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::vector<std::string> warnings;
     std::optional<std::string> mmproj_path;
     VisionChoice vision_choice;
-    std::vector<std::string> pack_caches;  // files that are there, fitting or not
+    std::vector<UnusedTensor> unused_tensors;  // that loading does not look at, harmless or not
+    std::vector<std::string> pack_caches;      // files that are there, fitting or not
     std::shared_ptr<const ModelFile> text_file;
     std::shared_ptr<const ModelFile> vision_file;  // nullptr when none
   };

@@ -70,6 +70,24 @@ Status GgufRope(const Metadata& meta, ModelConfig* config, std::vector<std::stri
   return Done{};
 }
 
+// Keys by which llama.cpp's files of other architectures change what is computed.
+Status CheckOtherArchitectures(const Metadata& meta) {
+  constexpr std::array kKeys = {"logit_scale",
+                                "embedding_scale",
+                                "residual_scale",
+                                "attn_logit_softcapping",
+                                "final_logit_softcapping",
+                                "attention.clamp_kqv",
+                                "attention.max_alibi_bias",
+                                "attention.sliding_window",
+                                "expert_count"};
+  for (const char* key : kKeys) {
+    const std::string full = Cat("qwen35.", key);
+    THIMBLE_RETURN_IF_ERROR(CheckNeutral(full, meta.Float(full)));
+  }
+  return Done{};
+}
+
 Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::string>* warnings) {
   const Metadata& meta = file.metadata();
   const std::string arch = meta.String("general.architecture").value_or("");
@@ -107,6 +125,7 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
   THIMBLE_RETURN_IF_ERROR(take("attention.head_count_kv", {1, kMaxHeads}, std::nullopt, &config->num_kv_heads));
   config->norm_eps = static_cast<float>(meta.Float("qwen35.attention.layer_norm_rms_epsilon").value_or(1e-6));
   THIMBLE_RETURN_IF_ERROR(GgufRope(meta, config, warnings));
+  THIMBLE_RETURN_IF_ERROR(CheckOtherArchitectures(meta));
 
   int inner = 0;
   THIMBLE_RETURN_IF_ERROR(take("ssm.conv_kernel", {2, 16}, 4, &config->conv_taps));
@@ -130,10 +149,6 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
   config->is_tied = file.Find("output.weight") == nullptr;
   config->has_mtp = mtp_layers > 0 && HoldsMtp(file, blocks - mtp_layers);
   if (mtp_layers > 0 && !config->has_mtp) Warn(warnings, kMissingMtp);
-  if (file.Find("v.patch_embed.weight") != nullptr) {
-    Warn(warnings,
-         "the file holds a vision tower in another program's form, which is not read; give one with --mmproj");
-  }
   const TensorEntry* embedding = file.Find("token_embd.weight");
   const auto* tokens = meta.Strings("tokenizer.ggml.tokens");
   if (embedding != nullptr && embedding->shape.size() == 2) {
@@ -147,7 +162,49 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
   return Done{};
 }
 
-Status GgufVision(const ModelFile& file, VisionConfig* vision) {
+// Numbers by which producers say that pictures are prepared otherwise than here (spec 3.1).
+void CheckPictureKeys(const Metadata& meta, std::string_view prefix, std::vector<std::string>* warnings) {
+  for (const char* key : {"image_mean", "image_std"}) {
+    const auto* values = meta.Floats(Cat(prefix, key));
+    if (values == nullptr) continue;
+    if (std::all_of(values->begin(), values->end(), [](double value) { return std::fabs(value - 0.5) < 1e-6; }))
+      continue;
+    Warn(warnings, Cat("the vision file's ", prefix, key, " is not 0.5, as this family was trained: 0.5 is used"));
+  }
+}
+
+// The tower in Ollama's one file: keys below qwen35.vision, sizes that it does not say told by the tensors.
+Status OllamaVision(const ModelFile& file, VisionConfig* vision, std::vector<std::string>* warnings) {
+  const Metadata& meta = file.metadata();
+  const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
+    return TakeKey(meta, Cat("qwen35.vision.", key), range, fallback, out);
+  };
+  const auto rows_of = [&](const WeightName& stem) -> std::optional<std::int64_t> {
+    const TensorEntry* tensor = file.Find(Cat(NameOfLayer(stem.ollama, 0), "weight"));
+    if (tensor == nullptr || tensor->shape.size() != 2) return std::nullopt;
+    return tensor->shape[0];
+  };
+  THIMBLE_RETURN_IF_ERROR(take("block_count", {1, kMaxLayers}, std::nullopt, &vision->depth));
+  THIMBLE_RETURN_IF_ERROR(take("embedding_length", {4, kMaxWidth}, std::nullopt, &vision->width));
+  THIMBLE_RETURN_IF_ERROR(take("feed_forward_length", {1, kMaxWidth}, rows_of(names::kVisionFc1), &vision->mlp));
+  THIMBLE_RETURN_IF_ERROR(take("attention.head_count", {1, kMaxHeads}, std::nullopt, &vision->num_heads));
+  THIMBLE_RETURN_IF_ERROR(Take("rows of v.merger.linear_fc2.weight", rows_of(names::kMergerFc2), {1, kMaxWidth},
+                               std::nullopt, &vision->out_width));
+  THIMBLE_RETURN_IF_ERROR(take("patch_size", {1, 64}, 16, &vision->patches.patch));
+  THIMBLE_RETURN_IF_ERROR(take("spatial_merge_size", {1, 8}, 2, &vision->patches.merge));
+  THIMBLE_RETURN_IF_ERROR(take("temporal_patch_size", {1, 8}, 2, &vision->patches.temporal));
+  vision->norm_eps = static_cast<float>(meta.Float("qwen35.vision.attention.layer_norm_epsilon").value_or(1e-6));
+  vision->rope_theta = meta.Float("qwen35.vision.rope.freq_base").value_or(10000.0);
+  if (const auto* deepstack = meta.Ints("qwen35.vision.deepstack_visual_indexes");
+      deepstack != nullptr && !deepstack->empty())
+    return Error{Code::kUnsupported, kHasDeepstack};
+  CheckPictureKeys(meta, "qwen35.vision.", warnings);
+  const TensorEntry* positions = file.Find(names::kPositions.ollama);
+  return TakeSide(positions != nullptr && positions->shape.size() == 2 ? positions->shape[0] : 0, vision);
+}
+
+Status GgufVision(const ModelFile& file, VisionConfig* vision, std::vector<std::string>* warnings) {
+  if (HoldsOllamaTower(file)) return OllamaVision(file, vision, warnings);
   const Metadata& meta = file.metadata();
   const std::string arch = meta.String("general.architecture").value_or("");
   const std::string projector =
@@ -172,12 +229,21 @@ Status GgufVision(const ModelFile& file, VisionConfig* vision) {
     if (std::any_of(deepstack->begin(), deepstack->end(), [](std::int64_t is_one) { return is_one != 0; }))
       return Error{Code::kUnsupported, kHasDeepstack};
   }
+  if (meta.Bool("clip.use_silu").value_or(false)) {
+    return Error{Code::kUnsupported, "[config] clip.use_silu is true; this family's towers use GELU"};
+  }
+  CheckPictureKeys(meta, "clip.vision.", warnings);
   const TensorEntry* positions = file.Find("v.position_embd.weight");
   std::int64_t rows = positions != nullptr && positions->shape.size() == 2 ? positions->shape[0] : 0;
   return TakeSide(rows, vision);
 }
 
 }  // namespace
+
+void WarnOfMissingTower(const ModelFile& text, const ModelConfig& config, std::vector<std::string>* warnings) {
+  if (config.vision.has_value() || text.metadata().Int("qwen35.vision.block_count").value_or(0) <= 0) return;
+  Warn(warnings, "the file describes a vision tower (qwen35.vision) that it does not hold: no pictures");
+}
 
 Result<ModelConfig> ReadModelConfig(const ModelFile& text, const ModelFile* vision,
                                     std::vector<std::string>* warnings) {
@@ -187,8 +253,11 @@ Result<ModelConfig> ReadModelConfig(const ModelFile& text, const ModelFile* visi
   THIMBLE_RETURN_IF_ERROR(CheckSizes(config));
   if (vision != nullptr) {
     VisionConfig tower;
-    if (auto status = GgufVision(*vision, &tower); !status.ok()) return WithPlace(status.error(), vision->path());
+    if (auto status = GgufVision(*vision, &tower, warnings); !status.ok())
+      return WithPlace(status.error(), vision->path());
     config.vision = tower;
+  } else if (HoldsOllamaTower(text)) {
+    THIMBLE_RETURN_IF_ERROR(OllamaVision(text, &config.vision.emplace(), warnings));
   }
   if (config.vision.has_value()) {
     VisionConfig& tower = *config.vision;

@@ -68,7 +68,12 @@ struct ModelConfig {
 // `vision` may be nullptr. A tower whose projection width is not D is kInvalid, naming both.
 Result<ModelConfig> ReadModelConfig(const ModelFile& text, const ModelFile* vision, std::vector<std::string>* warnings);
 
-// Pixel limits of preprocessor_config.json / video_preprocessor_config.json of a folder, else the released ones.
+// Warns where a GGUF announces a vision tower (Ollama's keys) and `config` has none, from wherever.
+void WarnOfMissingTower(const ModelFile& text, const ModelConfig& config, std::vector<std::string>* warnings);
+
+// Pixel limits of a folder or of Ollama's one file, else the released ones. As in transformers 5,
+// processor_config.json's image_processor and video_processor come before preprocessor_config.json and
+// video_preprocessor_config.json.
 PixelLimits ReadPixelLimits(const ModelFile& text);
 VideoLimits ReadVideoLimits(const ModelFile& text);
 

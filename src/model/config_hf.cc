@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 namespace thimble {
@@ -35,12 +36,28 @@ Status CheckForm(const Json& text) {
   };
   if (const std::string activation = TextAt(text, "hidden_act"); !activation.empty() && activation != "silu")
     return refuse("hidden_act", "silu", activation);
-  constexpr std::array<std::pair<const char*, bool>, 2> kFlags = {
-      {{"attention_bias", false}, {"attn_output_gate", true}}};
+  constexpr std::array<std::pair<const char*, bool>, 5> kFlags = {{{"attention_bias", false},
+                                                                   {"attn_output_gate", true},
+                                                                   {"mlp_bias", false},
+                                                                   {"qkv_bias", false},
+                                                                   {"use_sliding_window", false}}};
   for (const auto& [key, wanted] : kFlags) {
     const Json* flag = text.Find(key);
     if (flag != nullptr && flag->AsBool().value_or(wanted) != wanted)
       return refuse(key, wanted ? "true" : "false", wanted ? "false" : "true");
+  }
+  constexpr std::array kNumbers = {"logit_scale",
+                                   "logits_scaling",
+                                   "embedding_multiplier",
+                                   "residual_multiplier",
+                                   "final_logit_softcapping",
+                                   "attn_logit_softcapping",
+                                   "attention_multiplier",
+                                   "num_experts",
+                                   "lm_head_multiplier"};
+  for (const char* key : kNumbers) {
+    const Json* value = text.Find(key);
+    if (value != nullptr) THIMBLE_RETURN_IF_ERROR(CheckNeutral(key, value->AsDouble()));
   }
   return Done{};
 }
@@ -108,7 +125,16 @@ Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config, 
   const TensorEntry* positions = FindHfVision(file, names::kPositions.hf);
   const bool has_tower = positions != nullptr || FindHfVision(file, names::kPatch.hf) != nullptr ||
                          FindHfVision(file, Cat(names::kMergerNorm.hf, "weight")) != nullptr;
-  if (!has_tower) return Done{};  // a text-only export
+  if (!has_tower) {
+    // A text-only export; some keep the announcement.
+    if (json != nullptr && json->IsObject()) {
+      Warn(
+          warnings,
+          "config.json describes a vision tower (vision_config), and the folder holds none under a name that is known: "
+          "no pictures");
+    }
+    return Done{};
+  }
   if (json == nullptr || !json->IsObject()) {
     Warn(warnings, "the folder holds a vision tower that config.json does not describe (vision_config): no pictures");
     return Done{};
@@ -120,6 +146,15 @@ Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config, 
   if (const Json* deepstack = json->Find("deepstack_visual_indexes");
       deepstack != nullptr && !deepstack->items().empty())
     return Error{Code::kUnsupported, kHasDeepstack};
+  if (const std::string activation = TextAt(*json, "hidden_act");
+      !activation.empty() && activation != "gelu_pytorch_tanh") {
+    return Error{Code::kUnsupported,
+                 Cat("[config] vision_config.hidden_act must be gelu_pytorch_tanh as in Qwen 3.5, found ",
+                     EscapeControls(activation))};
+  }
+  if (const std::int64_t channels = IntAt(*json, "in_channels").value_or(3); channels != 3)
+    return Error{Code::kUnsupported,
+                 Cat("[config] vision_config.in_channels must be 3 as in Qwen 3.5, found ", channels)};
   VisionConfig vision;
   const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
     return Take(Cat("vision_config.", key), IntAt(*json, key), range, fallback, out);
@@ -134,29 +169,48 @@ Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config, 
   THIMBLE_RETURN_IF_ERROR(take("temporal_patch_size", {1, 8}, 2, &vision.patches.temporal));
   THIMBLE_RETURN_IF_ERROR(TakeSide(positions->shape.empty() ? 0 : positions->shape[0], &vision));
   config->vision = vision;
+  CheckProcessor(file, warnings);
   return Done{};
+}
+
+// Whether two tensors hold the same bytes in the same form.
+bool AreSame(const ModelFile& file, const TensorEntry& a, const TensorEntry& b) {
+  if (!a.unknown_type.empty() || !b.unknown_type.empty() || a.dtype != b.dtype || a.shape != b.shape) return false;
+  const auto left = file.View(a);
+  const auto right = file.View(b);
+  return left.ok() && right.ok() && left.value().size() == right.value().size() &&
+         std::memcmp(left.value().data(), right.value().data(), left.value().size()) == 0;
 }
 
 // The outer flag rules where there are two, as in the reference; but a model without a head of its own is tied if
 // either says so. An untied one without a head is left to the loader, which names the tensor.
-bool IsTied(const ModelFile& file, const Json& root, const Json& text) {
-  const bool has_head = FindHfText(file, names::kOutput.hf) != nullptr;
+// A head of its own whose numbers are not the embedding's is used, whatever the flag says: as transformers 5 does.
+bool IsTied(const ModelFile& file, const Json& root, const Json& text, std::vector<std::string>* warnings) {
+  const TensorEntry* head = FindHfText(file, names::kOutput.hf);
+  const bool has_head = head != nullptr;
   std::optional<bool> is_tied;
   for (const Json* json : {&root, &text}) {
     const Json* value = json->Find("tie_word_embeddings");
     const std::optional<bool> flag = value != nullptr ? value->AsBool() : std::nullopt;
     if (!is_tied.has_value() || (!has_head && flag.value_or(false))) is_tied = flag.has_value() ? flag : is_tied;
   }
-  return is_tied.value_or(!has_head);
+  if (!is_tied.value_or(!has_head)) return false;
+  const TensorEntry* embedding = FindHfText(file, names::kEmbedding.hf);
+  if (!has_head || embedding == nullptr || AreSame(file, *head, *embedding)) return true;
+  Warn(warnings, Cat("config.json ties the output head to the embedding, but '", EscapeControls(head->name),
+                     "' holds other numbers: they are used, as transformers does"));
+  return false;
 }
 
 }  // namespace
 
 Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector<std::string>* warnings) {
+  THIMBLE_RETURN_IF_ERROR(CheckAdapter(file, warnings));
   THIMBLE_ASSIGN_OR_RETURN(const std::string source, file.SideFile("config.json"));
   THIMBLE_ASSIGN_OR_RETURN(const Json root, Json::Parse(source, "config.json"));
   const Json* nested = root.Find("text_config");
   const Json& text = nested != nullptr && nested->IsObject() ? *nested : root;
+  THIMBLE_RETURN_IF_ERROR(CheckQuantisation(file, root, text));
   const std::string outer_type = TextAt(root, "model_type");
   const std::string model_type = outer_type.empty() ? TextAt(text, "model_type") : outer_type;
   if (model_type != "qwen3_5" && model_type != "qwen3_5_text") {
@@ -183,51 +237,13 @@ Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector
   THIMBLE_RETURN_IF_ERROR(CheckForm(text));
   THIMBLE_RETURN_IF_ERROR(ReadRope(text, config, warnings));
   THIMBLE_RETURN_IF_ERROR(ReadLayers(text, config));
-  config->is_tied = IsTied(file, root, text);
+  config->is_tied = IsTied(file, root, text, warnings);
   config->has_mtp = HoldsMtp(file, config->num_layers());
   // Fine-tunes lose the head and keep the announcement.
   const bool has_part = FindHfText(file, names::kMtpFc.hf) != nullptr;
   if (!config->has_mtp && (has_part || IntAt(text, "mtp_num_hidden_layers").value_or(0) > 0))
     Warn(warnings, kMissingMtp);
   return ReadVision(file, root, config, warnings);
-}
-
-namespace {
-
-// {"size": {"shortest_edge", "longest_edge"}} or the older min_pixels and max_pixels; all are areas, despite the names.
-// Where both are there, the reference takes the older ones for pictures and does not know them for videos.
-template <typename Limits>
-Limits ReadLimits(const ModelFile& text, const char* name, bool older_win) {
-  Limits limits;
-  if (text.format() != ModelFile::Format::kSafetensors) return limits;
-  const auto source = text.SideFile(name);
-  if (!source.ok()) return limits;
-  const auto json = Json::Parse(source.value(), name);
-  if (!json.ok()) return limits;
-  const Json* size = json.value().Find("size");
-  constexpr std::int64_t kMost = std::int64_t{1} << 40;
-  const auto take = [](const Json& from, const char* key, std::int64_t* limit) {
-    if (const auto value = IntAt(from, key); value.has_value() && *value > 0 && *value < kMost) *limit = *value;
-  };
-  const bool has_size = size != nullptr && size->IsObject();
-  if (has_size) {
-    take(*size, "shortest_edge", &limits.min_pixels);
-    take(*size, "longest_edge", &limits.max_pixels);
-  }
-  if (!has_size || older_win) {
-    take(json.value(), "min_pixels", &limits.min_pixels);
-    take(json.value(), "max_pixels", &limits.max_pixels);
-  }
-  return limits;
-}
-
-}  // namespace
-
-PixelLimits ReadPixelLimits(const ModelFile& text) {
-  return ReadLimits<PixelLimits>(text, "preprocessor_config.json", true);
-}
-VideoLimits ReadVideoLimits(const ModelFile& text) {
-  return ReadLimits<VideoLimits>(text, "video_preprocessor_config.json", false);
 }
 
 }  // namespace thimble

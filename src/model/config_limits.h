@@ -44,6 +44,19 @@ std::array<int, 3> DefaultSections(int rotary);
 Status CheckSizes(const ModelConfig& config);
 Status CheckVisionSizes(const VisionConfig& vision);
 
+// kUnsupported where a number that other architectures scale or bend their activations by is not the one that changes
+// nothing: none, 0, or 1.
+Status CheckNeutral(std::string_view key, std::optional<double> value);
+
+// config_quantised.cc: kUnsupported, naming the method, where config.json or a file beside it says that the weights are
+// quantised in a way that is not read. `text` is config.json's part about the text model.
+Status CheckQuantisation(const ModelFile& file, const Json& root, const Json& text);
+// A LoRA adapter that lies in the folder: alone it is no model (kUnsupported), beside one it is warned of.
+Status CheckAdapter(const ModelFile& file, std::vector<std::string>* warnings);
+
+// processor_config.cc: warns of settings for pictures and videos that say otherwise than what is computed.
+void CheckProcessor(const ModelFile& file, std::vector<std::string>* warnings);
+
 // config_hf.cc: the config of a Hugging Face folder, sizes not yet checked against each other.
 Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector<std::string>* warnings);
 

@@ -2,16 +2,18 @@
 #include "model/load.h"
 
 #include "base/text.h"
+#include "files/tensor_table.h"
 #include "kernels/dequant.h"
 #include "kernels/pack.h"
 #include "model/config_limits.h"
 #include "model/decoder.h"
+#include "model/loader.h"
 #include "model/names.h"
 #include "model/scratch.h"
 #include "model/state.h"
 #include "model/vision.h"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -19,207 +21,268 @@ namespace thimble {
 
 namespace {
 
-// In place of a layer's number: the layer of the MTP head.
-constexpr int kMtpLayer = -1;
+std::vector<std::int64_t> WithoutOnes(const std::vector<std::int64_t>& shape) {
+  std::vector<std::int64_t> kept;
+  std::copy_if(shape.begin(), shape.end(), std::back_inserter(kept), [](std::int64_t size) { return size != 1; });
+  return kept;
+}
 
-// Finds, checks and takes over the tensors of one model; or only counts what that would take.
-class Loader {
- public:
-  Loader(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, const LoadOptions& options)
-      : text_(text), vision_(vision), config_(config), options_(options) {
-    total_ = text.total_bytes() + (vision != nullptr ? vision->total_bytes() : 0);
-  }
+void Shift(Buffer<float>* values, float by) {
+  for (float& value : values->span()) value += by;
+}
 
-  Result<Weights> Run();
-  // Adds the bytes of every tensor that Run would take over, up to the first that is missing.
-  void Count(MemoryNeeds* needs) {
-    counted_ = needs;
-    (void)Run();
-  }
-  Status CheckVision() {
-    MemoryNeeds needs;
-    counted_ = &needs;
-    VisionWeights weights;
-    return Vision(&weights);
-  }
+float MeanOf(const Buffer<float>& values) {
+  double sum = 0;
+  for (const float value : values.span()) sum += static_cast<double>(value);
+  return values.empty() ? 0.0F : static_cast<float>(sum / static_cast<double>(values.size()));
+}
 
- private:
-  struct Found {
-    const ModelFile* file;
-    const TensorEntry* tensor;
-  };
+// Names under which one factor for a whole matrix lies beside it (files with NVFP4 weights have them): llama.cpp's, and
+// what converters write that only append.
+std::array<std::string, 2> ScaleNames(std::string_view weight) {
+  constexpr std::string_view kEnd = ".weight";
+  const std::string_view stem = weight.ends_with(kEnd) ? weight.substr(0, weight.size() - kEnd.size()) : weight;
+  return {Cat(stem, ".scale"), Cat(weight, ".scale")};
+}
 
-  [[nodiscard]] bool is_gguf() const { return text_.format() == ModelFile::Format::kGguf; }
-  static std::string ShapeOf(const std::vector<std::int64_t>& shape) {
-    TensorEntry entry;
-    entry.shape = shape;
-    return entry.ShapeText();
-  }
-  [[nodiscard]] std::string FullName(const WeightName& name, int layer, bool is_vision) const {
-    if (layer == kMtpLayer) return NameOfMtp(text_.format(), name, config_.num_layers());
-    const bool gguf = is_vision ? vision_ != nullptr : is_gguf();
-    return NameOfLayer(gguf ? name.gguf : name.hf, layer);
-  }
+}  // namespace
 
-  // A tensor whose dimensions, ones left out, are `shape`.
-  Result<Found> Find(const WeightName& name, int layer, const std::vector<std::int64_t>& shape,
-                     bool is_vision = false) const {
-    const ModelFile* file = is_vision && vision_ != nullptr ? vision_ : &text_;
+std::string Loader::ShapeOf(const std::vector<std::int64_t>& shape) {
+  TensorEntry entry;
+  entry.shape = shape;
+  return entry.ShapeText();
+}
+
+const std::string& Loader::PathOf(const ModelFile& file, const TensorEntry& tensor) {
+  const auto part = static_cast<std::size_t>(tensor.source);
+  return part < file.shard_paths().size() ? file.shard_paths()[part] : file.path();
+}
+
+std::string Loader::FullName(const WeightName& name, int layer, bool is_vision) const {
+  if (layer == kMtpLayer) return NameOfMtp(text_.format(), name, config_.num_layers());
+  if (is_vision) return NameOfTower(TowerFormOf(tower()), name, layer);
+  return NameOfLayer(is_gguf() ? name.gguf : name.hf, layer);
+}
+
+const TensorEntry* Loader::Locate(const WeightName& name, int layer, bool is_vision) const {
+  const ModelFile& file = is_vision ? tower() : text_;
+  const std::string full = FullName(name, layer, is_vision);
+  if (file.format() != ModelFile::Format::kGguf) return is_vision ? FindHfVision(file, full) : FindHfText(file, full);
+  const TensorEntry* tensor = file.Find(full);
+  // Some converters leave the suffix out.
+  if (tensor == nullptr && full.ends_with("ssm_dt.bias")) tensor = file.Find(full.substr(0, full.size() - 5));
+  return tensor;
+}
+
+Result<Loader::Found> Loader::Find(const WeightName& name, int layer,
+                                   const std::vector<std::vector<std::int64_t>>& shapes, bool is_vision) {
+  const ModelFile& file = is_vision ? tower() : text_;
+  const TensorEntry* tensor = Locate(name, layer, is_vision);
+  if (tensor == nullptr) {
     const std::string full = FullName(name, layer, is_vision);
-    const TensorEntry* tensor = nullptr;
-    if (file->format() == ModelFile::Format::kGguf) {
-      tensor = file->Find(full);
-      // Some converters leave the suffix out.
-      if (tensor == nullptr && full.ends_with("ssm_dt.bias")) tensor = file->Find(full.substr(0, full.size() - 5));
-    } else {
-      tensor = is_vision ? FindHfVision(*file, full) : FindHfText(*file, full);
-    }
-    if (tensor == nullptr) {
-      const std::string spelled = file->format() == ModelFile::Format::kGguf ? full
-                                  : is_vision                                ? HfVisionName(*file, full)
-                                                                             : HfTextName(*file, full);
-      return Error{Code::kCorrupt, Cat("[load] ", file->path(), ": tensor '", EscapeControls(spelled),
-                                       "' is missing (expected ", ShapeOf(shape), ")")};
-    }
-    std::vector<std::int64_t> found;
-    for (const std::int64_t size : tensor->shape) {
-      if (size != 1) found.push_back(size);
-    }
-    std::vector<std::int64_t> wanted;
-    for (const std::int64_t size : shape) {
-      if (size != 1) wanted.push_back(size);
-    }
-    if (found != wanted) {
-      return Error{Code::kCorrupt, Cat("[load] ", PathOf(*file, *tensor), ": tensor '", EscapeControls(tensor->name),
-                                       "' is ", tensor->ShapeText(), ", this model needs ", ShapeOf(shape))};
-    }
-    return Found{file, tensor};
+    const std::string spelled = file.format() == ModelFile::Format::kGguf ? full
+                                : is_vision                               ? HfVisionName(file, full)
+                                                                          : HfTextName(file, full);
+    return Error{Code::kCorrupt, Cat("[load] ", file.path(), ": tensor '", EscapeControls(spelled),
+                                     "' is missing (expected ", ShapeOf(shapes.front()), ")")};
   }
-
-  // The file that holds the tensor: of a model of many parts, the part.
-  static const std::string& PathOf(const ModelFile& file, const TensorEntry& tensor) {
-    const auto part = static_cast<std::size_t>(tensor.source);
-    return part < file.shard_paths().size() ? file.shard_paths()[part] : file.path();
+  TakeClaim(tensor);
+  Found found{&file, tensor, std::nullopt, nullptr};
+  if (IsMlxPacked(file, *tensor) && shapes.front().size() == 2) {
+    const MlxTensors beside = MlxTensorsBeside(file, *tensor);
+    TakeClaim(beside.scales);
+    TakeClaim(beside.biases);
+    auto mlx = FindMlxTensors(file, *tensor, shapes.front()[0], shapes.front()[1]);
+    if (!mlx.ok()) return WithPlace(mlx.error(), PathOf(file, *tensor));
+    found.mlx = mlx.value();
+    return found;
   }
-
-  Result<std::span<const std::byte>> Bytes(const Found& found) const {
-    auto bytes = found.file->View(*found.tensor);
-    if (!bytes.ok()) return WithPlace(bytes.error(), PathOf(*found.file, *found.tensor));
-    return bytes;
+  if (!tensor->unknown_type.empty()) {
+    return Error{Code::kUnsupported, Cat("[load] ", PathOf(file, *tensor), ": tensor ", QuoteName(tensor->name),
+                                         " is of type ", EscapeControls(tensor->unknown_type.substr(0, 20)),
+                                         ", which is not read: use the GGUF or the unquantised folder")};
   }
+  const std::vector<std::int64_t> size = WithoutOnes(tensor->shape);
+  if (std::none_of(shapes.begin(), shapes.end(), [&](const auto& shape) { return WithoutOnes(shape) == size; })) {
+    return Error{Code::kCorrupt, Cat("[load] ", PathOf(file, *tensor), ": tensor '", EscapeControls(tensor->name),
+                                     "' is ", tensor->ShapeText(), ", this model needs ", ShapeOf(shapes.front()))};
+  }
+  return found;
+}
 
-  Status Advance(const Found& found) {
-    found.file->Release(*found.tensor);
+// The factor beside a matrix of a GGUF: at most one, of one number.
+Status Loader::FindScale(Found* found) {
+  if (found->file->format() != ModelFile::Format::kGguf) return Done{};
+  for (const std::string& name : ScaleNames(found->tensor->name)) {
+    const TensorEntry* scale = found->file->Find(name);
+    if (scale == nullptr) continue;
+    const auto fault = [&](std::string_view what) {
+      return Error{Code::kUnsupported,
+                   Cat("[load] ", PathOf(*found->file, *scale), ": tensor ", QuoteName(scale->name), " ", what)};
+    };
+    if (found->scale_tensor != nullptr)
+      return fault(Cat("is a second factor beside ", QuoteName(found->scale_tensor->name), "; one is applied"));
+    if (scale->num_elements() != 1 || TraitsOf(scale->dtype).block_length != 1)
+      return fault(Cat("is ", scale->ShapeText(), "; one number for a whole matrix is applied"));
+    found->scale_tensor = scale;
+    TakeClaim(scale);
+  }
+  return Done{};
+}
+
+Result<float> Loader::ScaleOf(const Found& found) const {
+  if (found.scale_tensor == nullptr) return 1.0F;
+  auto bytes = found.file->View(*found.scale_tensor);
+  if (!bytes.ok()) return WithPlace(bytes.error(), PathOf(*found.file, *found.scale_tensor));
+  float scale = 1.0F;
+  kernels::RowToFloat(found.scale_tensor->dtype)(bytes.value().data(), 1, &scale);
+  if (!std::isfinite(scale)) {
+    return Error{Code::kCorrupt, Cat("[load] ", PathOf(*found.file, *found.scale_tensor), ": tensor ",
+                                     QuoteName(found.scale_tensor->name), " must be a finite number, and is none")};
+  }
+  return scale;
+}
+
+Result<std::span<const std::byte>> Loader::Bytes(const Found& found) const {
+  auto bytes = found.file->View(*found.tensor);
+  if (!bytes.ok()) return WithPlace(bytes.error(), PathOf(*found.file, *found.tensor));
+  return bytes;
+}
+
+Status Loader::Advance(const Found& found) {
+  found.file->Release(*found.tensor);
+  done_ += found.tensor->size_bytes;
+  if (options_.progress && !options_.progress(done_, total_)) return Error{Code::kCancelled, "[load] cancelled"};
+  return Done{};
+}
+
+kernels::Family Loader::FamilyOf(DType dtype, std::int64_t cols, bool is_vision) const {
+  if (options_.precision == Precision::kExact) return kernels::Family::kFileRows;
+  const kernels::Family family = kernels::FamilyFor(dtype, cols);
+  const bool is_rounded = is_vision && family == kernels::Family::kFileRows && cols % kernels::kBlock == 0;
+  return is_rounded ? options_.tower_floats : family;
+}
+
+Status Loader::Matrix(const WeightName& name, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* out,
+                      bool is_vision) {
+  auto at = Find(name, layer, {{rows, cols}}, is_vision);
+  if (!at.ok()) return claims_ != nullptr ? Status(Done{}) : at.error();
+  Found found = std::move(at).value();
+  if (auto status = FindScale(&found); !status.ok()) return claims_ != nullptr ? Status(Done{}) : status;
+  if (found.mlx.has_value()) return MlxMatrixOf(found, rows, cols, is_vision, out);
+  const DType dtype = found.tensor->dtype;
+  const kernels::Family family = FamilyOf(dtype, cols, is_vision);
+  if (counted_ != nullptr) {
+    const bool is_mapped = family == kernels::Family::kFileRows;
+    (is_mapped ? counted_->mapped_bytes : counted_->weights_bytes) +=
+        is_mapped ? found.tensor->size_bytes : PackedMatrix::PackedBytes(family, rows, cols);
+    return Done{};
+  }
+  THIMBLE_RETURN_IF_ERROR(TakeMatrix(found, rows, cols, family, out));
+  THIMBLE_ASSIGN_OR_RETURN(const float scale, ScaleOf(found));
+  out->set_scale(scale);
+  return Done{};
+}
+
+Status Loader::TakeMatrix(const Found& found, std::int64_t rows, std::int64_t cols, kernels::Family family,
+                          PackedMatrix* out) {
+  const DType dtype = found.tensor->dtype;
+  THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
+  if (cols % TraitsOf(dtype).block_length != 0) {
+    return Error{Code::kCorrupt,
+                 Cat("[load] ", PathOf(*found.file, *found.tensor), ": tensor '", found.tensor->name, "' has rows of ",
+                     cols, ", no multiple of ", TraitsOf(dtype).name, "'s block of ", TraitsOf(dtype).block_length)};
+  }
+  if (family == kernels::Family::kFileRows) {
+    *out = PackedMatrix::FromFileRows(dtype, rows, cols, bytes);
     done_ += found.tensor->size_bytes;
-    if (options_.progress && !options_.progress(done_, total_)) return Error{Code::kCancelled, "[load] cancelled"};
     return Done{};
   }
-
-  Status Matrix(const WeightName& name, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* out,
-                bool is_vision = false) {
-    THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, {rows, cols}, is_vision));
-    const DType dtype = found.tensor->dtype;
-    kernels::Family family = kernels::FamilyFor(dtype, cols);
-    if (is_vision && family == kernels::Family::kFileRows && cols % kernels::kBlock == 0)
-      family = options_.tower_floats;
-    const bool is_mapped = options_.precision == Precision::kExact || family == kernels::Family::kFileRows;
-    if (counted_ != nullptr) {
-      (is_mapped ? counted_->mapped_bytes : counted_->weights_bytes) +=
-          is_mapped ? found.tensor->size_bytes : PackedMatrix::PackedBytes(family, rows, cols);
-      return Done{};
+  PackCache* cache = CacheOf(*found.file);
+  if (cache != nullptr) {
+    if (auto packed = cache->Find(found.tensor->name, dtype, family, rows, cols); packed.has_value()) {
+      *out = std::move(*packed);
+      return Advance(found);
     }
-    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
-    if (cols % TraitsOf(dtype).block_length != 0) {
-      return Error{Code::kCorrupt, Cat("[load] ", PathOf(*found.file, *found.tensor), ": tensor '", found.tensor->name,
-                                       "' has rows of ", cols, ", no multiple of ", TraitsOf(dtype).name,
-                                       "'s block of ", TraitsOf(dtype).block_length)};
-    }
-    if (is_mapped) {
-      *out = PackedMatrix::FromFileRows(dtype, rows, cols, bytes);
-      done_ += found.tensor->size_bytes;
-      return Done{};
-    }
-    PackCache* cache = CacheOf(*found.file);
-    if (cache != nullptr) {
-      if (auto packed = cache->Find(found.tensor->name, dtype, family, rows, cols); packed.has_value()) {
-        *out = std::move(*packed);
-        return Advance(found);
-      }
-    }
-    THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::Pack(dtype, family, rows, cols, bytes, options_.pool));
-    if (cache != nullptr) cache->Add(found.tensor->name, *out);
-    return Advance(found);
   }
+  THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::Pack(dtype, family, rows, cols, bytes, options_.pool));
+  if (cache != nullptr) cache->Add(found.tensor->name, *out);
+  return Advance(found);
+}
 
-  // A small tensor of any type as floats.
-  Status Vector(const WeightName& name, int layer, const std::vector<std::int64_t>& shape, Buffer<float>* out,
-                bool is_vision = false) {
-    THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, layer, shape, is_vision));
-    const std::int64_t count = found.tensor->num_elements();
-    if (counted_ != nullptr) {
-      counted_->weights_bytes += static_cast<std::uint64_t>(count) * sizeof(float);
-      return Done{};
-    }
-    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
-    if (count % TraitsOf(found.tensor->dtype).block_length != 0) {
-      return Error{Code::kCorrupt, Cat("[load] ", PathOf(*found.file, *found.tensor), ": tensor '", found.tensor->name,
-                                       "' cannot be of type ", TraitsOf(found.tensor->dtype).name)};
-    }
-    THIMBLE_ASSIGN_OR_RETURN(*out, Buffer<float>::Create(static_cast<std::size_t>(count)));
-    kernels::RowToFloat(found.tensor->dtype)(bytes.data(), count, out->data());
-    return Advance(found);
-  }
-
-  Status Norm(const WeightName& name, int layer, std::int64_t size, Buffer<float>* out) {
-    THIMBLE_RETURN_IF_ERROR(Vector(name, layer, {size}, out));
-    // Hugging Face stores w of the factor 1 + w.
-    if (!is_gguf() && !is_mlx_) Shift(out, 1.0F);
+// Codes of few bits go into the family of the file type that holds the same numbers; the others are rounded to 8 bits,
+// as every quantised type without a family of its own is. --exact keeps the numbers as they are.
+Status Loader::MlxMatrixOf(const Found& found, std::int64_t rows, std::int64_t cols, bool is_vision,
+                           PackedMatrix* out) {
+  const auto family_of = [&](DType dtype) {
+    const kernels::Family family = FamilyOf(dtype, cols, is_vision);
+    const bool is_kept = options_.precision == Precision::kExact || family != kernels::Family::kFileRows;
+    return is_kept || cols % kernels::kBlock != 0 ? family : kernels::Family::kU8Flat;
+  };
+  if (counted_ != nullptr) {
+    const DType dtype = MlxTypeFor(found.mlx->bits, found.mlx->group, cols);
+    const kernels::Family family = family_of(dtype);
+    counted_->weights_bytes +=
+        family != kernels::Family::kFileRows
+            ? PackedMatrix::PackedBytes(family, rows, cols)
+            : static_cast<std::uint64_t>(rows) * RowBytes(dtype, static_cast<std::uint64_t>(cols));
     return Done{};
   }
-  static void Shift(Buffer<float>* values, float by) {
-    for (float& value : values->span()) value += by;
+  auto opened = MlxMatrix::Open(*found.file, *found.mlx, rows, cols);
+  if (!opened.ok()) return WithPlace(opened.error(), PathOf(*found.file, *found.tensor));
+  const MlxMatrix& source = opened.value();
+  const DType dtype = source.dtype();
+  const kernels::Family family = family_of(dtype);
+  PackCache* cache = family != kernels::Family::kFileRows ? CacheOf(*found.file) : nullptr;
+  if (cache != nullptr) {
+    if (auto packed = cache->Find(found.tensor->name, dtype, family, rows, cols); packed.has_value()) {
+      *out = std::move(*packed);
+      return Advance(found);
+    }
   }
-  static float MeanOf(const Buffer<float>& values) {
-    double sum = 0;
-    for (const float value : values.span()) sum += static_cast<double>(value);
-    return values.empty() ? 0.0F : static_cast<float>(sum / static_cast<double>(values.size()));
-  }
+  const auto fill = [&source](std::int64_t row, std::byte* to) { source.FillRow(row, to); };
+  THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::PackFilled(dtype, family, rows, cols, fill, options_.pool));
+  if (cache != nullptr) cache->Add(found.tensor->name, *out);
+  return Advance(found);
+}
 
-  void Note(std::string text) {
-    if (options_.notes != nullptr) options_.notes->push_back(std::move(text));
-  }
-  Status Screen(Weights* weights);
-  void OpenCaches();
-  [[nodiscard]] PackCache* CacheOf(const ModelFile& file) {
-    std::optional<PackCache>& cache = caches_[&file == &text_ ? 0 : 1];
-    return cache.has_value() ? &*cache : nullptr;
-  }
-  Status CloseCaches(Weights* weights);
+Status Loader::Vector(const WeightName& name, int layer, const std::vector<std::int64_t>& shape, Buffer<float>* out,
+                      bool is_vision) {
+  auto found = Find(name, layer, {shape}, is_vision);
+  if (!found.ok()) return claims_ != nullptr ? Status(Done{}) : found.error();
+  return FloatsOf(found.value(), out);
+}
 
-  [[nodiscard]] bool LooksLikeMlx() const;
-  void CheckNorms(const Weights& weights) const;
-  Status Attention(int layer, AttentionWeights* out);
-  Status Convolution(int layer, Buffer<float>* out);
-  Status Delta(int layer, DeltaWeights* out);
-  Status Layer(int layer, LayerKind kind, LayerWeights* out);
-  Status Mtp(MtpWeights* out);
-  Status Vision(VisionWeights* out);
-  Status VisionBlock(int block, VisionBlockWeights* out);
-  Status VisionPair(const WeightName& stem, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* weight,
-                    Buffer<float>* bias);
-  Status VisionNorm(const WeightName& stem, int layer, Buffer<float>* weight, Buffer<float>* bias);
-  Status VisionPatch(VisionWeights* out);
+Status Loader::FloatsOf(const Found& found, Buffer<float>* out) {
+  const std::int64_t rows = found.tensor->shape.empty() ? 1 : found.tensor->shape[0];
+  const std::int64_t count =
+      found.mlx.has_value() ? rows * found.mlx->group * found.mlx->scales->shape[1] : found.tensor->num_elements();
+  if (counted_ != nullptr) {
+    counted_->weights_bytes += static_cast<std::uint64_t>(count) * sizeof(float);
+    return Done{};
+  }
+  THIMBLE_ASSIGN_OR_RETURN(*out, Buffer<float>::Create(static_cast<std::size_t>(count)));
+  if (found.mlx.has_value()) {
+    auto source = MlxMatrix::Open(*found.file, *found.mlx, rows, count / rows);
+    if (!source.ok()) return WithPlace(source.error(), PathOf(*found.file, *found.tensor));
+    for (std::int64_t row = 0; row < rows; ++row) source.value().RowToFloat(row, out->data() + row * (count / rows));
+    return Advance(found);
+  }
+  THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
+  if (count % TraitsOf(found.tensor->dtype).block_length != 0) {
+    return Error{Code::kCorrupt, Cat("[load] ", PathOf(*found.file, *found.tensor), ": tensor '", found.tensor->name,
+                                     "' cannot be of type ", TraitsOf(found.tensor->dtype).name)};
+  }
+  kernels::RowToFloat(found.tensor->dtype)(bytes.data(), count, out->data());
+  return Advance(found);
+}
 
-  const ModelFile& text_;
-  const ModelFile* vision_;
-  const ModelConfig& config_;
-  const LoadOptions& options_;
-  std::array<std::optional<PackCache>, 2> caches_;  // of the text file and of the vision file
-  MemoryNeeds* counted_ = nullptr;                  // not nullptr: nothing is read, only added up
-  bool is_mlx_ = false;
-  std::uint64_t done_ = 0;
-  std::uint64_t total_ = 0;
-};
+Status Loader::Norm(const WeightName& name, int layer, std::int64_t size, Buffer<float>* out) {
+  THIMBLE_RETURN_IF_ERROR(Vector(name, layer, {size}, out));
+  // Hugging Face stores w of the factor 1 + w.
+  if (!is_gguf() && !is_mlx_) Shift(out, 1.0F);
+  return Done{};
+}
 
 // MLX checkpoints hold the norms' full factors, and the convolution's middle dimension last (spec 9.6); its numbers lie
 // in the same order either way.
@@ -318,95 +381,17 @@ Status Loader::Mtp(MtpWeights* out) {
   return Done{};
 }
 
-Status Loader::VisionPair(const WeightName& stem, int layer, std::int64_t rows, std::int64_t cols, PackedMatrix* weight,
-                          Buffer<float>* bias) {
-  const std::string gguf_weight = Cat(stem.gguf, "weight");
-  const std::string hf_weight = Cat(stem.hf, "weight");
-  const std::string gguf_bias = Cat(stem.gguf, "bias");
-  const std::string hf_bias = Cat(stem.hf, "bias");
-  THIMBLE_RETURN_IF_ERROR(Matrix({gguf_weight, hf_weight}, layer, rows, cols, weight, true));
-  return Vector({gguf_bias, hf_bias}, layer, {rows}, bias, true);
-}
-
-Status Loader::VisionNorm(const WeightName& stem, int layer, Buffer<float>* weight, Buffer<float>* bias) {
-  const std::string gguf_weight = Cat(stem.gguf, "weight");
-  const std::string hf_weight = Cat(stem.hf, "weight");
-  const std::string gguf_bias = Cat(stem.gguf, "bias");
-  const std::string hf_bias = Cat(stem.hf, "bias");
-  const std::int64_t width = config_.vision->width;
-  THIMBLE_RETURN_IF_ERROR(Vector({gguf_weight, hf_weight}, layer, {width}, weight, true));
-  return Vector({gguf_bias, hf_bias}, layer, {width}, bias, true);
-}
-
-Status Loader::VisionBlock(int block, VisionBlockWeights* out) {
-  const std::int64_t width = config_.vision->width;
-  const std::int64_t mlp = config_.vision->mlp;
-  THIMBLE_RETURN_IF_ERROR(VisionNorm(names::kVisionNorm1, block, &out->norm1_weight, &out->norm1_bias));
-  THIMBLE_RETURN_IF_ERROR(VisionNorm(names::kVisionNorm2, block, &out->norm2_weight, &out->norm2_bias));
-  THIMBLE_RETURN_IF_ERROR(VisionPair(names::kVisionQkv, block, 3 * width, width, &out->qkv, &out->qkv_bias));
-  THIMBLE_RETURN_IF_ERROR(VisionPair(names::kVisionProj, block, width, width, &out->proj, &out->proj_bias));
-  THIMBLE_RETURN_IF_ERROR(VisionPair(names::kVisionFc1, block, mlp, width, &out->fc1, &out->fc1_bias));
-  return VisionPair(names::kVisionFc2, block, width, mlp, &out->fc2, &out->fc2_bias);
-}
-
-// The patch convolution as a matrix of float32 rows [Vh, channel, frame, y, x]. GGUF holds the two frames' slices
-// apart.
-Status Loader::VisionPatch(VisionWeights* out) {
-  const VisionConfig& v = *config_.vision;
-  const std::int64_t area = static_cast<std::int64_t>(v.patches.patch) * v.patches.patch;
-  const std::int64_t cols = 3 * 2 * area;
-  THIMBLE_RETURN_IF_ERROR(Vector(names::kPatchBias, 0, {v.width}, &out->patch_bias, true));
-  const std::vector<std::int64_t> whole_shape = {v.width, 3, 2, v.patches.patch, v.patches.patch};
-  const std::vector<std::int64_t> slice_shape = {v.width, 3, v.patches.patch, v.patches.patch};
-  if (counted_ != nullptr) {
-    Buffer<float> nothing;
-    if (vision_ == nullptr) return Vector(names::kPatch, 0, whole_shape, &nothing, true);
-    THIMBLE_RETURN_IF_ERROR(Vector(names::kPatch, 0, slice_shape, &nothing, true));
-    return Vector(names::kPatchSecond, 0, slice_shape, &nothing, true);
-  }
-  THIMBLE_ASSIGN_OR_RETURN(auto bytes,
-                           Buffer<std::byte>::Create(static_cast<std::size_t>(v.width * cols) * sizeof(float)));
-  auto* rows = reinterpret_cast<float*>(bytes.data());
-  if (vision_ == nullptr) {
-    Buffer<float> whole;
-    THIMBLE_RETURN_IF_ERROR(Vector(names::kPatch, 0, whole_shape, &whole, true));
-    std::memcpy(rows, whole.data(), whole.size_bytes());
-  } else {
-    for (std::int64_t frame = 0; frame < 2; ++frame) {
-      Buffer<float> slice;  // [Vh, 3, y, x]
-      THIMBLE_RETURN_IF_ERROR(Vector(frame == 0 ? names::kPatch : names::kPatchSecond, 0, slice_shape, &slice, true));
-      for (std::int64_t row = 0; row < v.width; ++row) {
-        for (std::int64_t channel = 0; channel < 3; ++channel) {
-          std::memcpy(rows + row * cols + (channel * 2 + frame) * area, slice.data() + (row * 3 + channel) * area,
-                      static_cast<std::size_t>(area) * sizeof(float));
-        }
-      }
-    }
-  }
-  out->patch = PackedMatrix::FromOwnedRows(DType::kF32, v.width, cols, std::move(bytes));
-  return Done{};
-}
-
-Status Loader::Vision(VisionWeights* out) {
-  const VisionConfig& v = *config_.vision;
-  THIMBLE_RETURN_IF_ERROR(VisionPatch(out));
-  THIMBLE_RETURN_IF_ERROR(Vector(names::kPositions, 0,
-                                 {static_cast<std::int64_t>(v.position_side) * v.position_side, v.width},
-                                 &out->positions, true));
-  out->blocks.resize(static_cast<std::size_t>(v.depth));
-  for (int block = 0; block < v.depth; ++block)
-    THIMBLE_RETURN_IF_ERROR(VisionBlock(block, &out->blocks[static_cast<std::size_t>(block)]));
-  THIMBLE_RETURN_IF_ERROR(VisionNorm(names::kMergerNorm, 0, &out->merger_norm_weight, &out->merger_norm_bias));
-  const std::int64_t merged = 4 * static_cast<std::int64_t>(v.width);
-  THIMBLE_RETURN_IF_ERROR(VisionPair(names::kMergerFc1, 0, merged, merged, &out->merger_fc1, &out->merger_fc1_bias));
-  return VisionPair(names::kMergerFc2, 0, v.out_width, merged, &out->merger_fc2, &out->merger_fc2_bias);
-}
-
 // The copy that screens the output head, where the options want one.
 Status Loader::Screen(Weights* weights) {
   if (!options_.screens_head || options_.precision == Precision::kExact) return Done{};
   const WeightName& name = config_.is_tied ? names::kEmbedding : names::kOutput;
-  THIMBLE_ASSIGN_OR_RETURN(const Found found, Find(name, 0, {config_.vocab, config_.width}));
+  THIMBLE_ASSIGN_OR_RETURN(Found found, Find(name, 0, {{config_.vocab, config_.width}}, false));
+  THIMBLE_RETURN_IF_ERROR(FindScale(&found));
+  // The bound is derived for rows without a factor.
+  if (found.scale_tensor != nullptr || found.mlx.has_value()) {
+    Note("output head: not screened, its factors lie beside it");
+    return Done{};
+  }
   const kernels::Family family = kernels::FamilyFor(found.tensor->dtype, config_.width);
   if (!ScreenedHead::CanScreen(family, config_.vocab, config_.width)) {
     Note(Cat("output head: not screened, ", TraitsOf(found.tensor->dtype).name, " is read as fast"));
@@ -465,15 +450,13 @@ Result<Weights> Loader::Run() {
     const auto index = static_cast<std::size_t>(layer);
     THIMBLE_RETURN_IF_ERROR(Layer(layer, config_.layers[index], &weights.layers[index]));
   }
-  CheckNorms(weights);
+  if (counted_ == nullptr) CheckNorms(weights);
   if (config_.has_mtp) THIMBLE_RETURN_IF_ERROR(Mtp(&weights.mtp.emplace()));
   if (config_.vision.has_value()) THIMBLE_RETURN_IF_ERROR(Vision(&weights.vision.emplace()));
   if (options_.progress && !options_.progress(total_, total_)) return Error{Code::kCancelled, "[load] cancelled"};
   THIMBLE_RETURN_IF_ERROR(CloseCaches(&weights));
   return weights;
 }
-
-}  // namespace
 
 Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
                             const LoadOptions& options) {
@@ -482,7 +465,32 @@ Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, cons
 
 Status CheckVisionTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
   const LoadOptions options;
-  return Loader(text, vision, config, options).CheckVision();
+  THIMBLE_RETURN_IF_ERROR(Loader(text, vision, config, options).CheckVision());
+  if (vision == nullptr) return Done{};
+  // What lies in a vision file beside the tower and would change it, is a fault of that file.
+  std::vector<UnusedTensor> unused = FindUnusedTensors(text, vision, config);
+  std::erase_if(unused, [&](const UnusedTensor& tensor) { return tensor.path != vision->path(); });
+  return CheckUnused(unused);
+}
+
+Status CheckTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
+  const LoadOptions options;
+  MemoryNeeds needs;
+  return Loader(text, vision, config, options).Count(&needs);
+}
+
+std::vector<UnusedTensor> FindUnusedTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
+  const LoadOptions options;
+  Loader::Claims claims;
+  Loader(text, vision, config, options).Claim(&claims);
+  std::vector<UnusedTensor> unused;
+  for (const ModelFile* file : {&text, vision}) {
+    if (file == nullptr) continue;
+    for (const TensorEntry& tensor : file->tensors()) {
+      if (!claims.contains(&tensor)) unused.push_back(JudgeUnused(tensor.name, *file, file == vision, vision, config));
+    }
+  }
+  return unused;
 }
 
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
@@ -493,7 +501,7 @@ MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const
   options.precision = precision;
   options.tower_floats = tower_floats;
   options.screens_head = screens_head;
-  Loader(text, vision, config, options).Count(&needs);
+  (void)Loader(text, vision, config, options).Count(&needs);
   needs.kv_bytes = DecoderState::KvBytes(config, context, kv_type);
   // The state and one checkpoint of half its size.
   needs.state_bytes = DecoderState::RecurrentBytes(config) * 3 / 2;

@@ -5,6 +5,7 @@
 #include "files/model_file.h"
 #include "model/config.h"
 #include "model/pack_cache.h"
+#include "model/unused_tensors.h"
 #include "model/weights.h"
 #include "ops/attention.h"
 #include "ops/ops.h"
@@ -35,9 +36,16 @@ struct LoadOptions {
 Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
                             const LoadOptions& options);
 
-// Whether every tensor of the vision tower is there in the shape that `config` needs; reads none of them. Errors as
-// LoadWeights.
+// Whether every tensor of the vision tower is there in the shape that `config` needs, and a vision file holds nothing
+// that would change it; reads none of them. Errors as LoadWeights.
 Status CheckVisionTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config);
+
+// The error that LoadWeights would give for what the tables of the files say, without reading any tensor.
+Status CheckTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config);
+
+// Every tensor of the files that LoadWeights would not look at, with what it is known to be; reads none of them.
+// model/unused_tensors.h says what to do with them.
+std::vector<UnusedTensor> FindUnusedTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config);
 
 struct MemoryNeeds {
   std::uint64_t weights_bytes = 0;  // packed copies in anonymous memory

@@ -17,9 +17,20 @@ std::string NameOfLayer(std::string_view pattern, int layer) {
 namespace {
 
 // Prefixes of exports, the released models' own first.
-constexpr std::array<std::string_view, 5> kTextPrefixes = {"model.language_model.", "model.", "",
-                                                           "language_model.model.", "language_model."};
-constexpr std::array<std::string_view, 3> kVisionPrefixes = {"model.visual.", "visual.", "model.model.visual."};
+constexpr std::array<std::string_view, 8> kTextPrefixes = {
+    "model.language_model.",       "model.",          "",
+    "language_model.model.",       "language_model.", "model.language_model.model.",
+    "model.model.language_model.", "model.model."};
+// transformers' own names, then those of MLX and of classes that wrap the tower.
+constexpr std::array<std::string_view, 9> kVisionPrefixes = {"model.visual.",
+                                                             "visual.",
+                                                             "model.model.visual.",
+                                                             "vision_tower.",
+                                                             "model.vision_tower.",
+                                                             "model.model.vision_tower.",
+                                                             "vision_model.",
+                                                             "model.vision_model.",
+                                                             "model.language_model.visual."};
 
 template <std::size_t kCount>
 const TensorEntry* FindUnder(const ModelFile& file, const std::array<std::string_view, kCount>& prefixes,
@@ -38,6 +49,41 @@ const TensorEntry* FindHfText(const ModelFile& file, std::string_view name) {
 
 const TensorEntry* FindHfVision(const ModelFile& file, std::string_view name) {
   return FindUnder(file, kVisionPrefixes, name);
+}
+
+HfPlace PlaceOfHf(std::string_view full_name) {
+  // The longest prefix that fits: "model." alone would leave "visual." in the name.
+  HfPlace place{false, full_name};
+  std::size_t longest = 0;
+  const auto consider = [&](std::string_view prefix, bool is_tower) {
+    if (prefix.size() <= longest || !full_name.starts_with(prefix)) return;
+    longest = prefix.size();
+    place = {is_tower, full_name.substr(prefix.size())};
+  };
+  for (const std::string_view prefix : kTextPrefixes) consider(prefix, false);
+  for (const std::string_view prefix : kVisionPrefixes) consider(prefix, true);
+  return place;
+}
+
+bool HoldsOllamaTower(const ModelFile& file) {
+  return file.format() == ModelFile::Format::kGguf && file.Find(names::kPatch.ollama) != nullptr;
+}
+
+TowerForm TowerFormOf(const ModelFile& file) {
+  if (file.format() != ModelFile::Format::kGguf) return TowerForm::kHuggingFace;
+  return HoldsOllamaTower(file) ? TowerForm::kOllama : TowerForm::kGguf;
+}
+
+std::string NameOfTower(TowerForm form, const WeightName& name, int layer) {
+  switch (form) {
+    case TowerForm::kHuggingFace:
+      return NameOfLayer(name.hf, layer);
+    case TowerForm::kOllama:
+      return NameOfLayer(name.ollama, layer);
+    case TowerForm::kGguf:
+      break;
+  }
+  return NameOfLayer(name.gguf, layer);
 }
 
 namespace {

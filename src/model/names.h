@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensor names: one row per weight, GGUF name and Hugging Face name. "{}" stands for the layer.
+// Tensor names: one row per weight, GGUF name and Hugging Face name. "{}" stands for the layer. Ollama keeps text and
+// tower in one GGUF, and names the tower's weights in a way of its own; text weights it names as everybody does.
 #pragma once
 
 #include "files/model_file.h"
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -11,8 +13,11 @@ namespace thimble {
 
 struct WeightName {
   std::string_view gguf;
-  std::string_view hf;  // below the text model's or the tower's prefix
+  std::string_view hf;           // below the text model's or the tower's prefix
+  std::string_view ollama = {};  // the tower's weights in Ollama's one file
 };
+// In which of the three ways a file names the weights of its vision tower.
+enum class TowerForm { kGguf, kHuggingFace, kOllama };
 
 namespace names {
 inline constexpr WeightName kEmbedding = {"token_embd.weight", "embed_tokens.weight"};
@@ -45,19 +50,24 @@ inline constexpr WeightName kMtpEmbeddingNorm = {"blk.{}.nextn.enorm.weight", "m
 inline constexpr WeightName kMtpHiddenNorm = {"blk.{}.nextn.hnorm.weight", "mtp.pre_fc_norm_hidden.weight"};
 inline constexpr WeightName kMtpFinalNorm = {"blk.{}.nextn.shared_head_norm.weight", "mtp.norm.weight"};
 // Vision tower.
-inline constexpr WeightName kPatch = {"v.patch_embd.weight", "patch_embed.proj.weight"};
+inline constexpr WeightName kPatch = {"v.patch_embd.weight", "patch_embed.proj.weight", "v.patch_embed.weight"};
 inline constexpr WeightName kPatchSecond = {"v.patch_embd.weight.1", ""};  // GGUF: temporal slice 1 on its own
-inline constexpr WeightName kPatchBias = {"v.patch_embd.bias", "patch_embed.proj.bias"};
-inline constexpr WeightName kPositions = {"v.position_embd.weight", "pos_embed.weight"};
-inline constexpr WeightName kVisionNorm1 = {"v.blk.{}.ln1.", "blocks.{}.norm1."};
-inline constexpr WeightName kVisionNorm2 = {"v.blk.{}.ln2.", "blocks.{}.norm2."};
-inline constexpr WeightName kVisionQkv = {"v.blk.{}.attn_qkv.", "blocks.{}.attn.qkv."};
-inline constexpr WeightName kVisionProj = {"v.blk.{}.attn_out.", "blocks.{}.attn.proj."};
-inline constexpr WeightName kVisionFc1 = {"v.blk.{}.ffn_up.", "blocks.{}.mlp.linear_fc1."};
-inline constexpr WeightName kVisionFc2 = {"v.blk.{}.ffn_down.", "blocks.{}.mlp.linear_fc2."};
-inline constexpr WeightName kMergerNorm = {"v.post_ln.", "merger.norm."};
-inline constexpr WeightName kMergerFc1 = {"mm.0.", "merger.linear_fc1."};
-inline constexpr WeightName kMergerFc2 = {"mm.2.", "merger.linear_fc2."};
+inline constexpr WeightName kPatchBias = {"v.patch_embd.bias", "patch_embed.proj.bias", "v.patch_embed.bias"};
+inline constexpr WeightName kPositions = {"v.position_embd.weight", "pos_embed.weight", "v.pos_embed.weight"};
+inline constexpr WeightName kVisionNorm1 = {"v.blk.{}.ln1.", "blocks.{}.norm1.", "v.blk.{}.norm1."};
+inline constexpr WeightName kVisionNorm2 = {"v.blk.{}.ln2.", "blocks.{}.norm2.", "v.blk.{}.norm2."};
+inline constexpr WeightName kVisionQkv = {"v.blk.{}.attn_qkv.", "blocks.{}.attn.qkv.", "v.blk.{}.attn_qkv."};
+// Queries, keys and values on their own, as Ollama's converter cuts them.
+inline constexpr std::array<WeightName, 3> kVisionParts = {{{"v.blk.{}.attn_q.", "", "v.blk.{}.attn_q."},
+                                                            {"v.blk.{}.attn_k.", "", "v.blk.{}.attn_k."},
+                                                            {"v.blk.{}.attn_v.", "", "v.blk.{}.attn_v."}}};
+inline constexpr WeightName kVisionProj = {"v.blk.{}.attn_out.", "blocks.{}.attn.proj.", "v.blk.{}.attn_out."};
+inline constexpr WeightName kVisionFc1 = {"v.blk.{}.ffn_up.", "blocks.{}.mlp.linear_fc1.", "v.blk.{}.mlp.linear_fc1."};
+inline constexpr WeightName kVisionFc2 = {"v.blk.{}.ffn_down.", "blocks.{}.mlp.linear_fc2.",
+                                          "v.blk.{}.mlp.linear_fc2."};
+inline constexpr WeightName kMergerNorm = {"v.post_ln.", "merger.norm.", "v.merger.norm."};
+inline constexpr WeightName kMergerFc1 = {"mm.0.", "merger.linear_fc1.", "v.merger.linear_fc1."};
+inline constexpr WeightName kMergerFc2 = {"mm.2.", "merger.linear_fc2.", "v.merger.linear_fc2."};
 }  // namespace names
 
 // `pattern` with its "{}" replaced by the layer.
@@ -67,6 +77,19 @@ std::string NameOfLayer(std::string_view pattern, int layer);
 const TensorEntry* FindHfText(const ModelFile& file, std::string_view name);
 // The same for the vision tower.
 const TensorEntry* FindHfVision(const ModelFile& file, std::string_view name);
+// The part of a Hugging Face name below the prefix of the text model or of the tower, and which of the two it is; the
+// whole name and kText where it has no such prefix.
+struct HfPlace {
+  bool is_tower = false;
+  std::string_view name;
+};
+HfPlace PlaceOfHf(std::string_view full_name);
+// True where a GGUF holds a vision tower in Ollama's form.
+bool HoldsOllamaTower(const ModelFile& file);
+TowerForm TowerFormOf(const ModelFile& file);
+// Name of a weight of the tower in a file of that form, its layer filled in, prefixes of Hugging Face left out.
+std::string NameOfTower(TowerForm form, const WeightName& name, int layer);
+
 // What a tensor that was not found would be called in this file: `name` under the prefix that others there have.
 std::string HfTextName(const ModelFile& file, std::string_view name);
 std::string HfVisionName(const ModelFile& file, std::string_view name);

@@ -114,13 +114,20 @@ void RunPanels(const Ops& ops, const Plan& plan, std::int64_t first, std::int64_
   kernel(args);
 }
 
-// Units [first, end) of a product.
+// Units [first, end) of a product. A weight's own factor is applied to finished sums: one rounding an output.
 void RunUnits(const Ops& ops, MatView<const float> x, const Plan& plan, std::int64_t first, std::int64_t end) {
   if (plan.w->family() != Family::kFileRows) {
     RunPanels(ops, plan, first, end - first);
-    return;
+  } else {
+    for (std::int64_t unit = first; unit < end; ++unit) RunFileRows(ops, x, plan, unit);
   }
-  for (std::int64_t unit = first; unit < end; ++unit) RunFileRows(ops, x, plan, unit);
+  const float scale = plan.w->scale();
+  if (scale == 1.0F) return;
+  const std::int64_t end_row = std::min(end * plan.unit_rows, plan.w->rows());
+  for (std::int64_t t = 0; t < plan.out.rows; ++t) {
+    float* out = plan.out.Row(t);
+    for (std::int64_t n = first * plan.unit_rows; n < end_row; ++n) out[n] *= scale;
+  }
 }
 
 }  // namespace
@@ -221,6 +228,8 @@ void MatMulPanels(const Ops& ops, Activations* x, const PackedMatrix& w, std::sp
       args.out_stride = kernels::kPanelRows;
       args.num_outputs = std::min<std::int64_t>(kernels::kPanelRows, w.rows() - row);
       kernel(args);
+      if (w.scale() == 1.0F) continue;
+      for (std::int64_t n = 0; n < args.num_outputs; ++n) args.out[n] *= w.scale();
     }
   });
 }

@@ -205,6 +205,83 @@ TEST(MatMul, ProductsInTurnDoNotMixTheirActivations) {
   }
 }
 
+// A factor of the whole matrix is one rounding after the sums, in every form that products have.
+TEST(MatMul, AFactorOfTheMatrixIsAppliedToFinishedSums) {
+  ThreadPool pool(2);
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kQ4_0, DType::kQ8_0}) {
+    const bool is_float = TraitsOf(dtype).block_length == 1;
+    const Weight w = is_float ? FloatWeight(dtype, 37, 512, 9) : QuantisedWeight(dtype);
+    const PackedMatrix plain = PackedForm(w);
+    for (const float scale : {0.25F, 1.7F, -3.0F, 0.0F}) {
+      PackedMatrix scaled = PackedForm(w);
+      scaled.set_scale(scale);
+      Weight wanted = w;
+      for (double& value : wanted.values) value *= static_cast<double>(scale);
+      std::vector<float> row(static_cast<std::size_t>(w.cols));
+      std::vector<float> plain_row(row.size());
+      scaled.RowToFloat(3, row.data());
+      plain.RowToFloat(3, plain_row.data());
+      for (std::size_t k = 0; k < row.size(); ++k) EXPECT_EQ(row[k], plain_row[k] * scale);
+      for (const std::int64_t rows : {1, 3, 16, 40}) {
+        Rows x = NormalRows(rows, w.cols, 10);
+        for (const kernels::KernelTable* table : RunnableTables()) {
+          SCOPED_TRACE(std::string(table->name) + " " + std::string(TraitsOf(dtype).name) + ", " +
+                       std::to_string(rows) + " rows times " + std::to_string(scale));
+          const Ops ops{*table, pool, Precision::kFast};
+          const Rows got = Times(ops, x.View(), scaled);
+          if (scale != 0.0F) {
+            EXPECT_LT(is_float ? RelativeError(got, Product(x, wanted)) : ErrorOfSums(got, x, wanted),
+                      is_float ? 3e-6 : 0.02);
+          }
+          const Rows unscaled = Times(ops, x.View(), plain);
+          for (std::size_t i = 0; i < got.values.size(); ++i) EXPECT_EQ(got.values[i], unscaled.values[i] * scale);
+        }
+      }
+    }
+  }
+}
+
+TEST(MatMul, PanelsAloneHaveTheFactorToo) {
+  ThreadPool pool(2);
+  const Weight w = QuantisedWeight(DType::kQ8_0);
+  PackedMatrix matrix = PackedForm(w);
+  matrix.set_scale(1.7F);
+  Rows x = NormalRows(1, w.cols, 11);
+  for (const kernels::KernelTable* table : RunnableTables()) {
+    const Ops ops{*table, pool, Precision::kFast};
+    const Rows all = Times(ops, x.View(), matrix);
+    Activations activations = std::move(Activations::Create(1, w.cols)).value();
+    activations.Set(x.View());
+    const std::vector<std::int32_t> panels = {0};
+    std::vector<float> out(kernels::kPanelRows);
+    MatMulPanels(ops, &activations, matrix, panels, out);
+    const auto count = std::min<std::size_t>(kernels::kPanelRows, all.values.size());
+    for (std::size_t n = 0; n < count; ++n) EXPECT_EQ(out[n], all.values[n]) << table->name;
+  }
+}
+
+// Rows that are made one by one are packed as those of a file are.
+TEST(PackedMatrix, PacksRowsThatAreFilledIn) {
+  ThreadPool pool(3);
+  for (const DType dtype : {DType::kQ4_0, DType::kQ8_0, DType::kF32}) {
+    const bool is_float = dtype == DType::kF32;
+    const Weight w = is_float ? FloatWeight(dtype, 37, 72, 12) : QuantisedWeight(dtype);
+    const auto row_bytes = static_cast<std::size_t>(RowBytes(dtype, static_cast<std::uint64_t>(w.cols)));
+    const auto fill = [&](std::int64_t row, std::byte* out) {
+      std::memcpy(out, w.bytes.data() + static_cast<std::size_t>(row) * row_bytes, row_bytes);
+    };
+    const kernels::Family family = kernels::FamilyFor(dtype, w.cols);
+    const PackedMatrix wanted = PackedForm(w);
+    for (ThreadPool* threads : {static_cast<ThreadPool*>(nullptr), &pool}) {
+      const PackedMatrix got =
+          std::move(PackedMatrix::PackFilled(dtype, family, w.rows(), w.cols, fill, threads)).value();
+      ASSERT_EQ(got.size_bytes(), wanted.size_bytes());
+      EXPECT_EQ(std::memcmp(got.bytes(), wanted.bytes(), wanted.size_bytes()), 0) << TraitsOf(dtype).name;
+      EXPECT_EQ(got.family(), family);
+    }
+  }
+}
+
 TEST(PackedMatrix, GivesBackTheRowsOfTheFile) {
   const Weight w = QuantisedWeight(DType::kQ8_0);
   const PackedMatrix packed = PackedForm(w);

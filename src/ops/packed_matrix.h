@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PackedMatrix: one weight matrix [N, K] as the kernels want it: panels of a packed family, or the file's own rows.
+// PackedMatrix: one weight matrix [N, K] as the kernels want it: panels of a packed family, or the file's own rows;
+// times one factor, where the file has one beside the weight.
 #pragma once
 
 #include "base/buffer.h"
@@ -10,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 
 namespace thimble {
@@ -33,6 +35,11 @@ class PackedMatrix {
   // The same into a given family: kernels::FamilyFor(dtype, cols), or kU8Flat for any type whose rows are whole blocks.
   static Result<PackedMatrix> Pack(DType dtype, kernels::Family family, std::int64_t rows, std::int64_t cols,
                                    std::span<const std::byte> bytes, ThreadPool* pool);
+  // The same for rows that no file holds as they are: `fill_row(row, out)` writes row `row` as RowBytes(dtype, cols)
+  // bytes; it is called from several threads at once. kFileRows keeps the rows as they come.
+  using FillRow = std::function<void(std::int64_t row, std::byte* out)>;
+  static Result<PackedMatrix> PackFilled(DType dtype, kernels::Family family, std::int64_t rows, std::int64_t cols,
+                                         const FillRow& fill_row, ThreadPool* pool);
   // Bytes that Pack would allocate for a packed family.
   static std::uint64_t PackedBytes(kernels::Family family, std::int64_t rows, std::int64_t cols);
 
@@ -45,7 +52,12 @@ class PackedMatrix {
   [[nodiscard]] const std::byte* bytes() const { return bytes_; }
   [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
 
-  // Row `row` as K floats: the file's values, for families that pack without loss.
+  // The factor of the whole matrix: what is stored times this is the weight. Products apply it to their outputs, which
+  // costs nothing where it is 1.
+  [[nodiscard]] float scale() const { return scale_; }
+  void set_scale(float scale) { scale_ = scale; }
+
+  // Row `row` as K floats, times scale(): the file's values, for families that pack without loss.
   void RowToFloat(std::int64_t row, float* out) const;
 
  private:
@@ -55,6 +67,7 @@ class PackedMatrix {
   kernels::Family family_ = kernels::Family::kFileRows;
   const std::byte* bytes_ = nullptr;
   std::uint64_t size_bytes_ = 0;
+  float scale_ = 1.0F;
   Buffer<std::byte> owned_;
 };
 
