@@ -4,10 +4,10 @@
 
 #include "base/token_mask.h"
 #include "engine/engine.h"
+#include "engine/workshop.h"
 #include "model/decoder.h"
 #include "model/scratch.h"
 #include "sampling/sampler.h"
-#include "sys/mutex.h"
 #include "sys/thread_pool.h"
 
 #include <atomic>
@@ -46,9 +46,8 @@ struct EngineParts {
   Weights weights;
   TokenMask exists{0};  // tokens that may be written: those that have a text
 
-  // Lent to one generation at a time, under the mutex.
-  Mutex mutex;
-  std::atomic<const void*> holder{nullptr};  // marks the thread that has it; nullptr: none
+  // Who has a turn in the workshop may use these.
+  Workshop workshop;
   std::unique_ptr<ThreadPool> pool;
   Scratch scratch;
 };
@@ -56,9 +55,8 @@ struct EngineParts {
 // kExhausted when what encoding these patches takes is not free.
 Status CheckTowerMemory(const EngineParts& parts, const Patches& patches);
 
-// What a step of a generation needs beyond its session: whoever holds this may use pool and scratch. Waiting for it is
-// the only queue. It is given back while listeners are called, so that they may use the engine themselves, and so that
-// others get their turn.
+// A turn alone: whoever holds this may use pool and scratch. It is given back while listeners are called, so that they
+// may use the engine themselves, and so that others get their turn.
 class Lease {
  public:
   // Waits until nobody has it. `stop` (may be nullptr) stops the pool for as long as this lives, and the waiting:

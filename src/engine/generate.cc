@@ -21,6 +21,8 @@ namespace thimble {
 namespace {
 
 constexpr int kDefaultThinkBudget = 4096;
+// Of a slice of reading while others write: a third of a second at 0.8B on two cores.
+constexpr int kRowsBesideWriters = 128;
 // Part of the context that is left which reasoning may take before the answer must begin.
 constexpr double kThinkShare = 0.75;
 
@@ -140,7 +142,6 @@ class Session::Generation {
     Status status = Write();
     // What was held back belongs to the reply, however it ended.
     writer_->Finish();
-    lease_->GiveBack();
     if (!writer_->Deliver(sink_) && status.ok() && reply_.finish_reason == FinishReason::kStop) status = Cancelled();
     reply_.stats.seconds = MonotonicSeconds() - writing;
     return status;
@@ -155,14 +156,15 @@ class Session::Generation {
     if (!call()) return Cancelled();
     return lease_->TakeAgain();
   }
+  bool TellProgress(double share) {
+    if (!sink_) return true;
+    Event event;
+    event.kind = Event::Kind::kPromptProgress;
+    event.share = share;
+    return sink_(event);
+  }
   Status ReportProgress(double share) {
-    return Outside([&] {
-      if (!sink_) return true;
-      Event event;
-      event.kind = Event::Kind::kPromptProgress;
-      event.share = share;
-      return sink_(event);
-    });
+    return Outside([&] { return TellProgress(share); });
   }
   bool TellOfPictures() {
     if (!sink_ || prompt_.readings.empty()) return true;
@@ -197,10 +199,12 @@ class Session::Generation {
     return Done{};
   }
 
-  // Passes end at multiples of 64, and at the boundary, where a checkpoint is kept for the next turn.
+  // Passes end at multiples of 64, and at the boundary, where a checkpoint is kept for the next turn. Short ones let
+  // others write on meanwhile.
   Status ReadPass(const PictureRows& rows, std::int64_t first) {
     const auto total = static_cast<std::int64_t>(prompt_.ids.size());
-    std::int64_t end = std::min<std::int64_t>(total, (first + Decoder::kMaxRows) / 64 * 64);
+    const int most = m_.parts->workshop.num_writing() > 0 ? kRowsBesideWriters : Decoder::kMaxRows;
+    std::int64_t end = std::min<std::int64_t>(total, (first + most) / 64 * 64);
     if (first < prompt_.boundary && prompt_.boundary < end) end = prompt_.boundary;
     const LogitRows logits = end == total ? LogitRows::kLast : LogitRows::kNone;
     THIMBLE_RETURN_IF_ERROR(decoder_.Forward(Memory::BatchOf(prompt_, rows, first, end - first, logits), &m_.state,
@@ -230,13 +234,16 @@ class Session::Generation {
     reply_.ids.reserve(static_cast<std::size_t>(room_));
   }
 
-  // Writes until something ends the reply; reply_.finish_reason says what, if it is no error. A token is chosen before
-  // the sink hears of anything: the logits are the scratch's, which others may use meanwhile.
+  // Writes until something ends the reply; reply_.finish_reason says what, if it is no error. A token is chosen while
+  // the logits are there, before anybody hears of anything: they are the scratch's, which others may use meanwhile.
   Status Write() {
     std::int32_t position = prompt_.next_position;
-    std::int32_t id = room_ > 0 ? NextToken() : 0;
-    THIMBLE_RETURN_IF_ERROR(ReportProgress(1.0));
+    if (room_ > 0) ChooseNext(lease_->scratch()->logits().RowSpan(0));
+    lease_->GiveBack();  // from here on a turn is a token's
+    if (!TellProgress(1.0)) return Cancelled();
+    const Workshop::WritingScope writing(&m_.parts->workshop);
     while (true) {
+      const std::int32_t id = next_;
       if (static_cast<std::int64_t>(reply_.ids.size()) >= room_) {
         const bool is_asked = request_.max_tokens > 0 && room_ == request_.max_tokens;
         reply_.finish_reason = is_asked ? FinishReason::kLength : FinishReason::kContext;
@@ -249,15 +256,13 @@ class Session::Generation {
       if (writer_->hit_stop_string()) return Done{};
       if (static_cast<std::int64_t>(reply_.ids.size()) >= room_) continue;  // nothing follows: no need to run it
       THIMBLE_RETURN_IF_ERROR(RunToken(id, position++));
-      id = NextToken();
     }
   }
 
   // The token that follows what was run last, forced or sampled.
-  std::int32_t NextToken() {
+  void ChooseNext(std::span<float> logits) {
     is_forced_ = next_forced_ < forced_.size();
-    if (is_forced_) return forced_[next_forced_++];
-    return sampler_->Sample(lease_->scratch()->logits().RowSpan(0), &engine_.exists);
+    next_ = is_forced_ ? forced_[next_forced_++] : sampler_->Sample(logits, &engine_.exists);
   }
 
   // `id` becomes part of the reply.
@@ -265,7 +270,7 @@ class Session::Generation {
     sampler_->Accept(id);
     const bool was_thinking = writer_->in_thinking();
     writer_->Add(id);
-    THIMBLE_RETURN_IF_ERROR(Outside([&] { return writer_->Deliver(sink_); }));
+    if (!writer_->Deliver(sink_)) return Cancelled();
     if (was_thinking && writer_->in_thinking() && is_guarded_ && !is_forced_) GuardThinking(id);
     return Done{};
   }
@@ -286,12 +291,15 @@ class Session::Generation {
     batch.positions = {&where, 1};
     batch.logits = LogitRows::kLast;
     batch.best = &best_;
-    const ScreenCounts before = lease_->scratch()->screen.counts();
-    THIMBLE_RETURN_IF_ERROR(decoder_.Forward(batch, &m_.state, lease_->scratch(), lease_->ops()));
-    reply_.stats.head += lease_->scratch()->screen.counts().Since(before);
-    m_.state.CommitAll();
-    m_.keys.push_back(static_cast<std::uint64_t>(id));
-    return Done{};
+    SharedRows rows;
+    rows.batch = &batch;
+    rows.state = &m_.state;
+    rows.use = [&](std::span<float> logits) {
+      m_.keys.push_back(static_cast<std::uint64_t>(id));
+      ChooseNext(logits);
+    };
+    rows.screened = &reply_.stats.head;
+    return m_.parts->workshop.Run(m_.parts, &rows, &is_cancelled_);
   }
 
   [[nodiscard]] bool IsEnd(std::int32_t id) const {
@@ -316,7 +324,8 @@ class Session::Generation {
   BestLogits best_;
   std::vector<std::int32_t> forced_;  // tokens to be written in place of sampled ones
   std::size_t next_forced_ = 0;
-  bool is_forced_ = false;  // the token chosen last is one of them
+  std::int32_t next_ = 0;   // the token chosen last
+  bool is_forced_ = false;  // it is one of them
   bool is_guarded_ = true;
 };
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lock that is none where there are no threads (plain WebAssembly, whose library has no std::mutex).
+// A lock, and waiting for what others do under it; both are nothing where there are no threads (plain WebAssembly,
+// whose library has no std::mutex).
 #pragma once
 
 #if !defined(__wasm__) || defined(_REENTRANT)
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
+#include <thread>
 #endif
 
 namespace thimble {
@@ -14,22 +17,46 @@ namespace thimble {
 class Mutex {
  public:
   void Lock() { mutex_.lock(); }
-  // Waits so long at most; whether it has the lock.
-  bool LockWithin(double seconds) { return mutex_.try_lock_for(std::chrono::duration<double>(seconds)); }
   void Unlock() { mutex_.unlock(); }
 
  private:
-  std::timed_mutex mutex_;
+  friend class Signal;
+  std::mutex mutex_;
 };
+
+// What those who wait under a mutex are woken by.
+class Signal {
+ public:
+  // With `mutex` held: gives it up, waits for Broadcast, but so long at most, and takes it again.
+  void WaitWithin(Mutex* mutex, double seconds) {
+    std::unique_lock lock(mutex->mutex_, std::adopt_lock);
+    condition_.wait_for(lock, std::chrono::duration<double>(seconds));
+    lock.release();
+  }
+  void Broadcast() { condition_.notify_all(); }
+
+ private:
+  std::condition_variable condition_;
+};
+
+// Lets others have this core for a moment.
+inline void Yield() { std::this_thread::yield(); }
 
 #else
 
 class Mutex {
  public:
   void Lock() {}
-  bool LockWithin(double) { return true; }
   void Unlock() {}
 };
+
+class Signal {
+ public:
+  void WaitWithin(Mutex*, double) {}
+  void Broadcast() {}
+};
+
+inline void Yield() {}
 
 #endif
 

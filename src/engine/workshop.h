@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workshop: who may use the engine's threads and scratch, one turn after the other; and passes that several share.
+//
+// A turn is either alone (a slice of reading, a picture) or one token of a conversation that writes. Whoever has the
+// first turn runs it; if it is a token, all tokens that wait then are run in the same pass, and their owners wake up
+// with their results (as leveldb's writers share a write). Companions change nobody's bits.
+#pragma once
+
+#include "base/result.h"
+#include "model/batch.h"
+#include "model/decoder.h"
+#include "sys/mutex.h"
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <span>
+
+namespace thimble {
+
+struct EngineParts;
+
+// The next rows of a conversation that writes (at most DecoderState::kMaxPartialRows), to be run with those of others.
+struct SharedRows {
+  const Batch* batch = nullptr;
+  DecoderState* state = nullptr;
+  // Called with the logits of the last row while whoever ran the pass still has the turn. Touches only what belongs to
+  // this conversation.
+  std::function<void(std::span<float> logits)> use;
+  ScreenCounts* screened = nullptr;  // gets what the screened head counted, where these rows were alone
+  Status status = Done{};
+};
+
+class Workshop {
+ public:
+  // Waits for a turn alone. kCancelled when `*stop` (may be nullptr) becomes true meanwhile, kInvalid where this thread
+  // has a turn already and would wait for itself.
+  Status Enter(const std::atomic<bool>* stop);
+  void Leave();
+
+  // Runs the rows in a turn of its own or in somebody else's, commits them, and lets `use` have the logits. Their owner
+  // holds no turn. Errors are its own, whatever becomes of its companions: kExhausted, kCancelled (nothing is
+  // committed).
+  Status Run(EngineParts* parts, SharedRows* rows, const std::atomic<bool>* stop);
+
+  // Conversations that write at the moment: readers take short slices then, and a pass waits an instant for all of
+  // them.
+  [[nodiscard]] int num_writing() const { return num_writing_.load(std::memory_order_relaxed); }
+  class WritingScope {
+   public:
+    explicit WritingScope(Workshop* workshop) : workshop_(workshop) { ++workshop_->num_writing_; }
+    ~WritingScope() { --workshop_->num_writing_; }
+    WritingScope(const WritingScope&) = delete;
+    WritingScope& operator=(const WritingScope&) = delete;
+
+   private:
+    Workshop* workshop_;
+  };
+
+ private:
+  struct Turn {
+    SharedRows* rows = nullptr;  // nullptr: alone
+    const std::atomic<bool>* stop = nullptr;
+    bool is_running = false;
+    bool is_done = false;
+  };
+
+  [[nodiscard]] Status CheckNotHeld() const;
+  // With the mutex held: waits until the turn is first, or done by another. kCancelled: it is out of the queue.
+  Status WaitFor(Turn* turn);
+  [[nodiscard]] std::size_t NumSharedWaiting() const;
+  void WaitForCompanions();
+  static void RunTogether(EngineParts* parts, std::span<Turn* const> turns);
+  void Remove(const Turn* turn);
+
+  Mutex mutex_;
+  Signal changed_;
+  std::deque<Turn*> queue_;  // in the order in which they came; those that run included
+  bool is_taken_ = false;
+  std::atomic<int> num_writing_{0};
+  std::atomic<const void*> holder_{nullptr};  // marks the thread that has the turn; nullptr: none
+};
+
+}  // namespace thimble
