@@ -11,6 +11,7 @@
 #include "sys/folder.h"
 #include "sys/machine.h"
 #include "sys/topology.h"
+#include "text/tool_schema.h"
 
 #include <unistd.h>
 
@@ -215,7 +216,7 @@ Status ReadTools(const InputOptions& input, GenerateRequest* request) {
   THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(input.tools));
   THIMBLE_ASSIGN_OR_RETURN(const Json json, ParseRequestJson(text, input.tools));
   if (!json.IsArray()) return Error{Code::kInvalid, Cat("[tools] ", input.tools, " must hold a JSON list of tools")};
-  request->chat.tools = json.items();
+  request->chat.tools = NormaliseTools(json.items());
   return Done{};
 }
 
@@ -228,6 +229,7 @@ Status ReadMessages(const InputOptions& input, GenerateRequest* request) {
   auto chat = ParseChat(json, ArgumentStrings::kParse);
   if (!chat.ok()) return chat.error();
   request->chat = std::move(chat).value();
+  request->chat.tools = NormaliseTools(std::move(request->chat.tools));
   // A conversation that is to be answered needs the generation prompt unless it says otherwise.
   const Json* options = json.Find("options");
   if (options == nullptr || options->Find("add_generation_prompt") == nullptr) {

@@ -51,9 +51,9 @@ class Writer {
     parser_.Append(decoder_.Append(id), &events_);
     return Deliver();
   }
-  bool Finish() {
+  bool Finish(ReplyEnd end) {
     parser_.Append(decoder_.Flush(), &events_);
-    parser_.Finish(&events_);
+    parser_.Finish(&events_, end);
     return Deliver();
   }
   [[nodiscard]] bool in_thinking() const { return parser_.in_thinking(); }
@@ -242,7 +242,8 @@ Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink
     m.state.CommitAll();
     m.keys.push_back(static_cast<std::uint64_t>(id));
   }
-  if (!writer.Finish() && reason == FinishReason::kStop) reason = FinishReason::kCancelled;
+  const ReplyEnd end = reason == FinishReason::kStop ? ReplyEnd::kWhole : ReplyEnd::kCut;
+  if (!writer.Finish(end) && reason == FinishReason::kStop) reason = FinishReason::kCancelled;
   reply.stats.seconds = MonotonicSeconds() - writing;
   reply.stats.head = lease.scratch()->screen.counts().Since(counts_before);
   return finish(reason);
