@@ -11,7 +11,7 @@ namespace thimble {
 
 namespace {
 
-// FNV-1a over 64-bit words and a final mix: fast enough for megapixels, and only equality matters.
+// Multiplies and shifts over 64-bit words, and a final mix: fast enough for megapixels, and only equality matters.
 class Hash {
  public:
   void Add(std::uint64_t word) { state_ = (state_ ^ word) * 0x9E3779B97F4A7C15ull ^ (state_ >> 29); }
