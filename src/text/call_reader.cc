@@ -213,8 +213,8 @@ class CallReader {
     return i + 1 < tags_.size() && is_near_[i + 1] ? tags_[i + 1].kind : TagKind::kNone;
   }
 
-  // 1 for the tag that begins a call, -1 for the first that certainly ends one.
-  [[nodiscard]] int Step(std::size_t i) const {
+  // 1 for the tag that begins a call, -1 for the first that may end one.
+  [[nodiscard]] int StepOf(std::size_t i) const {
     const TagKind before = Before(i);
     const TagKind behind = Behind(i);
     switch (tags_[i].kind) {
@@ -235,12 +235,29 @@ class CallReader {
     }
   }
 
+  // Whether a </function> is followed by </tool_call>, another call or the reply's end. If not, it ends no call that
+  // <tool_call> began: it is a part of a value.
+  [[nodiscard]] bool IsFollowed(std::size_t i) const {
+    const TagKind behind = Behind(i);
+    return behind == TagKind::kCallClose || behind == TagKind::kCallOpen || behind == TagKind::kFunctionOpen ||
+           SkipSpace(text_, tags_[i].end) == text_.size();
+  }
+
   void CountDepths() {
     const std::size_t count = tags_.size();
+    steps_.resize(count);
     depth_.resize(count);
     lowest_.resize(count);
+    std::vector<bool> open;  // for each call begun, whether by <tool_call>
     int depth = 0;
-    for (std::size_t i = 0; i < count; ++i) depth_[i] = depth += Step(i);
+    for (std::size_t i = 0; i < count; ++i) {
+      steps_[i] = StepOf(i);
+      if (steps_[i] > 0) open.push_back(Before(i) == TagKind::kCallOpen);
+      if (steps_[i] < 0 && tags_[i].kind == TagKind::kFunctionClose && (open.empty() || open.back()) && !IsFollowed(i))
+        steps_[i] = 0;
+      if (steps_[i] < 0 && !open.empty()) open.pop_back();
+      depth_[i] = depth += steps_[i];
+    }
     for (std::size_t i = count; i-- > 0;)
       lowest_[i] = i + 1 == count || depth_[i] <= depth_[lowest_[i + 1]] ? i : lowest_[i + 1];
   }
@@ -251,7 +268,15 @@ class CallReader {
     if (behind == TagKind::kFunctionClose || behind == TagKind::kCallClose) return i + 1;  // no parameters
     if (i + 1 >= tags_.size()) return std::nullopt;
     const std::size_t at = lowest_[i + 1];
-    return depth_[at] < depth_[i] ? std::optional(at) : std::nullopt;
+    if (depth_[at] >= depth_[i]) return std::nullopt;
+    // An ending, a beginning, and an ending too many: the first ending is a part of this value, or the last one a part
+    // of the other call's. There is no telling.
+    bool is_behind_ending = false;
+    for (std::size_t k = i + 1; k < at; ++k) {
+      is_behind_ending = is_behind_ending || depth_[k] < depth_[i];
+      if (is_behind_ending && steps_[k] > 0 && depth_[k] <= depth_[i]) return std::nullopt;
+    }
+    return at;
   }
 
   [[nodiscard]] Ending EndingAt(std::size_t closing) const {
@@ -307,7 +332,7 @@ class CallReader {
     std::vector<std::size_t> open;  // how many tags there were when a call began
     bool is_behind_call = false;
     for (std::size_t i = begin; i < end; ++i) {
-      const int step = Step(i);
+      const int step = steps_[i];
       if (step > 0) open.push_back(tags.size());
       if (step < 0 && !open.empty()) {
         tags.resize(open.back());
@@ -342,6 +367,7 @@ class CallReader {
   bool is_whole_;
   std::vector<CallTag> tags_;
   std::vector<bool> is_near_;        // only white space lies between a tag and the one before it
+  std::vector<int> steps_;           // 1 for each tag that begins a call, -1 for each that ends one
   std::vector<int> depth_;           // calls begun less calls ended, behind each tag
   std::vector<std::size_t> lowest_;  // for each tag, the first of the tags from it on behind which depth_ is lowest
   std::size_t next_ = 0;             // tags before it lie before the last opening

@@ -117,7 +117,6 @@ TEST(CallReader, AValueMayHoldAnyCallSyntax) {
       Written("write_file", File("one more level: " + kWholeCall + " and on")),
       "<function=now>\n</function>",
       "<function=other>\n<parameter=a>\n1\n</parameter>\n<parameter=b>\n2\n</parameter>\n</function>",
-      "</parameter>\n</function>\n</tool_call>\ntext " + kWholeCall + " text",
       "<think>\nhm\n</think>",
       "\n\nlines\n\n",
       "123",
@@ -138,6 +137,31 @@ TEST(CallReader, AValueMayHoldAnyCallSyntax) {
     EXPECT_EQ(out.calls, Cat("write_file", first.Dump(), ";now{};")) << value;
     // Nobody declared the function.
     EXPECT_EQ(Read(Written("other", File(value)), {}).calls.substr(0, 5), "other") << value;
+  }
+}
+
+TEST(CallReader, ValuesOfSeveralCallsStayApartOrThereIsNoCall) {
+  const std::vector<std::string> values = {"<p>one</parameter>two</p>",
+                                           "ends with </parameter> and then </tool_call> in this format",
+                                           "see:\n</parameter>\n</function>\nthen",
+                                           "a\n" + kWholeCall + "\nb",
+                                           kWholeCall,
+                                           "<function=other>\n<parameter=a>\n1\n</parameter>\n</function>"};
+  for (const std::string& first : values) {
+    for (const std::string& second : values) {
+      const std::string text =
+          Written("write_file", File(first)) + "\n" + Written("write_file", File(second)) + "\nBoth.";
+      const Outcome out = Read(text, Declared());
+      EXPECT_EQ(out.calls, Cat("write_file", File(first).Dump(), ";write_file", File(second).Dump(), ";")) << text;
+      EXPECT_EQ(out.content, "Both.");
+    }
+  }
+  // One value with two endings and a beginning between them, or two calls with an ending too many in the second?
+  const std::string ending = "\n</parameter>\n</function>\n</tool_call>\n";
+  for (const std::string& text : {Written("write_file", File("a")) + "\n" + Written("write_file", File(ending + "b")),
+                                  Written("write_file", File(ending + kWholeCall + "\nb"))}) {
+    EXPECT_EQ(Read(text, Declared()).calls, "");
+    EXPECT_EQ(Read(text, Declared()).content, text);
   }
 }
 

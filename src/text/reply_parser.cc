@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kThinkOpen = "<think>";
 constexpr std::string_view kThinkClose = "</think>";
+constexpr std::string_view kCallOpen = "<tool_call>";
 constexpr std::string_view kCallClose = "</tool_call>";
 
 // Length of the longest end of `text` that is a proper beginning of `pattern`.
@@ -194,13 +195,15 @@ void ReplyParser::BeginCall(const CallOpening& opening, std::vector<ReplyEvent>*
   const bool is_json = opening.kind == CallOpening::Kind::kJson;
   const std::string name(opening.name);
   std::size_t body = opening.body;
+  std::size_t opening_begin = opening.begin;
   shows_pieces_ = !is_holding_ && !is_json;
   if (!is_holding_) {
     const std::size_t size = held_.size();
     GiveDecided(opening.begin, false, events);
     body -= size - held_.size();
+    opening_begin -= size - held_.size();
     is_holding_ = true;
-    call_begin_ = opening.begin - (size - held_.size());
+    call_begin_ = opening_begin;
     if (!is_json) {
       events->push_back({ReplyEvent::Kind::kToolCallBegin, name, {}});
       has_begun_call_ = true;
@@ -210,10 +213,11 @@ void ReplyParser::BeginCall(const CallOpening& opening, std::vector<ReplyEvent>*
   decided_ = body;
   state_ = is_json ? State::kJsonCall : State::kFunctionCall;
   object_ = {};
-  depth_ = 1;
+  open_.clear();
+  if (!is_json) open_.push_back(held_.compare(opening_begin, kCallOpen.size(), kCallOpen) == 0);
   last_kind_ = TagKind::kFunctionOpen;
   last_end_ = body;
-  is_last_counted_ = true;
+  is_last_new_ = false;
 }
 
 void ReplyParser::GivePieces(std::size_t end, std::vector<ReplyEvent>* events) {
@@ -233,23 +237,26 @@ bool ReplyParser::ProcessFunctionCall(std::vector<ReplyEvent>* events) {
     }
     const bool is_near = tag.begin - last_end_ <= kMaxTagGap && SkipSpace(held_, last_end_) >= tag.begin;
     const TagKind before = is_near ? last_kind_ : TagKind::kNone;
-    const bool is_before_counted = is_last_counted_;
-    const bool ends_value = before == TagKind::kParameterClose || before == TagKind::kFunctionOpen;
+    const bool is_function_close = tag.kind == TagKind::kFunctionClose;
+    const bool is_call_close = tag.kind == TagKind::kCallClose;
+    if (before == TagKind::kFunctionOpen && is_last_new_ &&
+        (tag.kind == TagKind::kParameterOpen || is_function_close || is_call_close))
+      open_.push_back(is_last_wrapped_);
+    ends_value_ = before == TagKind::kParameterClose || before == TagKind::kFunctionOpen;
     last_kind_ = tag.kind;
     last_end_ = tag.end;
+    is_last_new_ = tag.kind == TagKind::kFunctionOpen;
+    is_last_wrapped_ = before == TagKind::kCallOpen;
     decided_ = tag.end;
-    is_last_counted_ = false;
-    const bool goes_on =
-        tag.kind == TagKind::kParameterOpen || tag.kind == TagKind::kFunctionClose || tag.kind == TagKind::kCallClose;
-    if (before == TagKind::kFunctionOpen && goes_on && !is_before_counted) ++depth_;
-    const bool ends_late = tag.kind == TagKind::kCallClose && before == TagKind::kFunctionClose && !is_before_counted;
-    const bool ends = tag.kind == TagKind::kFunctionClose || tag.kind == TagKind::kCallClose;
-    if (!ends_late && !(ends && ends_value)) continue;
-    is_last_counted_ = true;
-    if (--depth_ > 0) continue;
-    const bool is_closed = tag.kind == TagKind::kCallClose;
-    GivePieces(is_closed ? tag.begin : tag.end, events);
-    state_ = is_closed ? State::kContent : State::kCallEnd;
+    if (is_function_close) {
+      state_ = State::kCallEnd;
+      return true;
+    }
+    if (!is_call_close || !ends_value_) continue;
+    open_.pop_back();
+    if (!open_.empty()) continue;
+    GivePieces(tag.begin, events);
+    state_ = State::kContent;
     return true;
   }
 }
@@ -260,17 +267,27 @@ bool ReplyParser::ProcessJsonCall() {
   return true;
 }
 
-// Behind </function> or a JSON object: </tool_call> belongs to the call.
+// Behind </function> or a JSON object: what follows says whether that ended a call; </tool_call> belongs to it.
 bool ReplyParser::ProcessCallEnd(bool is_final, std::vector<ReplyEvent>* events) {
   const std::size_t next = SkipSpace(held_, decided_);
-  const std::string_view rest = std::string_view(held_).substr(next);
   const bool is_near = next - decided_ <= kMaxTagGap;
-  if (is_near && !is_final && rest.size() < kCallClose.size() && kCallClose.starts_with(rest)) return false;
-  if (is_near && rest.starts_with(kCallClose)) {
-    GivePieces(next, events);
-    decided_ = next + kCallClose.size();
+  const CallTag tag = FindTag(std::string_view(held_).substr(0, next + 2 * kMaxTagGap), next);
+  const bool is_undecided = next == held_.size() || (tag.is_cut && tag.begin == next);
+  if (is_near && is_undecided && !is_final) {
+    GivePieces(decided_, events);
+    return false;
   }
-  state_ = State::kContent;
+  const TagKind behind = is_near && tag.begin == next ? tag.kind : TagKind::kNone;
+  const bool is_closed = behind == TagKind::kCallClose;
+  const bool is_followed = is_closed || behind == TagKind::kCallOpen || behind == TagKind::kFunctionOpen;
+  const bool is_json = last_kind_ == TagKind::kFunctionOpen;
+  if (!is_json && (is_closed || (ends_value_ && (is_followed || !open_.back())))) open_.pop_back();
+  state_ = open_.empty() ? State::kContent : State::kFunctionCall;
+  GivePieces(is_closed && open_.empty() ? next : decided_, events);
+  if (!is_closed) return true;
+  decided_ = tag.end;
+  last_end_ = tag.end;
+  last_kind_ = TagKind::kCallClose;
   return true;
 }
 

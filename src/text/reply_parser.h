@@ -72,10 +72,12 @@ class ReplyParser {
   bool has_content_ = false;     // something was given out: <think> opens a block only before that
 
   // The call that decided_ is in.
-  int depth_ = 0;                       // calls begun in it and not ended, itself included
+  std::vector<bool> open_;              // calls begun in it and not ended, itself first: whether by <tool_call>
   TagKind last_kind_ = TagKind::kNone;  // of its last tag, and where that ends
   std::size_t last_end_ = 0;
-  bool is_last_counted_ = false;  // that tag has changed depth_
+  bool is_last_new_ = false;      // that tag is a <function=...> which may begin a call
+  bool is_last_wrapped_ = false;  // and stands behind <tool_call>
+  bool ends_value_ = false;       // that tag stands behind </parameter> or <function=...>
   ObjectScan object_;
 
   // The first call in held_, which is shown while it comes.
