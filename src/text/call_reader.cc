@@ -235,8 +235,8 @@ class CallReader {
     }
   }
 
-  // Whether a </function> is followed by </tool_call>, another call or the reply's end. If not, it ends no call that
-  // <tool_call> began: it is a part of a value.
+  // Whether a </function> is followed by </tool_call>, another call or the reply's end. If not, it is a part of a
+  // value, unless a call is open that no <tool_call> began.
   [[nodiscard]] bool IsFollowed(std::size_t i) const {
     const TagKind behind = Behind(i);
     return behind == TagKind::kCallClose || behind == TagKind::kCallOpen || behind == TagKind::kFunctionOpen ||
@@ -253,8 +253,11 @@ class CallReader {
     for (std::size_t i = 0; i < count; ++i) {
       steps_[i] = StepOf(i);
       if (steps_[i] > 0) open.push_back(Before(i) == TagKind::kCallOpen);
-      if (steps_[i] < 0 && tags_[i].kind == TagKind::kFunctionClose && (open.empty() || open.back()) && !IsFollowed(i))
-        steps_[i] = 0;
+      if (steps_[i] < 0 && tags_[i].kind == TagKind::kFunctionClose) {
+        const bool ends_value = Before(i) == TagKind::kParameterClose || Before(i) == TagKind::kFunctionOpen;
+        const bool is_counted = ends_value ? IsFollowed(i) || (!open.empty() && !open.back()) : !open.empty();
+        if (!is_counted) steps_[i] = 0;
+      }
       if (steps_[i] < 0 && !open.empty()) open.pop_back();
       depth_[i] = depth += steps_[i];
     }

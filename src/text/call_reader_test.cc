@@ -280,6 +280,11 @@ TEST(CallReader, ForgottenTagsBetweenValuesAndCalls) {
   EXPECT_EQ(calls(begin + hour + "</tool_call>\n" + begin + hour + "</function>\n" + begin + hour + end),
             "set_alarm{\"hour\":7};set_alarm{\"hour\":7};set_alarm{\"hour\":7};");
   EXPECT_EQ(calls("<tool_call>\n<function=now>\n</tool_call>"), "now{};");
+  // Endings written twice are text.
+  const std::string twice = begin + hour + end + "\n" + end;
+  EXPECT_EQ(calls(twice), "set_alarm{\"hour\":7};");
+  EXPECT_EQ(Read(twice, Declared()).content, end);
+  EXPECT_EQ(calls(begin + hour + end + "\n</tool_call>"), "set_alarm{\"hour\":7};");
   // A value that was never ended is no value.
   EXPECT_EQ(calls(begin + hour + "<parameter=minute>\n3"), "");
   EXPECT_EQ(calls(begin + "<parameter=hour>\n7\n"), "");
@@ -308,6 +313,7 @@ TEST(CallReader, ReasoningKeepsItsCallsUnlessItNeverEnds) {
   EXPECT_EQ(Read(other, Declared(true)).thinking, other);
   EXPECT_EQ(Read(call.substr(0, call.size() - 30), Declared(true)).thinking, call.substr(0, call.size() - 30));
   EXPECT_EQ(Read(call + "\nmore", Declared(true)).thinking, "\nmore");
+  EXPECT_EQ(Read("So: " + call, Declared(true), ReplyEnd::kCut), (Outcome{"So: " + call, "", ""}));
 }
 
 TEST(CallReader, StopStringsCountBehindACallButNotInIt) {

@@ -295,7 +295,9 @@ bool ReplyParser::ProcessCallEnd(bool is_final, std::vector<ReplyEvent>* events)
 void ReplyParser::GiveHeld(ReplyEnd end, std::vector<ReplyEvent>* events) {
   const bool is_thinking = state_ == State::kThinking;
   std::vector<ReplyPart> parts;
-  if (is_holding_) {
+  if (is_thinking && end == ReplyEnd::kCut) {
+    parts.push_back({held_, std::nullopt, 0});  // who knows whether it would have been closed
+  } else if (is_holding_) {
     parts = ReadCalls(held_, options_.tools, is_thinking ? CallScope::kDeclared : CallScope::kAll, end);
   } else if (!held_.empty() && !is_thinking) {
     parts.push_back({held_, std::nullopt, 0});  // newlines; those at the end of reasoning are dropped

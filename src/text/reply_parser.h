@@ -35,7 +35,8 @@ struct ReplyOptions {
 
 // Where a call ends is known for certain only when the reply is over (its value may hold call syntax): from the first
 // call on everything but the first call's begin and pieces is given out by Finish, or when a stop string comes. The
-// same holds for reasoning from the first call of a declared tool on: if the reasoning is closed, that was no call.
+// same holds for reasoning from the first call of a declared tool on: if the reasoning is closed, or cut, that was no
+// call.
 class ReplyParser {
  public:
   explicit ReplyParser(ReplyOptions options);

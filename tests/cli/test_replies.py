@@ -97,9 +97,12 @@ class Replies(unittest.TestCase):
             self.assertEqual(out["tool_calls"], [{"name": "set_alarm", "arguments": expected}])
             self.assertIs(type(out["tool_calls"][0]["arguments"]["hour"]), int)
             ids.append(out["prompt_ids"])
+        talk = self.file("talk.json", {"messages": MESSAGES, "tools": [mcp]})
+        ids.append(answer("run", str(self.folder / "model.gguf"), "--messages", talk, "--temperature", "0", "--think", "off", "--json")["prompt_ids"])
         # The model sees the form it knows, whichever came; `render` keeps what came.
         self.assertEqual(ids[0], ids[1])
         self.assertEqual(ids[0], ids[2])
+        self.assertEqual(ids[0], ids[3])
         line = json.dumps({"messages": MESSAGES, "tools": [mcp]})
         self.assertIn("inputSchema", json.loads(thimble("render", str(SOURCE), "--jsonl", text=line).stdout)["rendered"])
 
