@@ -37,6 +37,15 @@ std::optional<ToolCall> ParseJsonCall(std::string_view text, const std::vector<J
   return call;
 }
 
+// Whether only spaces lie between the beginning of a line and text[at].
+bool BeginsLine(std::string_view text, std::size_t at) {
+  for (std::size_t spaces = 0; spaces <= kMaxTagGap; ++spaces, --at) {
+    if (at == 0 || text[at - 1] == '\n') return true;
+    if (text[at - 1] != ' ' && text[at - 1] != '\t') return false;
+  }
+  return false;
+}
+
 // The parameters of one call: the tags from behind <function=NAME> to the call's own ending. Tags of calls inside
 // values are left out of `tags`, so that neighbours in it are not always neighbours in the text.
 class ParameterReader {
@@ -132,14 +141,9 @@ class ParameterReader {
       return false;
     if (!schemas_.AdmitsText(NameOf(at))) return true;
     const std::size_t close = next_close_[i];
-    if (!BeginsLine(tags_[i].tag.begin) || (close < tags_.size() && !IsBoundary(close))) return false;
+    if (!BeginsLine(text_, tags_[i].tag.begin) || (close < tags_.size() && !IsBoundary(close))) return false;
     return schemas_.Requires(name) || (close == tags_.size() && !is_closed_);
   }
-  [[nodiscard]] bool BeginsLine(std::size_t at) const {
-    while (at > 0 && (text_[at - 1] == ' ' || text_[at - 1] == '\t')) --at;
-    return at == 0 || text_[at - 1] == '\n';
-  }
-
   std::string_view text_;
   std::vector<Tag> tags_;
   std::size_t end_;
@@ -243,6 +247,15 @@ class CallReader {
            SkipSpace(text_, tags_[i].end) == text_.size();
   }
 
+  // Whether a whole reply ends with this tag, at the beginning of a line, though more tags should follow or stand
+  // before it: the model has forgotten them.
+  [[nodiscard]] bool EndsReplyEarly(std::size_t i) const {
+    const CallTag& tag = tags_[i];
+    const bool ends_call = tag.kind == TagKind::kFunctionClose || tag.kind == TagKind::kCallClose;
+    if (tag.kind != TagKind::kParameterClose && !(ends_call && Before(i) == TagKind::kNone)) return false;
+    return is_whole_ && SkipSpace(text_, tag.end) == text_.size() && BeginsLine(text_, tag.begin);
+  }
+
   void CountDepths() {
     const std::size_t count = tags_.size();
     steps_.resize(count);
@@ -258,6 +271,7 @@ class CallReader {
         const bool is_counted = ends_value ? IsFollowed(i) || (!open.empty() && !open.back()) : !open.empty();
         if (!is_counted) steps_[i] = 0;
       }
+      if (steps_[i] == 0 && !open.empty() && EndsReplyEarly(i)) steps_[i] = -1;
       if (steps_[i] < 0 && !open.empty()) open.pop_back();
       depth_[i] = depth += steps_[i];
     }
@@ -291,8 +305,9 @@ class CallReader {
       ending.has_call_close = true;
       ++last;
     }
-    ending.has_parameter_close = Before(closing) == TagKind::kParameterClose;
-    ending.first = ending.has_parameter_close ? closing - 1 : closing;
+    const bool is_parameter_close = tags_[closing].kind == TagKind::kParameterClose;
+    ending.has_parameter_close = is_parameter_close || Before(closing) == TagKind::kParameterClose;
+    ending.first = ending.has_parameter_close && !is_parameter_close ? closing - 1 : closing;
     ending.end = tags_[last].end;
     ending.ends_reply = SkipSpace(text_, ending.end) == text_.size();
     ending.is_followed = Behind(last) == TagKind::kCallOpen || Behind(last) == TagKind::kFunctionOpen;
@@ -306,6 +321,16 @@ class CallReader {
     if (!is_declared) return is_value_closed && ending.has_function_close && ending.has_call_close && is_wrapped;
     if (ending.has_call_close || ending.is_followed) return true;
     return is_whole_ && (ending.ends_reply || !is_wrapped);
+  }
+
+  // Whether a call with two endings forgotten is still certain: all parameters are there that it must have, and the
+  // last of them cannot go on.
+  static bool IsWhole(const Ending& ending, const Json& arguments, const Json* tool) {
+    const int num_endings = ending.has_parameter_close + ending.has_function_close + ending.has_call_close;
+    if (num_endings > 1 || tool == nullptr) return true;
+    const ParameterSchemas schemas(ParametersOf(*tool));
+    const bool may_go_on = !ending.has_parameter_close && schemas.AdmitsText(arguments.members().back().first);
+    return !may_go_on && schemas.AreEnough(arguments);
   }
 
   Outcome ReadFunctionCall(const CallOpening& opening) {
@@ -325,6 +350,7 @@ class CallReader {
       ParameterReader reader(text_, TagsOutsideCalls(function + 1, ending.first), tags_[ending.first].begin,
                              ending.has_parameter_close, tool);
       call.arguments = reader.Read();
+      if (!IsWhole(ending, call.arguments, tool)) return {std::nullopt, kNowhere};
     }
     return {std::move(call), ending.end};
   }

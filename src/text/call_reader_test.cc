@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kTools = R"([
   {"type": "function", "function": {"name": "write_file", "parameters": {"type": "object", "properties": {
-    "path": {"type": "string"}, "content": {"type": "string"}, "mode": {"type": "integer"}}, "required": ["path"]}}},
+    "path": {"type": "string"}, "content": {"type": "string"}, "mode": {"type": "integer"}}, "required": ["path", "content"]}}},
   {"type": "function", "function": {"name": "set_alarm", "parameters": {"type": "object", "properties": {
     "hour": {"type": "integer"}, "minute": {"type": "integer"}, "label": {"type": ["string", "null"]}}}}},
   {"type": "function", "function": {"name": "now"}}])";
@@ -166,21 +166,26 @@ TEST(CallReader, ValuesOfSeveralCallsStayApartOrThereIsNoCall) {
 }
 
 TEST(CallReader, NoBeginningOfAReplyGivesACutValue) {
+  const std::string unended = "uses </parameter>\n</function>\nthere";
   const std::vector<std::string> values = {
-      "<p>one</parameter>two</p>", "uses </parameter>\n</function>\nthere",
+      "<p>one</parameter>two</p>", unended,
       "a\n" + kWholeCall + "\nb",  "<tool_call>\n<function=write_file>\n<parameter=path>\nunfinished",
       "<parameter=mode>\n7\n",     kWholeCall,
       "</function>\n</function>",  "</tool_call>\n</tool_call>"};
   for (const std::string& value : values) {
     const std::string text = Written("write_file", File(value));
+    const std::string expected = Cat("write_file", File(value).Dump(), ";");
     for (std::size_t size = 0; size <= text.size(); ++size) {
+      const std::string begin = text.substr(0, size);
       for (const bool is_thinking : {false, true}) {
-        const Outcome out = Read(std::vector<std::string>{text.substr(0, size)}, Declared(is_thinking), ReplyEnd::kCut);
-        EXPECT_TRUE(out.calls.empty() || out.calls == Cat("write_file", File(value).Dump(), ";"))
-            << text.substr(0, size) << "\n"
-            << out;
-        if (out.calls.empty() && !is_thinking) {
-          EXPECT_EQ(out.content, text.substr(0, size));
+        for (const ReplyEnd end : {ReplyEnd::kCut, ReplyEnd::kWhole}) {
+          // A model that ends its reply behind </function> has forgotten </tool_call>.
+          if (end == ReplyEnd::kWhole && value == unended) continue;
+          const Outcome out = Read(std::vector<std::string>{begin}, Declared(is_thinking), end);
+          EXPECT_TRUE(out.calls.empty() || out.calls == expected) << begin << "\n" << out;
+          if (out.calls.empty() && !is_thinking) {
+            EXPECT_EQ(out.content, begin);
+          }
         }
       }
     }
@@ -280,6 +285,11 @@ TEST(CallReader, ForgottenTagsBetweenValuesAndCalls) {
   EXPECT_EQ(calls(begin + hour + "</tool_call>\n" + begin + hour + "</function>\n" + begin + hour + end),
             "set_alarm{\"hour\":7};set_alarm{\"hour\":7};set_alarm{\"hour\":7};");
   EXPECT_EQ(calls("<tool_call>\n<function=now>\n</tool_call>"), "now{};");
+  // Two endings forgotten at the end, where the value is certain all the same.
+  EXPECT_EQ(calls(begin + hour), "set_alarm{\"hour\":7};");
+  EXPECT_EQ(calls(begin + "<parameter=hour>\n7\n</tool_call>"), "set_alarm{\"hour\":7};");
+  EXPECT_EQ(calls(begin + "<parameter=hour>\n7\n</function>"), "set_alarm{\"hour\":7};");
+  EXPECT_EQ(Read(begin + hour, Declared(), ReplyEnd::kCut).calls, "");
   // Endings written twice are text.
   const std::string twice = begin + hour + end + "\n" + end;
   EXPECT_EQ(calls(twice), "set_alarm{\"hour\":7};");
@@ -288,7 +298,10 @@ TEST(CallReader, ForgottenTagsBetweenValuesAndCalls) {
   // A value that was never ended is no value.
   EXPECT_EQ(calls(begin + hour + "<parameter=minute>\n3"), "");
   EXPECT_EQ(calls(begin + "<parameter=hour>\n7\n"), "");
-  EXPECT_EQ(calls(begin + "<parameter=hour>\n7\n</parameter>"), "");
+  EXPECT_EQ(calls(begin + "<parameter=minute>\n30\n</parameter>\n<parameter=label>\nx\n</tool_call>"), "");
+  const std::string path = "<tool_call>\n<function=write_file>\n<parameter=content>\nb\n</parameter>";
+  EXPECT_EQ(calls(path), "");  // its path is still to come
+  EXPECT_EQ(calls("<tool_call>\n<function=write_file>\n<parameter=path>\na</parameter>"), "");
   EXPECT_EQ(calls(begin), "");
   // A sentence about a tool is none of its calls.
   const std::string sentence = "Use <function=set_alarm> with <parameter=hour>, inside <tool_call> tags.";

@@ -200,17 +200,18 @@ class SchemaReader {
     return nullptr;
   }
 
-  bool Requires(const Json& schema, std::string_view name, int depth = 0) {
-    if (!schema.IsObject() || !Counts(depth)) return false;
+  // Names of the properties that an object must have.
+  void AddRequired(const Json& schema, std::vector<std::string_view>* names, int depth = 0) {
+    if (!schema.IsObject() || !Counts(depth)) return;
     if (const Json* list = schema.Find("required"); list != nullptr) {
       for (const Json& item : list->items()) {
-        if (item.IsString() && item.text() == name) return true;
+        if (item.IsString()) names->push_back(item.text());
       }
     }
-    if (const Json* target = Target(schema); target != nullptr && Requires(*target, name, depth + 1)) return true;
-    const Json* parts = schema.Find("allOf");
-    return parts != nullptr && std::any_of(parts->items().begin(), parts->items().end(),
-                                           [&](const Json& part) { return Requires(part, name, depth + 1); });
+    if (const Json* target = Target(schema); target != nullptr) AddRequired(*target, names, depth + 1);
+    if (const Json* parts = schema.Find("allOf"); parts != nullptr) {
+      for (const Json& part : parts->items()) AddRequired(part, names, depth + 1);
+    }
   }
 
   [[nodiscard]] const std::vector<const Json*>& values() const { return values_; }
@@ -331,7 +332,16 @@ bool ParameterSchemas::Declares(std::string_view name) const {
 }
 
 bool ParameterSchemas::Requires(std::string_view name) const {
-  return root_ != nullptr && SchemaReader(root_).Requires(*root_, name);
+  std::vector<std::string_view> names;
+  if (root_ != nullptr) SchemaReader(root_).AddRequired(*root_, &names);
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool ParameterSchemas::AreEnough(const Json& arguments) const {
+  std::vector<std::string_view> names;
+  if (root_ != nullptr) SchemaReader(root_).AddRequired(*root_, &names);
+  return std::all_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return arguments.Find(name) != nullptr; });
 }
 
 bool ParameterSchemas::is_closed() const {

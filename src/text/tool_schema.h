@@ -26,6 +26,8 @@ class ParameterSchemas {
   [[nodiscard]] bool Declares(std::string_view name) const;
   // Whether a call without this parameter is none.
   [[nodiscard]] bool Requires(std::string_view name) const;
+  // Whether these arguments, an object, have every parameter that a call must have.
+  [[nodiscard]] bool AreEnough(const Json& arguments) const;
   // Whether the schema says that there are no parameters but the ones it lists.
   [[nodiscard]] bool is_closed() const;
   // Whether any text may be this parameter's value.
