@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks who includes whom (docs/architecture.md, section 3), where third-party headers may stand, and file lengths."""
+"""Checks who includes whom (docs/architecture.md, "Floors"), where third-party headers may stand, and file lengths."""
 import pathlib
 import re
 import sys

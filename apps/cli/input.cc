@@ -13,6 +13,7 @@
 #include "sys/machine.h"
 #include "sys/topology.h"
 #include "text/client_request.h"
+#include "text/tool_schema.h"
 
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -258,8 +259,11 @@ Status ReadTools(const InputOptions& input, GenerateRequest* request) {
   if (input.tools.empty()) return Done{};
   THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(input.tools));
   THIMBLE_ASSIGN_OR_RETURN(const Json json, ParseRequestJson(text, input.tools));
-  if (!json.IsArray()) return Error{Code::kInvalid, Cat("[tools] ", input.tools, " must hold a JSON list of tools")};
-  request->chat.tools = json.items();
+  // MCP's tools/list and whole requests have the list inside.
+  const Json* list = json.IsObject() ? json.Find("tools") : &json;
+  if (list == nullptr || !list->IsArray())
+    return Error{Code::kInvalid, Cat("[tools] ", input.tools, " must hold a JSON list of tools")};
+  request->chat.tools = NormaliseTools(list->items());
   return Done{};
 }
 
@@ -290,6 +294,7 @@ Status ReadMessages(const InputOptions& input, GenerateRequest* request, FileSet
   THIMBLE_ASSIGN_OR_RETURN(ClientRequest read, ParseClientRequest(json));
   if (!read.unused.empty()) Warn(Cat(NameOfSource(input.messages), ": not used: ", read.unused.Line()));
   request->chat = std::move(read.chat);
+  request->chat.tools = NormaliseTools(std::move(request->chat.tools));
   MergeSystemMessages(&request->chat);
   ApplySettings(read.settings, request);
   if (from_file != nullptr) *from_file = {read.settings.context.value_or(0), std::move(read.used_settings)};

@@ -53,9 +53,9 @@ class Writer {
     reply_->ids.push_back(id);
     parser_.Append(decoder_.Append(id), &events_);
   }
-  void Finish() {
+  void Finish(ReplyEnd end) {
     parser_.Append(decoder_.Flush(), &events_);
-    parser_.Finish(&events_);
+    parser_.Finish(&events_, end);
   }
   // Gives out what has come together. False when the sink wants no more.
   bool Deliver(const Sink& sink) {
@@ -141,7 +141,8 @@ class Session::Generation {
     const double writing = MonotonicSeconds();
     Status status = Write();
     // What was held back belongs to the reply, however it ended.
-    writer_->Finish();
+    const bool is_whole = status.ok() && reply_.finish_reason == FinishReason::kStop;
+    writer_->Finish(is_whole ? ReplyEnd::kWhole : ReplyEnd::kCut);
     if (!writer_->Deliver(sink_) && status.ok() && reply_.finish_reason == FinishReason::kStop) status = Cancelled();
     reply_.stats.seconds = MonotonicSeconds() - writing;
     return status;

@@ -91,7 +91,7 @@ class ModelFile {
 
   [[nodiscard]] std::span<const TensorEntry> tensors() const { return tensors_; }
   [[nodiscard]] const TensorEntry* Find(std::string_view name) const;
-  // The tensor's bytes, valid as long as this ModelFile. Copied only where the source cannot be mapped.
+  // The tensor's bytes, valid as long as this ModelFile; never copied. kUnsupported for types that are not read.
   [[nodiscard]] Result<std::span<const std::byte>> View(const TensorEntry& tensor) const;
   // The bytes of this tensor will not be read again soon: lets the system drop its pages.
   void Release(const TensorEntry& tensor) const;

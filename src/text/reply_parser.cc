@@ -27,6 +27,22 @@ std::size_t TrailingNewlines(std::string_view text) {
   return last == std::string_view::npos ? text.size() : text.size() - last - 1;
 }
 
+// The earliest stop string at or after `from` that begins at or before `last`, and where no earlier one may still come.
+struct StopSearch {
+  std::size_t found;      // npos: none
+  std::size_t undecided;  // a stop string may have begun here; the text's size if none
+};
+StopSearch FindStop(const std::vector<std::string>& stops, std::string_view text, std::size_t from, std::size_t last,
+                    bool is_final) {
+  StopSearch search{std::string_view::npos, text.size()};
+  for (const std::string& stop : stops) {
+    const std::size_t end = last < text.size() - std::min(stop.size(), text.size()) ? last + stop.size() : text.size();
+    search.found = std::min(search.found, text.substr(0, end).find(stop, from));
+    if (!is_final) search.undecided = std::min(search.undecided, text.size() - PartialMatch(text.substr(from), stop));
+  }
+  return search;
+}
+
 }  // namespace
 
 ReplyParser::ReplyParser(ReplyOptions options) : options_(std::move(options)) {
@@ -46,9 +62,10 @@ void ReplyParser::Append(std::string_view text, std::vector<ReplyEvent>* events)
   Process(false, events);
 }
 
-void ReplyParser::Finish(std::vector<ReplyEvent>* events) {
-  if (state_ != State::kStopped) Process(true, events);
-  held_.clear();
+void ReplyParser::Finish(std::vector<ReplyEvent>* events, ReplyEnd end) {
+  if (state_ == State::kStopped) return;
+  Process(true, events);
+  if (state_ != State::kStopped) GiveHeld(end, events);
 }
 
 void ReplyParser::Process(bool is_final, std::vector<ReplyEvent>* events) {
@@ -70,8 +87,14 @@ void ReplyParser::Process(bool is_final, std::vector<ReplyEvent>* events) {
       case State::kContent:
         goes_on = ProcessContent(is_final, events);
         break;
-      case State::kToolCall:
-        goes_on = ProcessToolCall(is_final, events);
+      case State::kFunctionCall:
+        goes_on = ProcessFunctionCall(events);
+        break;
+      case State::kJsonCall:
+        goes_on = ProcessJsonCall();
+        break;
+      case State::kCallEnd:
+        goes_on = ProcessCallEnd(is_final, events);
         break;
       case State::kStopped:
         return;
@@ -79,38 +102,58 @@ void ReplyParser::Process(bool is_final, std::vector<ReplyEvent>* events) {
   }
 }
 
-// Each of the three returns true when the state changed and there may be more to do.
+void ReplyParser::Emit(std::string_view text, std::vector<ReplyEvent>* events) {
+  if (text.empty()) return;
+  const bool is_thinking = state_ == State::kThinking;
+  has_content_ = has_content_ || !is_thinking;
+  events->push_back({is_thinking ? ReplyEvent::Kind::kThinking : ReplyEvent::Kind::kContent, std::string(text), {}});
+}
+
+// Gives out the text before `end`, where neither a call nor anything else begins, but for newlines at its end, which
+// may be those before a call or </think>. All of held_ before decided_ are such newlines.
+void ReplyParser::GiveDecided(std::size_t end, bool is_final, std::vector<ReplyEvent>* events) {
+  const std::string_view fresh = std::string_view(held_).substr(decided_, end - decided_);
+  const std::size_t newlines = is_final ? 0 : TrailingNewlines(fresh);
+  if (newlines < fresh.size()) {
+    Emit(std::string_view(held_).substr(0, end - newlines), events);
+    held_.erase(0, end - newlines);
+    decided_ = newlines;
+  } else {
+    decided_ = end;
+  }
+}
+
+// Each of these returns true when the state changed and there may be more to do.
 
 bool ReplyParser::ProcessThinking(bool is_final, std::vector<ReplyEvent>* events) {
-  const auto emit = [&](std::string_view text) {
-    if (!text.empty()) events->push_back({ReplyEvent::Kind::kThinking, std::string(text), {}});
-  };
-  if (const std::size_t close = held_.find(kThinkClose); close != std::string::npos) {
+  if (const std::size_t close = held_.find(kThinkClose, decided_); close != std::string::npos) {
     const std::string_view reasoning = std::string_view(held_).substr(0, close);
-    emit(reasoning.substr(0, reasoning.size() - TrailingNewlines(reasoning)));
+    Emit(reasoning.substr(0, reasoning.size() - TrailingNewlines(reasoning)), events);
     held_.erase(0, close + kThinkClose.size());
     state_ = State::kContent;
+    decided_ = 0;
+    is_holding_ = false;
     skips_newlines_ = true;
     has_content_ = true;  // a second <think> is text
     return true;
   }
-  std::size_t ready = held_.size();
-  if (!is_final) ready -= PartialMatch(held_, kThinkClose);
-  ready -= TrailingNewlines(std::string_view(held_).substr(0, ready));
-  emit(std::string_view(held_).substr(0, ready));
-  held_.erase(0, ready);
-  return false;
-}
-
-void ReplyParser::EmitContent(std::string_view text, std::vector<ReplyEvent>* events) {
-  if (text.empty()) return;
-  has_content_ = true;
-  events->push_back({ReplyEvent::Kind::kContent, std::string(text), {}});
+  std::size_t undecided = held_.size() - (is_final ? 0 : PartialMatch(held_, kThinkClose));
+  if (is_holding_) {
+    decided_ = undecided;
+    return false;
+  }
+  if (!options_.tools.empty()) {
+    const CallOpening opening = FindOpening(held_, decided_, options_.tools, CallScope::kDeclared);
+    if (opening.kind != CallOpening::Kind::kUndecided || !is_final) undecided = std::min(undecided, opening.begin);
+    is_holding_ = opening.kind == CallOpening::Kind::kFunction || opening.kind == CallOpening::Kind::kJson;
+  }
+  GiveDecided(undecided, false, events);
+  return is_holding_;
 }
 
 bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events) {
   // A reply that opens its own think block does so before anything else.
-  if (!has_content_) {
+  if (!has_content_ && !is_holding_ && decided_ == 0) {
     if (held_.starts_with(kThinkOpen)) {
       held_.erase(0, kThinkOpen.size());
       state_ = State::kThinking;
@@ -119,81 +162,168 @@ bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events)
     }
     if (!is_final && kThinkOpen.starts_with(held_)) return false;
   }
-  // The earliest of a tool call and the stop strings; of two that begin together the stop string.
-  std::size_t found = held_.find(kCallOpen);
-  bool is_stop = false;
-  for (const std::string& stop : options_.stop_strings) {
-    const std::size_t at = held_.find(stop);
-    if (at != std::string::npos && (found == std::string::npos || at <= found)) {
-      found = at;
-      is_stop = true;
-    }
+  CallOpening opening = FindOpening(held_, decided_, options_.tools, CallScope::kAll);
+  if (is_final && opening.kind == CallOpening::Kind::kUndecided) {
+    opening.kind = CallOpening::Kind::kNone;
+    opening.begin = held_.size();
   }
-  // A longer pattern may have begun before the one that is complete: wait until it is decided.
-  std::size_t undecided = held_.size();
-  if (!is_final) {
-    undecided = held_.size() - PartialMatch(held_, kCallOpen);
-    for (const std::string& stop : options_.stop_strings)
-      undecided = std::min(undecided, held_.size() - PartialMatch(held_, stop));
+  // The earliest of a call and the stop strings; of two that begin together the stop string. A longer stop string may
+  // have begun before the one that is complete: wait until it is decided.
+  const StopSearch stop = FindStop(options_.stop_strings, held_, decided_, opening.begin, is_final);
+  if (stop.found <= opening.begin && stop.found <= stop.undecided && stop.found != std::string::npos) {
+    held_.resize(stop.found);
+    GiveHeld(ReplyEnd::kWhole, events);
+    state_ = State::kStopped;
+    return false;
   }
-  if (found != std::string::npos && (is_stop ? found <= undecided : found < undecided)) {
-    std::string_view before = std::string_view(held_).substr(0, found);
-    if (is_stop) {
-      EmitContent(before, events);
-      held_.clear();
-      state_ = State::kStopped;
-      return false;
-    }
-    EmitContent(before.substr(0, before.size() - TrailingNewlines(before)), events);
-    held_.erase(0, found + kCallOpen.size());
-    state_ = State::kToolCall;
-    has_begun_call_ = false;
-    call_given_ = 0;
+  const bool is_call = opening.kind == CallOpening::Kind::kFunction || opening.kind == CallOpening::Kind::kJson;
+  if (is_call && opening.begin < stop.undecided) {
+    BeginCall(opening, events);
     return true;
   }
-  std::size_t ready = undecided;
-  // Newlines may be those before a tool call, which do not belong to the content.
-  if (!is_final) ready -= TrailingNewlines(std::string_view(held_).substr(0, ready));
-  EmitContent(std::string_view(held_).substr(0, ready), events);
-  held_.erase(0, ready);
+  const std::size_t end = std::min(opening.begin, stop.undecided);
+  if (is_holding_) {
+    decided_ = end;
+  } else {
+    GiveDecided(end, is_final, events);
+  }
   return false;
 }
 
-bool ReplyParser::ProcessToolCall(bool is_final, std::vector<ReplyEvent>* events) {
-  const std::size_t close = held_.find(kCallClose);
-  const std::string_view body = std::string_view(held_).substr(0, close);
-  if (!has_begun_call_) {
-    if (const auto header = ReadFunctionHeader(body); header.has_value()) {
-      events->push_back({ReplyEvent::Kind::kToolCallBegin, header->name, {}});
+// Gives out what comes before the call, and begins to hold.
+void ReplyParser::BeginCall(const CallOpening& opening, std::vector<ReplyEvent>* events) {
+  const bool is_json = opening.kind == CallOpening::Kind::kJson;
+  const std::string name(opening.name);
+  std::size_t body = opening.body;
+  std::size_t opening_begin = opening.begin;
+  shows_pieces_ = !is_holding_ && !is_json;
+  if (!is_holding_) {
+    const std::size_t size = held_.size();
+    GiveDecided(opening.begin, false, events);
+    body -= size - held_.size();
+    opening_begin -= size - held_.size();
+    is_holding_ = true;
+    call_begin_ = opening_begin;
+    if (!is_json) {
+      events->push_back({ReplyEvent::Kind::kToolCallBegin, name, {}});
       has_begun_call_ = true;
-      call_given_ = header->length;
+      call_given_ = body;
     }
   }
-  if (has_begun_call_) {
-    const std::size_t ready =
-        close != std::string::npos ? close : held_.size() - (is_final ? 0 : PartialMatch(held_, kCallClose));
-    if (ready > call_given_) {
-      events->push_back({ReplyEvent::Kind::kToolCallPiece, held_.substr(call_given_, ready - call_given_), {}});
-      call_given_ = ready;
+  decided_ = body;
+  state_ = is_json ? State::kJsonCall : State::kFunctionCall;
+  object_ = {};
+  open_.clear();
+  if (!is_json) open_.push_back(held_.compare(opening_begin, kCallOpen.size(), kCallOpen) == 0);
+  last_kind_ = TagKind::kFunctionOpen;
+  last_end_ = body;
+  is_last_new_ = false;
+}
+
+void ReplyParser::GivePieces(std::size_t end, std::vector<ReplyEvent>* events) {
+  if (!shows_pieces_ || end <= call_given_) return;
+  events->push_back({ReplyEvent::Kind::kToolCallPiece, held_.substr(call_given_, end - call_given_), {}});
+  call_given_ = end;
+}
+
+// Follows the call's tags to where it seems to end, as CallReader counts them: behind that, stop strings count again.
+bool ReplyParser::ProcessFunctionCall(std::vector<ReplyEvent>* events) {
+  while (true) {
+    const CallTag tag = FindTag(held_, decided_);
+    if (tag.kind == TagKind::kNone) {
+      decided_ = tag.begin;
+      GivePieces(decided_, events);
+      return false;
     }
+    const bool is_near = tag.begin - last_end_ <= kMaxTagGap && SkipSpace(held_, last_end_) >= tag.begin;
+    const TagKind before = is_near ? last_kind_ : TagKind::kNone;
+    const bool is_function_close = tag.kind == TagKind::kFunctionClose;
+    const bool is_call_close = tag.kind == TagKind::kCallClose;
+    if (before == TagKind::kFunctionOpen && is_last_new_ &&
+        (tag.kind == TagKind::kParameterOpen || is_function_close || is_call_close))
+      open_.push_back(is_last_wrapped_);
+    ends_value_ = before == TagKind::kParameterClose || before == TagKind::kFunctionOpen;
+    last_kind_ = tag.kind;
+    last_end_ = tag.end;
+    is_last_new_ = tag.kind == TagKind::kFunctionOpen;
+    is_last_wrapped_ = before == TagKind::kCallOpen;
+    decided_ = tag.end;
+    if (is_function_close) {
+      state_ = State::kCallEnd;
+      return true;
+    }
+    if (!is_call_close || !ends_value_) continue;
+    open_.pop_back();
+    if (!open_.empty()) continue;
+    GivePieces(tag.begin, events);
+    state_ = State::kContent;
+    return true;
   }
-  if (close == std::string::npos) {
-    if (is_final) {
-      EmitContent(std::string(kCallOpen) + held_, events);
-      held_.clear();
-    }
+}
+
+bool ReplyParser::ProcessJsonCall() {
+  if (!object_.Advance(held_, &decided_)) return false;
+  state_ = State::kCallEnd;
+  return true;
+}
+
+// Behind </function> or a JSON object: what follows says whether that ended a call; </tool_call> belongs to it.
+bool ReplyParser::ProcessCallEnd(bool is_final, std::vector<ReplyEvent>* events) {
+  const std::size_t next = SkipSpace(held_, decided_);
+  const bool is_near = next - decided_ <= kMaxTagGap;
+  const CallTag tag = FindTag(std::string_view(held_).substr(0, next + 2 * kMaxTagGap), next);
+  const bool is_undecided = next == held_.size() || (tag.is_cut && tag.begin == next);
+  if (is_near && is_undecided && !is_final) {
+    GivePieces(decided_, events);
     return false;
   }
-  if (auto call = ParseToolCall(body, options_.tools); call.has_value()) {
-    events->push_back({ReplyEvent::Kind::kToolCallEnd, "", std::move(*call)});
-    has_content_ = true;
-    skips_newlines_ = true;
-  } else {
-    EmitContent(std::string(kCallOpen) + held_.substr(0, close + kCallClose.size()), events);
-  }
-  held_.erase(0, close + kCallClose.size());
-  state_ = State::kContent;
+  const TagKind behind = is_near && tag.begin == next ? tag.kind : TagKind::kNone;
+  const bool is_closed = behind == TagKind::kCallClose;
+  const bool is_followed = is_closed || behind == TagKind::kCallOpen || behind == TagKind::kFunctionOpen;
+  const bool is_json = last_kind_ == TagKind::kFunctionOpen;
+  if (!is_json && (is_closed || (ends_value_ && (is_followed || !open_.back())))) open_.pop_back();
+  state_ = open_.empty() ? State::kContent : State::kFunctionCall;
+  GivePieces(is_closed && open_.empty() ? next : decided_, events);
+  if (!is_closed) return true;
+  decided_ = tag.end;
+  last_end_ = tag.end;
+  last_kind_ = TagKind::kCallClose;
   return true;
+}
+
+// The reply is over: all of held_ as calls and the text between them, newlines around calls left out.
+void ReplyParser::GiveHeld(ReplyEnd end, std::vector<ReplyEvent>* events) {
+  const bool is_thinking = state_ == State::kThinking;
+  std::vector<ReplyPart> parts;
+  if (is_thinking && end == ReplyEnd::kCut) {
+    parts.push_back({held_, std::nullopt, 0});  // who knows whether it would have been closed
+  } else if (is_holding_) {
+    parts = ReadCalls(held_, options_.tools, is_thinking ? CallScope::kDeclared : CallScope::kAll, end);
+  } else if (!held_.empty() && !is_thinking) {
+    parts.push_back({held_, std::nullopt, 0});  // newlines; those at the end of reasoning are dropped
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    std::string_view text = parts[i].text;
+    if (parts[i].call.has_value()) {
+      const auto begin = static_cast<std::size_t>(text.data() - held_.data());
+      if (!has_begun_call_ || begin != call_begin_) {
+        events->push_back({ReplyEvent::Kind::kToolCallBegin, parts[i].call->name, {}});
+        call_given_ = begin + parts[i].body;
+      }
+      shows_pieces_ = true;
+      GivePieces(begin + text.size() - (text.ends_with(kCallClose) ? kCallClose.size() : 0), events);
+      events->push_back({ReplyEvent::Kind::kToolCallEnd, "", std::move(*parts[i].call)});
+      continue;
+    }
+    const bool is_last = i + 1 == parts.size();
+    if (i > 0) text.remove_prefix(std::min(text.find_first_not_of('\n'), text.size()));
+    if (!is_last || is_thinking) text.remove_suffix(TrailingNewlines(text));
+    if (is_thinking && i > 0 && !text.empty()) Emit("\n", events);  // in place of the call
+    Emit(text, events);
+  }
+  held_.clear();
+  decided_ = 0;
+  is_holding_ = false;
 }
 
 }  // namespace thimble

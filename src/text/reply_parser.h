@@ -3,6 +3,7 @@
 // a stop string, so that nobody sees half of one.
 #pragma once
 
+#include "text/call_reader.h"
 #include "text/chat.h"
 
 #include <string>
@@ -26,10 +27,16 @@ struct ReplyEvent {
 
 struct ReplyOptions {
   bool starts_in_thinking = false;
-  std::vector<std::string> stop_strings;  // matched in the answer's content, not in thinking
-  std::vector<Json> tools;                // schemas give argument values their types; unknown ones are guessed as JSON
+  std::vector<std::string> stop_strings;  // matched in the answer's content, not in thinking or calls
+  // In any form that tool_schema.h reads. Schemas give argument values their types; unknown ones are guessed as JSON.
+  // Calls of these tools are also read where they are not written exactly (call_reader.h).
+  std::vector<Json> tools;
 };
 
+// Where a call ends is known for certain only when the reply is over (its value may hold call syntax): from the first
+// call on everything but the first call's begin and pieces is given out by Finish, or when a stop string comes. The
+// same holds for reasoning from the first call of a declared tool on: if the reasoning is closed, or cut, that was no
+// call.
 class ReplyParser {
  public:
   explicit ReplyParser(ReplyOptions options);
@@ -37,27 +44,48 @@ class ReplyParser {
   // `text` is whole UTF-8 characters, tags such as <think> and <tool_call> included. Appends events.
   void Append(std::string_view text, std::vector<ReplyEvent>* events);
   // The reply is over: releases what was held back; an unfinished tool call becomes content as it was written.
-  void Finish(std::vector<ReplyEvent>* events);
+  void Finish(std::vector<ReplyEvent>* events, ReplyEnd end = ReplyEnd::kWhole);
 
   [[nodiscard]] bool in_thinking() const;
   [[nodiscard]] bool hit_stop_string() const;  // the stop string itself is not part of any event
 
  private:
-  enum class State { kThinking, kContent, kToolCall, kStopped };
+  enum class State { kThinking, kContent, kFunctionCall, kJsonCall, kCallEnd, kStopped };
 
   void Process(bool is_final, std::vector<ReplyEvent>* events);
   bool ProcessThinking(bool is_final, std::vector<ReplyEvent>* events);
   bool ProcessContent(bool is_final, std::vector<ReplyEvent>* events);
-  bool ProcessToolCall(bool is_final, std::vector<ReplyEvent>* events);
-  void EmitContent(std::string_view text, std::vector<ReplyEvent>* events);
+  bool ProcessFunctionCall(std::vector<ReplyEvent>* events);
+  bool ProcessJsonCall();
+  bool ProcessCallEnd(bool is_final, std::vector<ReplyEvent>* events);
+  void BeginCall(const CallOpening& opening, std::vector<ReplyEvent>* events);
+  void GivePieces(std::size_t end, std::vector<ReplyEvent>* events);
+  void GiveDecided(std::size_t end, bool is_final, std::vector<ReplyEvent>* events);
+  void GiveHeld(ReplyEnd end, std::vector<ReplyEvent>* events);
+  void Emit(std::string_view text, std::vector<ReplyEvent>* events);
 
   ReplyOptions options_;
   State state_ = State::kContent;
   std::string held_;             // not yet given out
-  bool skips_newlines_ = false;  // at the beginning of thinking, after it, and between tool calls
+  std::size_t decided_ = 0;      // bytes of held_ that are looked at: newlines, or what holds calls
+  bool is_holding_ = false;      // a call began in held_, which is kept whole from then on
+  bool skips_newlines_ = false;  // at the beginning of thinking and after it
   bool has_content_ = false;     // something was given out: <think> opens a block only before that
-  bool has_begun_call_ = false;  // kToolCallBegin of the call in held_ was given out
-  std::size_t call_given_ = 0;   // bytes of held_ given out as pieces
+
+  // The call that decided_ is in.
+  std::vector<bool> open_;              // calls begun in it and not ended, itself first: whether by <tool_call>
+  TagKind last_kind_ = TagKind::kNone;  // of its last tag, and where that ends
+  std::size_t last_end_ = 0;
+  bool is_last_new_ = false;      // that tag is a <function=...> which may begin a call
+  bool is_last_wrapped_ = false;  // and stands behind <tool_call>
+  bool ends_value_ = false;       // that tag stands behind </parameter> or <function=...>
+  ObjectScan object_;
+
+  // The first call in held_, which is shown while it comes.
+  bool has_begun_call_ = false;
+  bool shows_pieces_ = false;
+  std::size_t call_begin_ = 0;  // where it stands in held_
+  std::size_t call_given_ = 0;  // bytes of held_ given out as pieces
 };
 
 }  // namespace thimble

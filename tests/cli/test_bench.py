@@ -2,10 +2,9 @@
 """What `thimble bench` measures and says."""
 import signal
 import subprocess
-import time
 import unittest
 
-from harness import FIXTURES, THIMBLE, VL, VL_GGUF, answer, thimble
+from harness import FIXTURES, PATIENCE, THIMBLE, VL, VL_GGUF, Terminal, answer, thimble
 
 
 class Bench(unittest.TestCase):
@@ -61,9 +60,19 @@ class Bench(unittest.TestCase):
         self.assertIn("--prompt", long.stderr)
 
     def test_an_interrupt_ends_it(self):
-        command = subprocess.Popen([THIMBLE, "bench", VL, "--repeat", "1000", "--decode", "500"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(1)
-        command.send_signal(signal.SIGINT)
-        _, err = command.communicate(timeout=60)
+        long = ["bench", VL, "--repeat", "200", "--decode", "2000"]
+        # While it loads again and again ...
+        with subprocess.Popen([THIMBLE, *long, "-v"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as command:
+            self.addCleanup(command.kill)
+            self.assertTrue(any("loaded in" in line for line in command.stderr))
+            command.send_signal(signal.SIGINT)
+            _, err = command.communicate(timeout=PATIENCE)
         self.assertEqual(command.returncode, 130)
         self.assertIn("cancelled", err)
+        # ... and while it measures.
+        t = Terminal(*long, env={"THIMBLE_PROGRESS_DELAY": "0"})
+        self.addCleanup(t.close)
+        t.read_until("measuring")
+        t.type("\x03")
+        t.read_until("cancelled")
+        self.assertEqual(t.finish(), 130)

@@ -29,23 +29,47 @@ class Machine(unittest.TestCase):
         return int(found[1]), found[2]
 
 
+class Same(Machine):
+    """What holds on every machine; this one's, or one that a subclass makes up."""
+
+    def here(self, *args):
+        return thimble(*args, env=self.env)
+
+    def kept(self):
+        """The number of threads that the file holds; None without one: no choice on this machine, or too busy to make it."""
+        if not self.file.exists():
+            return None
+        (choice,) = json.loads(self.file.read_text(encoding="utf-8"))["choices"]
+        return choice["threads"]
+
+    def test_the_same_everywhere(self):
+        threads, why = self.said(self.here(*RUN))
+        first = self.kept()
+        self.assertGreaterEqual(threads, 1)
+        self.assertLessEqual(threads, json.loads(self.here("version", "--json").stdout)["threads"])
+        self.assertEqual(first is not None, "measured now" in why, why)
+        out = json.loads(self.here(*BENCH, "--json").stdout)
+        if first is not None:  # every other command takes what the first one kept
+            self.assertEqual((threads, out["threads"]), (first, first))
+            self.assertIn("as measured before", out["threads_why"])
+        elif "no choice to measure" in why:
+            self.assertEqual((out["threads"], out["threads_why"], self.kept()), (threads, why, None))
+        elif self.kept() is None:  # the cores were busy both times
+            self.assertEqual(out["threads"], threads)
+        kept = self.kept()  # by the second command, if the cores were busy only for the first
+        threads = out["threads"] if kept is None else kept
+        self.assertEqual(out["threads"], threads)
+        info = json.loads(self.here("info", VL, "--json").stdout)
+        self.assertEqual(info["threads"], threads)
+        self.assertRegex(self.here("info", VL).stdout, rf"(?m)^threads +{threads} \(.*cores?.*\)$")
+
+
 class Threads(Machine):
     def test_the_option_counts(self):
         self.assertEqual(self.said(thimble(*RUN, "--threads", "3", env=self.env)), (3, "as --threads says"))
         info = answer("info", VL, "--json", "--threads", "5", env=self.env)
         self.assertEqual((info["threads"], info["threads_why"]), (5, "as --threads says"))
         self.assertEqual(list(self.folder.iterdir()), [])
-
-    def test_the_same_everywhere(self):
-        threads, why = self.said(thimble(*RUN, env=self.env))
-        self.assertGreaterEqual(threads, 1)
-        self.assertLessEqual(threads, answer("version", "--json")["threads"])
-        out = answer(*BENCH, "--json", env=self.env)
-        if not self.file.exists():  # no choice on this machine, or too busy to make one
-            self.assertEqual((out["threads"], out["threads_why"]), (threads, why))
-        info = answer("info", VL, "--json", env=self.env)
-        self.assertEqual(info["threads"], threads)
-        self.assertRegex(thimble("info", VL, env=self.env).stdout, rf"(?m)^threads +{threads} \(.*cores?.*\)$")
 
     def test_measured_on_request_and_remembered(self):
         out = thimble(*BENCH, "--calibrate", env=self.env)
@@ -75,26 +99,47 @@ class Threads(Machine):
         self.assertEqual(thimble("info", VL, "--isa", "z80", env=self.env).returncode, 0)
 
 
-@unittest.skipUnless(can_mount(), "no file systems of one's own here")
-@unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one processor leaves no choice")
-class OtherMachines(Machine):
-    """The same on a machine whose first processor is big and all others little."""
-
-    def setUp(self):
-        super().setUp()
+class MadeUpMachine(Machine):
+    def make(self, siblings, capacity):
+        """Gives every processor its siblings and its speed, each as a function of the processor's place among all."""
         self.cpus = tempfile.TemporaryDirectory()
         self.addCleanup(self.cpus.cleanup)
         processors = sorted(os.sched_getaffinity(0))
-        for number in processors:
+        for place, number in enumerate(processors):
             topology = pathlib.Path(self.cpus.name) / f"cpu{number}/topology"
             topology.mkdir(parents=True)
-            (topology / "thread_siblings_list").write_text(f"{number}\n", encoding="utf-8")
-            (topology.parent / "cpu_capacity").write_text("1024\n" if number == processors[0] else "300\n", encoding="utf-8")
-        self.text = f"1 + {len(processors) - 1} cores"
+            among = ",".join(str(processors[other]) for other in siblings(place) if other < len(processors))
+            (topology / "thread_siblings_list").write_text(among + "\n", encoding="utf-8")
+            (topology.parent / "cpu_capacity").write_text(f"{capacity(place)}\n", encoding="utf-8")
+        return len(processors)
 
     def there(self, *args):
         return with_mounts('export XDG_CACHE_HOME="$1"; mount --bind "$2" /sys/devices/system/cpu && shift 2 && exec "$@"',
                            str(self.folder), self.cpus.name, THIMBLE, *args)
+
+
+@unittest.skipUnless(can_mount(), "no file systems of one's own here")
+@unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one processor leaves no choice")
+class CoresWithTwoThreads(MadeUpMachine, Same):
+    """The same where every core runs two threads."""
+
+    def setUp(self):
+        super().setUp()
+        self.make(lambda place: (place & ~1, place | 1), lambda place: 1024)
+
+    def here(self, *args):
+        return self.there(*args)
+
+
+@unittest.skipUnless(can_mount(), "no file systems of one's own here")
+@unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one processor leaves no choice")
+class OtherMachines(MadeUpMachine):
+    """A machine whose first processor is big and all others little."""
+
+    def setUp(self):
+        super().setUp()
+        count = self.make(lambda place: (place,), lambda place: 300 if place else 1024)
+        self.text = f"1 + {count - 1} cores"
 
     def test_chosen_without_being_asked(self):
         info = json.loads(self.there("info", VL, "--json").stdout)
