@@ -3,6 +3,7 @@
 #include "engine/bench.h"
 
 #include "base/text.h"
+#include "cli/bench_sessions.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -47,18 +48,27 @@ Result<Size> ParseSize(const std::string& text) {
                                    kMostSide, "; found '", text, "'")};
 }
 
+double MedianOf(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  if (values.empty()) return 0;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+// How many times as fast all together are as one, of each round.
+std::vector<double> Ratios(const SessionsReport& report) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < report.one.size(); ++i) ratios.push_back(report.all[i] / report.one[i]);
+  return ratios;
+}
+
 // Runs of one kind, what they had to do, and in what unit people count it.
 struct Part {
   int tokens = 0;
   std::vector<double> seconds;
   Workload work;
 
-  [[nodiscard]] double Median() const {
-    std::vector<double> sorted = seconds;
-    std::sort(sorted.begin(), sorted.end());
-    const std::size_t middle = sorted.size() / 2;
-    return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  }
+  [[nodiscard]] double Median() const { return MedianOf(seconds); }
   [[nodiscard]] double Fastest() const { return *std::min_element(seconds.begin(), seconds.end()); }
   [[nodiscard]] double Slowest() const { return *std::max_element(seconds.begin(), seconds.end()); }
 };
@@ -71,6 +81,7 @@ struct Report {
   std::optional<Part> prompt;
   std::optional<Part> decode;
   std::optional<Part> image;
+  std::optional<SessionsReport> sessions;
   ScreenCounts head;  // of decoding
   double preprocess_seconds = 0;
   ImageSize image_size;
@@ -121,7 +132,9 @@ Result<Report> Measure(const BenchOptions& options) {
   }
   CommonOptions common = options.common;
   const int needed = std::max({1, options.prompt, options.decode > 0 ? options.depth + options.decode : 0});
-  if (common.context == 0) common.context = needed;
+  // Several conversations need room to write while one of them reads a long prompt.
+  constexpr int kSessionsContext = 4096;
+  if (common.context == 0) common.context = options.sessions > 0 ? std::max(needed, kSessionsContext) : needed;
   Report report;
   THIMBLE_ASSIGN_OR_RETURN(
       report.threads, ThreadsFor(common, options.calibrate ? MeasureThreadsWhen::kAnew : MeasureThreadsWhen::kNeeded));
@@ -172,6 +185,12 @@ Result<Report> Measure(const BenchOptions& options) {
     bar.Show((round + 2) / rounds);
   }
   report.head = bench->head_counts();
+  if (options.sessions > 0) {
+    ProgressBar together("together");
+    THIMBLE_ASSIGN_OR_RETURN(
+        report.sessions, MeasureSessions(report.engine, options.sessions, std::max(2, options.decode), options.repeat,
+                                         GoesOn, [&](double share) { together.Show(share); }));
+  }
   return report;
 }
 
@@ -224,6 +243,16 @@ Json ReportJson(const BenchOptions& options, const Report& report) {
     image.Set("height", Json::Integer(report.image_size.height));
     image.Set("preprocess_seconds", Json::Float(report.preprocess_seconds));
   }
+  Json sessions;
+  if (report.sessions.has_value()) {
+    const SessionsReport& s = *report.sessions;
+    sessions = Json::Object({{"count", Json::Integer(s.count)},
+                             {"one", Json::Float(MedianOf(s.one))},
+                             {"all", Json::Float(MedianOf(s.all))},
+                             {"ratio", Json::Float(MedianOf(Ratios(s)))},
+                             {"longest_gap_ms", PositiveJson(s.longest_gap_ms)},
+                             {"gap_prompt", Json::Integer(s.gap_prompt)}});
+  }
   const Part load = LoadPart(report);
   std::vector<Json> loads;
   loads.reserve(load.seconds.size());
@@ -240,6 +269,7 @@ Json ReportJson(const BenchOptions& options, const Report& report) {
       {{"prompt", std::move(prompt)},
        {"decode", std::move(decode)},
        {"image", std::move(image)},
+       {"sessions", std::move(sessions)},
        {"load", Json::Object({{"seconds", Json::Float(load.Median())}, {"runs", Json::Array(std::move(loads))}})},
        {"limits", Json::Object({{"read_bytes_per_second", PositiveJson(limits.read_bytes)},
                                 {"typical_read_bytes_per_second", PositiveJson(limits.typical_read_bytes)},
@@ -297,6 +327,16 @@ void PrintReport(const BenchOptions& options, const Report& report) {
     std::printf("%-26s %9s s for %d tokens, and %s s before to cut it into patches\n", "",
                 Fixed(report.image->Median(), 3).c_str(), report.image->tokens,
                 Fixed(report.preprocess_seconds, 3).c_str());
+  }
+  if (report.sessions.has_value()) {
+    const SessionsReport& s = *report.sessions;
+    std::printf("%-26s %9s tokens/s  in all, %s times one's %s", Cat(s.count, " conversations at once").c_str(),
+                Fixed(MedianOf(s.all), 1).c_str(), Fixed(MedianOf(Ratios(s)), 2).c_str(),
+                Fixed(MedianOf(s.one), 1).c_str());
+    if (s.longest_gap_ms > 0)
+      std::printf("; %s ms at most between two tokens while one reads %d", Fixed(s.longest_gap_ms, 0).c_str(),
+                  s.gap_prompt);
+    std::printf("\n");
   }
   const Part load = LoadPart(report);
   std::printf("%-26s %9s s         (%s to %s)\n", "loading", Fixed(load.Median(), 2).c_str(),

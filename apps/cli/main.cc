@@ -405,6 +405,10 @@ void AddBench(CLI::App* app, CommandLine* line) {
   c->add_option("--repeat", o.repeat, "measure R times, report medians (default 5)")
       ->type_name("R")
       ->check(From(1, 1000));
+  c->add_option("--sessions", o.sessions,
+                "measure N conversations that write --decode tokens at once too (default: none)")
+      ->type_name("N")
+      ->check(From(1, 32));
   c->add_flag("--calibrate", o.calibrate, "measure anew how many threads suit this machine, and remember it");
   AddJson(c, &o.common.json);
   AddCommon(c, &o.common);

@@ -97,6 +97,7 @@ struct BenchOptions {
   int depth = 0;      // tokens in the context before decoding
   std::string image;  // "768x512"; empty: no picture
   int repeat = 5;
+  int sessions = 0;        // conversations that write at once; 0: not measured
   bool calibrate = false;  // measure thread counts anew
 };
 

@@ -21,8 +21,11 @@ namespace thimble {
 namespace {
 
 constexpr int kDefaultThinkBudget = 4096;
-// Of a slice of reading while others write: a third of a second at 0.8B on two cores.
-constexpr int kRowsBesideWriters = 128;
+// Of a slice of reading while others write, who wait for it: as many as take no longer than this, as far as the last
+// slice tells.
+constexpr int kMostRowsBesideWriters = 128;
+constexpr int kLeastRowsBesideWriters = 64;
+constexpr double kSliceSeconds = 0.3;
 // Part of the context that is left which reasoning may take before the answer must begin.
 constexpr double kThinkShare = 0.75;
 
@@ -204,12 +207,16 @@ class Session::Generation {
   // others write on meanwhile.
   Status ReadPass(const PictureRows& rows, std::int64_t first) {
     const auto total = static_cast<std::int64_t>(prompt_.ids.size());
-    const int most = m_.parts->workshop.num_writing() > 0 ? kRowsBesideWriters : Decoder::kMaxRows;
+    const int most = m_.parts->workshop.num_writing() > 0 ? rows_beside_writers_ : Decoder::kMaxRows;
     std::int64_t end = std::min<std::int64_t>(total, (first + most) / 64 * 64);
     if (first < prompt_.boundary && prompt_.boundary < end) end = prompt_.boundary;
     const LogitRows logits = end == total ? LogitRows::kLast : LogitRows::kNone;
+    const double begin = MonotonicSeconds();
     THIMBLE_RETURN_IF_ERROR(decoder_.Forward(Memory::BatchOf(prompt_, rows, first, end - first, logits), &m_.state,
                                              lease_->scratch(), lease_->ops()));
+    const double row_seconds = (MonotonicSeconds() - begin) / static_cast<double>(end - first);
+    rows_beside_writers_ =
+        row_seconds * kMostRowsBesideWriters > kSliceSeconds ? kLeastRowsBesideWriters : kMostRowsBesideWriters;
     m_.state.CommitAll();
     m_.keys.insert(m_.keys.end(), prompt_.keys.begin() + static_cast<std::ptrdiff_t>(first),
                    prompt_.keys.begin() + static_cast<std::ptrdiff_t>(end));
@@ -319,6 +326,7 @@ class Session::Generation {
   Reply reply_;
   double begin_ = 0;
   std::int64_t room_ = 0;  // tokens that may be written
+  int rows_beside_writers_ = kMostRowsBesideWriters;
   std::optional<Sampler> sampler_;
   std::optional<ThinkingGuard> guard_;
   std::optional<Writer> writer_;

@@ -134,8 +134,10 @@ TEST(ToolSchema, ToolsOfOtherServicesTakeTheFormThatModelsKnow) {
                                 "cache_control": {"type": "ephemeral"}})"),
                       Read(R"({"inputSchema": {}, "title": "G", "name": "g"})"),
                       Read(R"({"type": "function", "function": {"name": "h", "parameters": {}, "strict": true}})"),
-                      Read(R"({"type": "web_search_20250305", "name": "web_search"})"), Read("\"x\"")});
-  ASSERT_EQ(tools.size(), 5U);
+                      Read(R"({"type": "web_search_20250305", "name": "web_search"})"), Read("\"x\""),
+                      Read(R"({"type": "function", "name": "k", "parameters": {}, "strict": true})")});
+  ASSERT_EQ(tools.size(), 6U);
+  EXPECT_EQ(tools[5].Dump(), R"({"type":"function","function":{"name":"k","parameters":{}}})");
   EXPECT_EQ(tools[0].Dump(),
             R"({"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}})");
   EXPECT_EQ(tools[1].Dump(), R"({"type":"function","function":{"name":"g","parameters":{}}})");
