@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of the version before this one are still read (tests/data/v0.1/README.md)."""
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import unittest
+
+from harness import FIXTURES, PICTURE, VL, answer, thimble
+
+BEFORE = pathlib.Path(__file__).resolve().parent.parent / "data/v0.1"
+
+
+class FilesOfVersion01(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def test_a_chat(self):
+        chat = self.folder / "chat.json"
+        chat.write_text((BEFORE / "chat.json").read_text(encoding="utf-8").replace("PICTURE", PICTURE), encoding="utf-8")
+        saved = self.folder / "saved.json"
+        done = thimble("chat", VL, "-n", "3", "--temperature", "0", text=f"/load {chat}\nGo on.\n/save {saved}\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("loaded 5 messages", done.stderr)
+        before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (chat, saved))
+        self.assertEqual(after[:5], before)
+        self.assertEqual(len(after), 7)
+        reply = answer("run", VL, "--messages", str(chat), "-n", "2", "--json")
+        self.assertEqual(len(reply["pictures"]), 1)
+
+    def test_a_chat_with_tools(self):
+        saved = self.folder / "saved.json"
+        done = thimble("chat", VL, "-n", "3", "--temperature", "0", text=f"/load {BEFORE / 'tools.json'}\nGo on.\n/save {saved}\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (BEFORE / "tools.json", saved))
+        self.assertEqual(after["messages"][:5], before["messages"])
+        self.assertEqual(after["tools"], before["tools"])
+
+    def test_a_pack_cache(self):
+        model = self.folder / "v.gguf"
+        shutil.copy(FIXTURES / "gguf/vl-q8_0.gguf", model)
+        os.utime(model, ns=(1_700_000_000 * 10**9,) * 2)
+        pack = self.folder / "v.gguf.thimble-pack"
+        shutil.copy(BEFORE / "vl-q8_0.thimble-pack", pack)
+        data = pack.read_bytes()
+        options = ("run", str(model), "--ids", "1,2,3", "-n", "8", "--temperature", "0", "--ignore-eos", "--json")
+        kept = thimble(*options, "-v", "--pack-cache", "auto")
+        self.assertEqual(kept.returncode, 0, kept.stderr)
+        self.assertRegex(kept.stderr, r"pack cache: [0-9.]+ KiB from ")
+        self.assertNotIn("written", kept.stderr)
+        self.assertEqual(pack.read_bytes(), data)
+        self.assertEqual(json.loads(kept.stdout)["ids"], answer(*options, "--pack-cache", "off")["ids"])
+
+
+if __name__ == "__main__":
+    unittest.main()
