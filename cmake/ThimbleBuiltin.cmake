@@ -11,14 +11,14 @@ if(NOT Python3_FOUND)
   return()
 endif()
 set(builtin_dir ${PROJECT_BINARY_DIR}/share/thimble)
-set(builtin_tools ${PROJECT_SOURCE_DIR}/tools/mini/v0)
+set(builtin_maker ${PROJECT_SOURCE_DIR}/mini/v0)
 add_custom_command(
   OUTPUT ${builtin_dir}/builtin.stamp
   COMMAND ${CMAKE_COMMAND} -E make_directory ${builtin_dir}
   # Exit status 3 (cannot be fetched) does not fail the build; without the stamp the next build tries again.
-  COMMAND ${Python3_EXECUTABLE} ${builtin_tools}/get.py --template ${PROJECT_SOURCE_DIR}/assets/chat_template_0.8b_2b.jinja
+  COMMAND ${Python3_EXECUTABLE} ${builtin_maker}/get.py --template ${PROJECT_SOURCE_DIR}/assets/chat_template_0.8b_2b.jinja
           --out ${builtin_dir} && ${CMAKE_COMMAND} -E touch ${builtin_dir}/builtin.stamp || ${CMAKE_COMMAND} -E true
-  DEPENDS ${builtin_tools}/get.py ${builtin_tools}/convert.py ${builtin_tools}/norm_rows.bin ${builtin_tools}/think.bin
+  DEPENDS ${builtin_maker}/get.py ${builtin_maker}/convert.py ${builtin_maker}/norm_rows.bin ${builtin_maker}/think.bin
   COMMENT "Making the built-in model"
   VERBATIM)
 add_custom_target(builtin_model ALL DEPENDS ${builtin_dir}/builtin.stamp)

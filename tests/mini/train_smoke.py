@@ -3,7 +3,7 @@
 
     python tests/mini/train_smoke.py [--thimble build/thimble] [--keep FOLDER]
 
-Needs the packages of tools/mini/v1/requirements.txt (a CPU build of torch is enough); about two minutes. Not part of
+Needs the packages of mini/v1/requirements.txt (a CPU build of torch is enough); about two minutes. Not part of
 CI: torch is larger than everything else together. Checks, each with its tolerance:
 
 - the delta rule in chunks against its definition token by token, values and gradients (float64)
@@ -28,7 +28,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools" / "mini"))
+sys.path.insert(0, str(ROOT / "mini"))
 sys.path.insert(0, str(ROOT / "tests" / "mini"))
 
 import cv2  # noqa: E402
@@ -129,7 +129,7 @@ class Command:
         before = log.stat().st_size if log.exists() else 0
         if own_process:
             command = [sys.executable, "-m", "v1", *arguments]
-            found = subprocess.run(command, cwd=ROOT / "tools" / "mini", timeout=900, check=False).returncode
+            found = subprocess.run(command, cwd=ROOT / "mini", timeout=900, check=False).returncode
         else:
             found = v1_main(arguments)
         if found != status:

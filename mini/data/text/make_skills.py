@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m text.make_skills OUT (in tools/mini/data): writes skills.jsonl and eval_text.jsonl into OUT, from seeds.
+"""python -m text.make_skills OUT (in mini/data): writes skills.jsonl and eval_text.jsonl into OUT, from seeds.
 
 131,900 generated conversations with answers that are right by construction: arithmetic with worked thinking, word
 problems, puzzles, tools, JSON, classification, reading, memory, persona, capitals. And 300 questions with checks,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m pictures.build_fonts OUT (in tools/mini/data): Latin subsets of Debian's free fonts into OUT/fonts.
+"""python -m pictures.build_fonts OUT (in mini/data): Latin subsets of Debian's free fonts into OUT/fonts.
 
 Needs fontTools and the Debian packages that docs/mini.md lists. The subsets are only a means to draw training
 pictures; to hand on font files, take Debian's originals (some names are reserved).

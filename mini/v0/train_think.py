@@ -4,7 +4,7 @@
 
     train_think.py SmolLM2-135M-Instruct.Q4_1.gguf DATA OUT [--steps N] [--own N]
 
-DATA is the folder text/ that tools/mini/data builds. About 30 minutes on two cores; needs v1/requirements.txt.
+DATA is the folder text/ that mini/data builds. About 30 minutes on two cores; needs v1/requirements.txt.
 
 Qwen 3.5's template puts an empty think block before each answer; SmolLM2 has never seen one, and expects a system
 prompt that the template does not write. The two rows are trained so that the rewritten model behind the template

@@ -183,7 +183,7 @@ def soft_background(rng: np.random.Generator) -> np.ndarray:
 
 
 def load(folder: pathlib.Path | None = None) -> None:
-    """Reads `folder` (what tools/mini/data/pictures builds); nothing is done the second time."""
+    """Reads `folder` (what mini/data/pictures builds); nothing is done the second time."""
     if ASSETS:
         return
     rng = np.random.default_rng(5)

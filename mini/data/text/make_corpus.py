@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m text.make_corpus REPOSITORIES DEBS OUT (in tools/mini/data): writes OUT/corpus0.xz ... corpus4.xz.
+"""python -m text.make_corpus REPOSITORIES DEBS OUT (in mini/data): writes OUT/corpus0.xz ... corpus4.xz.
 
 About 207 MB of English prose, documents separated by NUL, in an order drawn from a seed: textbooks, classic books,
 handbooks, documentation, some code. REPOSITORIES: clones called owner+name. DEBS: Debian packages of documentation

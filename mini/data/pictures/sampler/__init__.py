@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws training pictures with questions and answers, endlessly.
 
-    from pictures import sampler            # tools/mini/data on the path
+    from pictures import sampler            # mini/data on the path
     sampler.load(folder)                    # once, before workers are forked
     s = sampler.sample(random.Random(1))
     s["images"]                             # list of uint8 [H, W, 3] RGB, sides multiples of 32, 64 to 256

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks a model the questions of Mini's evaluation through the thimble program and prints a table by kind.
 
-    tools/mini/evaluate.py                                   the built-in model, the 150 text questions
-    tools/mini/evaluate.py --model mini.gguf --pictures eval_vision.jsonl
-    tools/mini/evaluate.py --slice 20 --expect 4             what CI runs: 20 of them, spread evenly; at least 4 right
+    mini/evaluate.py                                   the built-in model, the 150 text questions
+    mini/evaluate.py --model mini.gguf --pictures eval_vision.jsonl
+    mini/evaluate.py --slice 20 --expect 4             what CI runs: 20 of them, spread evenly; at least 4 right
 
 Answers are greedy. Exit status 1 when fewer are right than --expect, 77 (skipped) when MODEL is a GGUF file that is not there. A text question is a conversation rendered by Qwen 3.5's template; its answer passes when it contains
 the expected words, is the expected JSON, or makes the expected tool calls. Only the standard library is used.
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def lines_of(path):
@@ -139,7 +139,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--thimble", default=os.environ.get("THIMBLE_UNDER_TEST", str(ROOT / "build/thimble")))
     parser.add_argument("--model", default="builtin", help="GGUF file, folder or name (default: builtin)")
-    parser.add_argument("--text", default=str(ROOT / "tools/mini/data/text/eval_text.jsonl"), help="text questions; '' for none")
+    parser.add_argument("--text", default=str(ROOT / "mini/data/text/eval_text.jsonl"), help="text questions; '' for none")
     parser.add_argument("--pictures", help="picture questions: {image, question, accept, kind} a line")
     parser.add_argument("--slice", type=int, default=0, help="ask so many of each set only, evenly spread")
     parser.add_argument("--expect", type=int, default=0, help="fail when fewer are right")

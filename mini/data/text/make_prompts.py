@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m text.make_prompts REPOSITORIES OUT (in tools/mini/data): writes OUT/prompts.jsonl and OUT/answers.jsonl.
+"""python -m text.make_prompts REPOSITORIES OUT (in mini/data): writes OUT/prompts.jsonl and OUT/answers.jsonl.
 
 Prompts for the teacher (about 86,000) and human answers (about 35,000), from public question sets and from templates.
 OUT must hold what make_skills and make_corpus wrote: questions of eval_text.jsonl are left out, and some prompts

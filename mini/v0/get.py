@@ -26,7 +26,7 @@ MODEL_SHA256 = "cdd8b3ecc31aeed0c209f7ff6f9c1054eddfa95a3eb2e89b5487d717de67dfc0
 FACTS = {
     "name": "Thimble Mini v0",
     "licence": "Apache-2.0",
-    "origin": "SmolLM2-135M-Instruct (Hugging Face TB, Apache-2.0), rewritten into the Qwen 3.5 form by tools/mini/v0",
+    "origin": "SmolLM2-135M-Instruct (Hugging Face TB, Apache-2.0), rewritten into the Qwen 3.5 form by mini/v0",
     "sha256": MODEL_SHA256,
     "can": "answer short questions in English, chat, continue text; often wrong, for it has 135 million parameters",
     "cannot": "see pictures, think step by step, call tools, write reliable facts, arithmetic or code",

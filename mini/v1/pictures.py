@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures: cutting them into patches, and batches of picture conversations from the sampler
-(tools/mini/data/pictures).
+(mini/data/pictures).
 """
 
 from __future__ import annotations

@@ -39,5 +39,5 @@ def main(thimble, model, greedy):
 if __name__ == "__main__":
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    default = pathlib.Path(__file__).resolve().parents[2] / "tests/data/mini/greedy_v0.json"
+    default = pathlib.Path(__file__).resolve().parents[1] / "tests/data/mini/greedy_v0.json"
     sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) == 4 else default))

@@ -4,7 +4,7 @@
 
     fit_norm_rows.py SmolLM2-135M-Instruct.Q4_1.gguf DATA OUT [--layers N]
 
-DATA is the folder text/ that tools/mini/data builds. About 10 minutes on two cores; needs v1/requirements.txt.
+DATA is the folder text/ that mini/data builds. About 10 minutes on two cores; needs v1/requirements.txt.
 convert.py says what the rows are for. A linear form alone comes within 2 to 5 % of a constant (the first row); the
 other 31 rows take up what it leaves, to about 1 %. First tokens weigh more: every later token attends to them.
 
