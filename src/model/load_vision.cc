@@ -52,7 +52,7 @@ Status Loader::VisionQkv(int block, VisionBlockWeights* out) {
     if (claims_ != nullptr && !found.ok()) continue;
     if (!found.ok()) return found.error();
     const Status scale_found = FindScale(&found.value());
-    if (counted_ == nullptr) THIMBLE_RETURN_IF_ERROR(scale_found);
+    if (counted_ == nullptr && !scale_found.ok()) return scale_found.error();
     parts.push_back(std::move(found).value());
   }
   if (claims_ != nullptr) return Done{};
