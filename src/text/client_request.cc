@@ -164,7 +164,7 @@ class SettingsReader {
         const bool is_bounded = number.most < kNoLimit;
         return Wrong(key, is_bounded ? Cat("a number from ", number.least, " to ", number.most) : "a number", value);
       }
-      settings_.*number.value = *read;
+      settings_.*number.value = read;
       return true;
     }
     if (Has(kLengths, key)) return ReadLength(key, value);
