@@ -7,7 +7,7 @@ import tempfile
 import unittest
 import zlib
 
-from harness import FIXTURES, PICTURE, VL, VL_GGUF, answer, open_chat, png, png_chunk, thimble
+from harness import FIXTURES, PICTURE, VL, VL_GGUF, answer, can_mount, png, png_chunk, thimble, with_memory
 
 RUN = ("run", VL_GGUF, "What is this?", "-n", "2", "--temperature", "0")
 SAY = ("--think", "off")
@@ -131,6 +131,30 @@ class Photos(unittest.TestCase):
         self.assertLessEqual(int(lines[0].split(", ")[1].split()[0]), 256)
         self.assertGreater(int(lines[1].split(", ")[1].split()[0]), 1024)
         self.assertIn("/detail takes low, auto or high", done.stderr)
+
+
+class Memory(unittest.TestCase):
+    def test_the_gate_counts_pictures_and_the_vocabulary(self):
+        memory = answer("info", VL_GGUF, "--json")["memory"]
+        parts = [value for key, value in memory.items() if key.endswith("_bytes") and key != "total_bytes"]
+        self.assertEqual(memory["total_bytes"], sum(parts))
+        self.assertGreater(memory["picture_bytes"], 36_000_000)  # a photo of 12 megapixels as it comes
+        self.assertGreater(memory["vocabulary_bytes"], 2048 * 100)
+        blind = answer("info", str(FIXTURES / "gguf/text-tied-f32.gguf"), "--json")["memory"]
+        self.assertEqual((blind["vision_bytes"], blind["picture_bytes"]), (0, 0))
+
+    @unittest.skipUnless(can_mount(), "no file systems of one's own here")
+    def test_embedding_a_picture_that_memory_has_no_room_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "large.png")
+            path.write_bytes(png(4000, 4000, b"\x80" * 3 * 4000 * 4000))
+            total = answer("info", VL_GGUF, "--json")["memory"]["total_bytes"]
+            kibibytes = (total + (64 << 20)) // 1024
+            done = with_memory(kibibytes, "embed-image", VL_GGUF, str(path))
+            self.assertEqual((done.returncode, done.stdout), (3, ""))
+            self.assertIn("--max-pixels", done.stderr)
+            small = with_memory(kibibytes, "embed-image", VL_GGUF, str(path), "--max-pixels", "1000000")
+            self.assertEqual(small.returncode, 0, small.stderr)
 
 
 class Transparency(unittest.TestCase):
