@@ -9,8 +9,17 @@
 
 namespace thimble {
 
+// Where not even the sentence finds room, a word that needs none.
 inline Error NoMemory() {
+#if defined(__cpp_exceptions)
+  try {
+    return Error{Code::kExhausted, "[memory] the system has no room left; try a smaller model, or a smaller --context"};
+  } catch (const std::bad_alloc&) {
+    return Error{Code::kExhausted, "out of memory"};  // short strings are kept in place
+  }
+#else
   return Error{Code::kExhausted, "[memory] the system has no room left; try a smaller model, or a smaller --context"};
+#endif
 }
 
 // What `body` (which returns a Result) returns, or kExhausted when memory ran out in it. Builds without exceptions end

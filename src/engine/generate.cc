@@ -106,7 +106,8 @@ int ThinkBudget(const GenerateRequest& request, std::int64_t context_left) {
 
 }  // namespace
 
-// One reply being made. The lease is held but for the moments in which the sink is called.
+// One reply being made. Reading, the lease is held but for the moments in which the sink is called; writing, each token
+// has its turn in the workshop.
 class Session::Generation {
  public:
   Generation(Memory* memory, const GenerateRequest& request, const Sink& sink, const std::atomic<bool>& is_cancelled)
@@ -119,6 +120,12 @@ class Session::Generation {
 
   // Being cancelled is no error, but a reason to end.
   Result<Reply> Run() {
+    for (const auto& [id, bias] : request_.logit_bias) {
+      (void)bias;
+      if (id < 0 || id >= engine_.config.vocab)
+        return Error{Code::kInvalid,
+                     Cat("[request] logit bias for token ", id, ", the vocabulary has ", engine_.config.vocab)};
+    }
     THIMBLE_ASSIGN_OR_RETURN(prompt_, BuildPrompt(engine_, request_));
     reply_.prompt_ids = prompt_.ids;
     reply_.pictures = prompt_.readings;
@@ -146,7 +153,9 @@ class Session::Generation {
     // What was held back belongs to the reply, however it ended.
     const bool is_whole = status.ok() && reply_.finish_reason == FinishReason::kStop;
     writer_->Finish(is_whole ? ReplyEnd::kWhole : ReplyEnd::kCut);
-    if (!writer_->Deliver(sink_) && status.ok() && reply_.finish_reason == FinishReason::kStop) status = Cancelled();
+    // Who wanted no more is not called again; the reply keeps all of it.
+    if (!writer_->Deliver(has_refused_ ? Sink() : sink_) && status.ok() && reply_.finish_reason == FinishReason::kStop)
+      status = Cancelled();
     reply_.stats.seconds = MonotonicSeconds() - writing;
     return status;
   }
@@ -278,7 +287,8 @@ class Session::Generation {
     sampler_->Accept(id);
     const bool was_thinking = writer_->in_thinking();
     writer_->Add(id);
-    if (!writer_->Deliver(sink_)) return Cancelled();
+    has_refused_ = !writer_->Deliver(sink_);
+    if (has_refused_) return Cancelled();
     if (was_thinking && writer_->in_thinking() && is_guarded_ && !is_forced_) GuardThinking(id);
     return Done{};
   }
@@ -336,18 +346,12 @@ class Session::Generation {
   std::int32_t next_ = 0;   // the token chosen last
   bool is_forced_ = false;  // it is one of them
   bool is_guarded_ = true;
+  bool has_refused_ = false;  // the sink wants no more
 };
 
 Result<Reply> Session::Generate(const GenerateRequest& request, const Sink& sink) {
-  const EngineParts& engine = *memory_->parts;
   const BusyScope busy(&memory_->is_busy);
   THIMBLE_RETURN_IF_ERROR(busy.status());
-  for (const auto& [id, bias] : request.logit_bias) {
-    (void)bias;
-    if (id < 0 || id >= engine.config.vocab)
-      return Error{Code::kInvalid,
-                   Cat("[request] logit bias for token ", id, ", the vocabulary has ", engine.config.vocab)};
-  }
   auto reply = ExhaustedIfNoMemory([&] { return Generation(memory_.get(), request, sink, is_cancelled_).Run(); });
   is_cancelled_.store(false, std::memory_order_relaxed);  // this one has ended
   return reply;

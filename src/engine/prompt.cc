@@ -52,8 +52,8 @@ class Builder {
     return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
   }
 
-  // How the next picture is read; what was decided for those before it stays as it was. Pictures of given ids always
-  // keep the file's limits: their placeholders are there already.
+  // How the next picture is read; what was decided for those before it stays as it was. Pictures of given ids keep
+  // the file's limits, unless they were decided before: their placeholders are there already.
   Status MeasureNext() {
     const Picture& picture = request_.pictures[grids_.size()];
     PictureReading reading;

@@ -2,6 +2,7 @@
 #include "engine/session.h"
 
 #include "base/check.h"
+#include "base/no_memory.h"
 #include "base/text.h"
 #include "engine/engine_parts.h"
 #include "engine/session_memory.h"
@@ -41,12 +42,17 @@ Session::Session() = default;
 Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Engine::NewSession() const {
-  THIMBLE_ASSIGN_OR_RETURN(auto state, DecoderState::Create(parts_->config, parts_->context, parts_->kv_type));
-  std::unique_ptr<Session> session(new Session());
-  session->memory_ = std::make_unique<Session::Memory>(shared_from_this(), parts_.get(), std::move(state));
-  return session;
+  return ExhaustedIfNoMemory([&]() -> Result<std::unique_ptr<Session>> {
+    THIMBLE_ASSIGN_OR_RETURN(auto state, DecoderState::Create(parts_->config, parts_->context, parts_->kv_type));
+    std::unique_ptr<Session> session(new Session());
+    session->memory_ = std::make_unique<Session::Memory>(shared_from_this(), parts_.get(), std::move(state));
+    return session;
+  });
 }
 
+void Session::ForgetCancel() {
+  if (!memory_->is_busy.load()) is_cancelled_.store(false, std::memory_order_relaxed);
+}
 void Session::Clear() { memory_->Clear(); }
 int Session::length() const { return memory_->state.length(); }
 
@@ -193,6 +199,11 @@ Batch Session::Memory::BatchOf(const Prompt& prompt, const PictureRows& rows, st
 
 Result<int> Session::Evaluate(const GenerateRequest& request, LogitRows rows,
                               const std::function<bool(int index, std::span<const float> logits)>& on_row) {
+  return ExhaustedIfNoMemory([&] { return EvaluateRows(request, rows, on_row); });
+}
+
+Result<int> Session::EvaluateRows(const GenerateRequest& request, LogitRows rows,
+                                  const std::function<bool(int index, std::span<const float> logits)>& on_row) {
   Memory& m = *memory_;
   const BusyScope busy(&m.is_busy);
   THIMBLE_RETURN_IF_ERROR(busy.status());

@@ -103,16 +103,18 @@ class Session {
   Result<Reply> Generate(const GenerateRequest& request, const Sink& sink);
 
   // Logits of a prompt from a fresh state: `on_row(index, logits[V])` for the last position or for all. For `logits`
-  // and `perplexity`. Returns the number of tokens.
+  // and `perplexity`. Returns the number of tokens. `on_row` is called while the session has the engine: it must not
+  // wait for other sessions.
   Result<int> Evaluate(const GenerateRequest& request, LogitRows rows,
                        const std::function<bool(int index, std::span<const float> logits)>& on_row);
 
-  // Stops the running Generate between two tasks of its threads, in the middle of a pass and while it waits for its
-  // turn; where none runs, the next one. From any thread or signal handler.
+  // Stops the running Generate between two tasks of its threads, in the middle of a pass (one that it shares with other
+  // sessions runs to its end, a token) and while it waits for its turn; where none runs, the next one. From any thread
+  // or signal handler.
   void Cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
-  // Takes back a Cancel that no Generate has met.
-  void ForgetCancel() { is_cancelled_.store(false, std::memory_order_relaxed); }
-  // Forgets the conversation.
+  // Takes back a Cancel that no Generate has met. While one runs, nothing.
+  void ForgetCancel();
+  // Forgets the conversation. Not while a reply is being written.
   void Clear();
   [[nodiscard]] int length() const;  // tokens held
 
@@ -121,6 +123,8 @@ class Session {
   friend class SessionInspector;  // of the tests
   struct Memory;
   class Generation;
+  Result<int> EvaluateRows(const GenerateRequest& request, LogitRows rows,
+                           const std::function<bool(int index, std::span<const float> logits)>& on_row);
   Session();
   std::atomic<bool> is_cancelled_{false};
   std::unique_ptr<Memory> memory_;

@@ -39,8 +39,16 @@ Status Workshop::CheckNotHeld() const {
 
 void Workshop::Remove(const Turn* turn) { std::erase(queue_, turn); }
 
+const Workshop::Turn* Workshop::Next() const {
+  const auto is_token = [](const Turn* turn) { return turn->rows != nullptr; };
+  if (was_alone_) {
+    if (const auto token = std::find_if(queue_.begin(), queue_.end(), is_token); token != queue_.end()) return *token;
+  }
+  return queue_.front();
+}
+
 Status Workshop::WaitFor(Turn* turn) {
-  while (!turn->is_done && (is_taken_ || queue_.front() != turn)) {
+  while (!turn->is_done && (is_taken_ || Next() != turn)) {
     if (!turn->is_running && IsStopped(turn->stop)) {
       Remove(turn);
       changed_.Broadcast();
@@ -59,8 +67,9 @@ Status Workshop::Enter(const std::atomic<bool>* stop) {
   const MutexLock lock(&mutex_);
   queue_.push_back(&turn);
   THIMBLE_RETURN_IF_ERROR(WaitFor(&turn));
-  queue_.pop_front();
+  Remove(&turn);
   is_taken_ = true;
+  was_alone_ = true;
   holder_.store(ThisThread(), std::memory_order_relaxed);
   return Done{};
 }
@@ -77,17 +86,49 @@ std::size_t Workshop::NumSharedWaiting() const {
       std::count_if(queue_.begin(), queue_.end(), [](const Turn* turn) { return turn->rows != nullptr; }));
 }
 
-// With the mutex held, the turn taken.
+// With the mutex held, the turn taken. Those who came together lately come back from their listeners at about the same
+// time, so they are waited for; one that does not come in time is waited for no more until it is seen beside the others
+// again.
 void Workshop::WaitForCompanions() {
-  const auto is_missing = [this] { return NumSharedWaiting() < static_cast<std::size_t>(num_writing()); };
-  if (!is_missing()) return;
+  const std::size_t expected = std::min(num_expected_, static_cast<std::size_t>(std::max(0, num_writing())));
+  if (NumSharedWaiting() >= expected) return;
   const double deadline = MonotonicSeconds() + kCompanionSeconds;
-  while (is_missing() && MonotonicSeconds() < deadline) {
+  while (NumSharedWaiting() < expected && MonotonicSeconds() < deadline) {
     mutex_.Unlock();
     Yield();
     mutex_.Lock();
   }
+  num_expected_ = NumSharedWaiting();
 }
+
+// The turn while its pass runs, with the mutex given up: whatever happens in there, the queue is in order afterwards
+// and nobody waits for ever.
+class Workshop::RunningScope {
+ public:
+  RunningScope(Workshop* workshop, EngineParts* parts, std::span<Turn* const> turns)
+      : workshop_(workshop), parts_(parts), turns_(turns) {
+    workshop_->holder_.store(ThisThread(), std::memory_order_relaxed);
+    workshop_->mutex_.Unlock();
+  }
+  ~RunningScope() {
+    parts_->pool->StopWhen(nullptr);
+    workshop_->mutex_.Lock();
+    workshop_->holder_.store(nullptr, std::memory_order_relaxed);
+    for (Turn* turn : turns_) {
+      workshop_->Remove(turn);
+      turn->is_done = true;
+    }
+    workshop_->is_taken_ = false;
+    workshop_->changed_.Broadcast();
+  }
+  RunningScope(const RunningScope&) = delete;
+  RunningScope& operator=(const RunningScope&) = delete;
+
+ private:
+  Workshop* workshop_;
+  EngineParts* parts_;
+  std::span<Turn* const> turns_;
+};
 
 Status Workshop::Run(EngineParts* parts, SharedRows* rows, const std::atomic<bool>* stop) {
   THIMBLE_RETURN_IF_ERROR(CheckNotHeld());
@@ -95,12 +136,15 @@ Status Workshop::Run(EngineParts* parts, SharedRows* rows, const std::atomic<boo
   Turn own;
   own.rows = rows;
   own.stop = stop;
+  rows->status = NoMemory();  // until somebody has run them
   const MutexLock lock(&mutex_);
   queue_.push_back(&own);
+  num_expected_ = std::max(num_expected_, NumSharedWaiting());
   THIMBLE_RETURN_IF_ERROR(WaitFor(&own));
   if (own.is_done) return rows->status;
 
   is_taken_ = true;
+  was_alone_ = false;
   WaitForCompanions();
   std::array<Turn*, Decoder::kMaxSequences> turns;
   std::size_t count = 0;
@@ -109,48 +153,48 @@ Status Workshop::Run(EngineParts* parts, SharedRows* rows, const std::atomic<boo
     turn->is_running = true;
     turns[count++] = turn;
   }
-  holder_.store(ThisThread(), std::memory_order_relaxed);
-  mutex_.Unlock();
-  RunTogether(parts, std::span(turns).first(count));
-  mutex_.Lock();
-  holder_.store(nullptr, std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) {
-    Remove(turns[i]);
-    turns[i]->is_done = true;
+  {
+    const std::span<Turn* const> all = std::span(turns).first(count);
+    const RunningScope running(this, parts, all);
+    RunTogether(parts, all);
   }
-  is_taken_ = false;
-  changed_.Broadcast();
   return rows->status;
 }
 
 void Workshop::RunTogether(EngineParts* parts, std::span<Turn* const> turns) {
-  const Decoder decoder(&parts->config, &parts->weights);
-  const Ops ops{*parts->table, *parts->pool, parts->precision};
   // One that has no room is refused by itself.
+  const Decoder decoder(&parts->config, &parts->weights);
   std::array<Turn*, Decoder::kMaxSequences> able;
-  std::array<Sequence, Decoder::kMaxSequences> sequences;
   std::size_t count = 0;
   for (Turn* turn : turns) {
     turn->rows->status = ExhaustedIfNoMemory([&] { return decoder.Reserve(*turn->rows->batch, turn->rows->state); });
-    if (!turn->rows->status.ok()) continue;
-    able[count] = turn;
-    sequences[count++] = {turn->rows->batch, turn->rows->state};
+    if (turn->rows->status.ok()) able[count++] = turn;
   }
   if (count == 0) return;
+  const std::span<Turn* const> all = std::span(able).first(count);
+  RunRows(parts, all);
+  if (count == 1 || all[0]->rows->status.ok() || all[0]->rows->status.error().code != Code::kExhausted) return;
+  for (Turn* const& turn : all) RunRows(parts, {&turn, 1});
+}
+
+void Workshop::RunRows(EngineParts* parts, std::span<Turn* const> turns) {
+  const Decoder decoder(&parts->config, &parts->weights);
+  const Ops ops{*parts->table, *parts->pool, parts->precision};
+  std::array<Sequence, Decoder::kMaxSequences> sequences;
+  for (std::size_t i = 0; i < turns.size(); ++i) sequences[i] = {turns[i]->rows->batch, turns[i]->rows->state};
   // A pass of one stops when that one is cancelled; a shared one goes on for the others.
-  parts->pool->StopWhen(count == 1 ? able[0]->stop : nullptr);
+  parts->pool->StopWhen(turns.size() == 1 ? turns[0]->stop : nullptr);
   const ScreenCounts before = parts->scratch.screen.counts();
-  const Status status =
-      ExhaustedIfNoMemory([&] { return decoder.Forward(std::span(sequences).first(count), &parts->scratch, ops); });
+  const Status status = ExhaustedIfNoMemory(
+      [&] { return decoder.Forward(std::span(sequences).first(turns.size()), &parts->scratch, ops); });
   parts->pool->StopWhen(nullptr);
-  if (count == 1 && able[0]->rows->screened != nullptr)
-    *able[0]->rows->screened += parts->scratch.screen.counts().Since(before);
-  for (std::size_t i = 0; i < count; ++i) {
-    SharedRows& rows = *able[i]->rows;
-    rows.status = status;
-    if (!status.ok()) continue;
-    rows.state->CommitAll();
+  if (turns.size() == 1 && turns[0]->rows->screened != nullptr)
+    *turns[0]->rows->screened += parts->scratch.screen.counts().Since(before);
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    SharedRows& rows = *turns[i]->rows;
     rows.status = ExhaustedIfNoMemory([&]() -> Status {
+      if (!status.ok()) return status;
+      rows.state->CommitAll();
       rows.use(parts->scratch.logits().RowSpan(static_cast<std::int64_t>(i)));
       return Done{};
     });

@@ -40,11 +40,11 @@ class Workshop {
 
   // Runs the rows in a turn of its own or in somebody else's, commits them, and lets `use` have the logits. Their owner
   // holds no turn. Errors are its own, whatever becomes of its companions: kExhausted, kCancelled (nothing is
-  // committed).
+  // committed). A pass for which there is no room is run for each alone.
   Status Run(EngineParts* parts, SharedRows* rows, const std::atomic<bool>* stop);
 
-  // Conversations that write at the moment: readers take short slices then, and a pass waits an instant for all of
-  // them.
+  // Conversations that write at the moment: readers take short slices then, and a pass waits an instant for those that
+  // were in the last ones.
   [[nodiscard]] int num_writing() const { return num_writing_.load(std::memory_order_relaxed); }
   class WritingScope {
    public:
@@ -65,18 +65,26 @@ class Workshop {
     bool is_done = false;
   };
 
+  class RunningScope;
+
   [[nodiscard]] Status CheckNotHeld() const;
-  // With the mutex held: waits until the turn is first, or done by another. kCancelled: it is out of the queue.
+  // Whose turn is next: after one alone a token's, so that those who write wait for one slice of reading, not for one
+  // of each who reads.
+  [[nodiscard]] const Turn* Next() const;
+  // With the mutex held: waits until the turn is next, or done by another. kCancelled: it is out of the queue.
   Status WaitFor(Turn* turn);
   [[nodiscard]] std::size_t NumSharedWaiting() const;
   void WaitForCompanions();
   static void RunTogether(EngineParts* parts, std::span<Turn* const> turns);
+  static void RunRows(EngineParts* parts, std::span<Turn* const> turns);
   void Remove(const Turn* turn);
 
   Mutex mutex_;
   Signal changed_;
   std::deque<Turn*> queue_;  // in the order in which they came; those that run included
   bool is_taken_ = false;
+  bool was_alone_ = false;        // the last turn
+  std::size_t num_expected_ = 0;  // tokens that came together lately
   std::atomic<int> num_writing_{0};
   std::atomic<const void*> holder_{nullptr};  // marks the thread that has the turn; nullptr: none
 };

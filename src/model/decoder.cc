@@ -14,9 +14,9 @@
 
 namespace thimble {
 
-// Rows of one conversation that go through the layers together with those of others, or alone: some of one 64-token
-// group of the conversation, or whole groups. Which kernels run, and where the delta rule's chunks begin, then depends
-// on the groups alone.
+// Rows of one conversation that go through the layers together with those of others, or alone. Alone they are some of
+// one 64-token group of the conversation, or whole groups: which kernels run, and where the delta rule's chunks begin,
+// then depends on the groups alone. Beside others they are at most 15, which run alike anywhere.
 struct Decoder::Part {
   const Batch* batch;
   DecoderState* state;

@@ -10,8 +10,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace thimble {
@@ -61,6 +63,10 @@ struct ThreadPool::Shared {
   std::atomic<void*> context{nullptr};
   std::atomic<std::uint32_t> num_tasks{0};
   std::atomic<const std::atomic<bool>*> stop{nullptr};
+  std::atomic<bool>* has_left_out = nullptr;  // the pool's
+  // The first exception of the job's tasks: written by whoever sets `has_thrown` first, read when all are finished.
+  std::atomic<bool> has_thrown{false};
+  std::exception_ptr thrown;
   // Tasks finished in this job.
   alignas(kSharedLine) std::atomic<std::uint32_t> num_finished{0};
   // Changes with every job and at the end: what sleeping workers wait for.
@@ -68,6 +74,14 @@ struct ThreadPool::Shared {
   std::atomic<bool> is_stopping{false};
   double spin_seconds = 0;
   std::vector<std::thread> workers;
+
+  void RunTask(TaskFn job_fn, void* job_context, int task, int worker) {
+    try {
+      job_fn(job_context, task, worker);
+    } catch (...) {
+      if (!has_thrown.exchange(true)) thrown = std::current_exception();
+    }
+  }
 
   // Takes and runs tasks until none is left. The caller of Run and all workers are here together.
   void WorkOff(int worker) {
@@ -81,8 +95,12 @@ struct ThreadPool::Shared {
       // Success proves that the job was unfinished since `seen` was read: what was loaded is its own.
       if (!ticket.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
       const auto task = static_cast<int>(job_tasks - static_cast<std::uint32_t>(seen & kTasksMask));
-      // A task that is left out counts as finished: the caller waits for all of them.
-      if (job_stop == nullptr || !job_stop->load(std::memory_order_relaxed)) job_fn(job_context, task, worker);
+      // A task that is left out, or that throws, counts as finished: the caller waits for all of them.
+      if (job_stop != nullptr && job_stop->load(std::memory_order_relaxed)) {
+        has_left_out->store(true, std::memory_order_relaxed);
+      } else {
+        RunTask(job_fn, job_context, task, worker);
+      }
       ++count;
       seen = ticket.load(std::memory_order_acquire);
     }
@@ -106,6 +124,7 @@ struct ThreadPool::Shared {
 ThreadPool::ThreadPool(int num_threads, double slowest_share)
     : num_threads_(1), slowest_share_(slowest_share), shared_(std::make_unique<Shared>()) {
   // More threads than cores: who spins keeps the core from the one it waits for.
+  shared_->has_left_out = &has_left_out_;
   if (num_threads <= NumUsableCores()) shared_->spin_seconds = kSpinSeconds;
   try {
     for (int worker = 1; worker < num_threads; ++worker) {
@@ -127,7 +146,13 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
   if (num_threads_ == 1 || num_tasks <= 1) {
-    for (int task = 0; task < num_tasks && !is_stopped(); ++task) fn(context, task, 0);
+    for (int task = 0; task < num_tasks; ++task) {
+      if (is_stopped()) {
+        has_left_out_.store(true, std::memory_order_relaxed);
+        return;
+      }
+      fn(context, task, 0);
+    }
     return;
   }
   Shared& shared = *shared_;
@@ -149,12 +174,15 @@ void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
 
   shared.WorkOff(0);
   const auto is_done = [&] { return shared.num_finished.load(std::memory_order_acquire) == tasks; };
-  if (SpinUntil(is_done, shared.spin_seconds)) return;
-  while (true) {
-    const std::uint32_t finished = shared.num_finished.load(std::memory_order_acquire);
-    if (finished == tasks) return;
-    shared.num_finished.wait(finished, std::memory_order_acquire);
+  if (!SpinUntil(is_done, shared.spin_seconds)) {
+    for (std::uint32_t finished = 0; finished != tasks;) {
+      finished = shared.num_finished.load(std::memory_order_acquire);
+      if (finished != tasks) shared.num_finished.wait(finished, std::memory_order_acquire);
+    }
   }
+  if (!shared.has_thrown.load(std::memory_order_acquire)) return;
+  shared.has_thrown.store(false, std::memory_order_relaxed);
+  std::rethrow_exception(std::exchange(shared.thrown, nullptr));
 }
 
 }  // namespace thimble

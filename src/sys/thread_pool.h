@@ -26,15 +26,22 @@ class ThreadPool {
   [[nodiscard]] double slowest_share() const { return slowest_share_; }
 
   // From now on, until it is called again, Run leaves out the tasks that it has not begun when `*stop` is true: what
-  // they would have written is then garbage, and is_stopped() says so. nullptr: every task is run. `*stop` may become
-  // true at any time and from any thread, but false again only while no Run is under way. Not during a Run.
-  void StopWhen(const std::atomic<bool>* stop) { stop_ = stop; }
-  [[nodiscard]] bool is_stopped() const { return stop_ != nullptr && stop_->load(std::memory_order_relaxed); }
+  // they would have written is then garbage, and is_stopped() says so from then on, even if `*stop` becomes false
+  // again. nullptr: every task is run. `*stop` may change at any time and from any thread. Not during a Run.
+  void StopWhen(const std::atomic<bool>* stop) {
+    stop_ = stop;
+    has_left_out_.store(false, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool is_stopped() const {
+    return has_left_out_.load(std::memory_order_relaxed) ||
+           (stop_ != nullptr && stop_->load(std::memory_order_relaxed));
+  }
   [[nodiscard]] const std::atomic<bool>* stop() const { return stop_; }
 
   // Calls fn(context, task, worker) for every task in [0, num_tasks), each once, and returns when all are done. Workers
   // are numbered [0, num_threads()); the caller is worker 0. Tasks are handed out in order to whoever is free, so
   // results must not depend on which worker ran a task. Not reentrant: one Run at a time, never from inside a task.
+  // What a task throws (std::bad_alloc) is thrown here once all tasks are over.
   void Run(int num_tasks, TaskFn fn, void* context);
 
   // The same for a callable void(int task, int worker), which is not copied.
@@ -51,6 +58,7 @@ class ThreadPool {
   int num_threads_;
   double slowest_share_;
   const std::atomic<bool>* stop_ = nullptr;
+  std::atomic<bool> has_left_out_{false};
   std::unique_ptr<Shared> shared_;
 };
 

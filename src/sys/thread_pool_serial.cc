@@ -10,7 +10,13 @@ ThreadPool::ThreadPool(int /*num_threads*/, double slowest_share) : num_threads_
 ThreadPool::~ThreadPool() = default;
 
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
-  for (int task = 0; task < num_tasks && !is_stopped(); ++task) fn(context, task, 0);
+  for (int task = 0; task < num_tasks; ++task) {
+    if (is_stopped()) {
+      has_left_out_.store(true, std::memory_order_relaxed);
+      return;
+    }
+    fn(context, task, 0);
+  }
 }
 
 }  // namespace thimble

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -129,6 +130,38 @@ TEST(ThreadPool, WhatWasNotBegunWhenItIsStoppedIsLeftOut) {
     pool.StopWhen(nullptr);
     pool.Run(7, [&](int, int) { ++num_run; });
     EXPECT_EQ(num_run, 14);
+  }
+}
+
+TEST(ThreadPool, WhatWasLeftOutIsNotForgotten) {
+  ThreadPool pool(2);
+  std::atomic<bool> stop{true};
+  pool.StopWhen(&stop);
+  pool.Run(3, [](int, int) {});
+  stop = false;
+  EXPECT_TRUE(pool.is_stopped());  // garbage stays garbage
+  pool.StopWhen(&stop);
+  EXPECT_FALSE(pool.is_stopped());
+}
+
+TEST(ThreadPool, WhatATaskThrowsIsThrownWhenAllAreOver) {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    for (int round = 0; round < 50; ++round) {
+      std::atomic<int> num_run{0};
+      EXPECT_THROW(pool.Run(40,
+                            [&](int task, int) {
+                              ++num_run;
+                              if (task % 7 == round % 7) throw std::bad_alloc();
+                            }),
+                   std::bad_alloc);
+      if (threads > 1) {
+        EXPECT_EQ(num_run, 40);
+      }
+      num_run = 0;
+      pool.Run(40, [&](int, int) { ++num_run; });
+      EXPECT_EQ(num_run, 40);
+    }
   }
 }
 
