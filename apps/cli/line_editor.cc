@@ -275,6 +275,7 @@ std::optional<std::string> LineEditor::Read(const std::string& prompt) {
     if (editor_ == nullptr) {
       line = ReadPlainLine();
       if (!line.has_value()) return message.empty() ? std::nullopt : std::optional(message);
+      if (line->ends_with('\r')) line->pop_back();  // as Windows ends lines
     } else {
       bool is_dropped = false;
       line = ReadLine(is_first ? prompt : ". ", is_first, &is_dropped);

@@ -145,8 +145,16 @@ bool IsBefore(const std::string& a, const std::string& b) {
 
 }  // namespace
 
+namespace {
+
+DecodeOptions HowToDecode(const CommonOptions& options) {
+  return {options.max_image_pixels, options.alpha == "white" ? Alpha::kWhite : Alpha::kDrop};
+}
+
+}  // namespace
+
 Result<Picture> LoadPicture(const std::string& source, const CommonOptions& options) {
-  const DecodeOptions how{options.max_image_pixels, options.alpha == "white" ? Alpha::kWhite : Alpha::kDrop};
+  const DecodeOptions how = HowToDecode(options);
   Picture picture;
   std::string bytes;
   if (IsDataUrl(source)) {
@@ -185,7 +193,7 @@ Result<Picture> LoadFrames(const std::string& folder, double fps, bool all_frame
   Picture picture;
   for (const int index : indices) {
     const std::string path = Cat(folder, "/", names[static_cast<std::size_t>(index)]);
-    THIMBLE_ASSIGN_OR_RETURN(Image frame, DecodeImageFile(path, DecodeOptions{options.max_image_pixels}));
+    THIMBLE_ASSIGN_OR_RETURN(Image frame, DecodeImageFile(path, HowToDecode(options)));
     if (picture.frames.empty()) {
       const std::uint64_t needed = std::uint64_t{3} * static_cast<std::uint64_t>(frame.width) *
                                    static_cast<std::uint64_t>(frame.height) * indices.size();

@@ -88,10 +88,14 @@ Result<PictureReading> ChooseReading(ImageSize given, Detail detail, const Patch
   PixelLimits smaller = limits;
   smaller.max_pixels = most * block * block;
   smaller.min_pixels = std::min(smaller.min_pixels, smaller.max_pixels);
-  THIMBLE_ASSIGN_OR_RETURN(reading.read, SmartResize(given.height, given.width, sizes, smaller));
-  Shorten(block, smaller.max_pixels, &reading.read);
-  reading.tokens = Area(reading.read) / (block * block);
-  return reading;
+  while (true) {
+    THIMBLE_ASSIGN_OR_RETURN(reading.read, SmartResize(given.height, given.width, sizes, smaller));
+    Shorten(block, smaller.max_pixels, &reading.read);
+    reading.tokens = Area(reading.read) / (block * block);
+    // Whole blocks may leave less than the least: then the area grows until they do not.
+    if (reading.tokens >= kLeastTokens || smaller.max_pixels >= 2 * kLeastTokens * block * block) return reading;
+    smaller.max_pixels += block * block;
+  }
 }
 
 void Settle(const PictureReading& reading, Picture* picture) {

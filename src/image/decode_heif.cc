@@ -10,6 +10,7 @@
 
 #include <libheif/heif.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -36,6 +37,14 @@ Error Failure(const heif_error& error) {
       return Error{Code::kExhausted, Cat("[heif] ", EscapeControls(reason), ": make the picture smaller")};
     default:
       return BrokenPicture("heif", reason);
+  }
+}
+
+// As RowOverWhite where colours hold their opacity's share already.
+void PremultipliedOverWhite(const std::uint8_t* rgba, std::size_t count, std::uint8_t* rgb) {
+  for (; count > 0; --count, rgba += 4, rgb += 3) {
+    for (int channel = 0; channel < 3; ++channel)
+      rgb[channel] = static_cast<std::uint8_t>(std::min(255, rgba[channel] + 255 - rgba[3]));
   }
 }
 
@@ -73,7 +82,9 @@ Result<Image> DecodeHeif(std::span<const std::byte> bytes, const DecodeOptions& 
   const std::size_t row_bytes = static_cast<std::size_t>(width) * 3;
   for (std::size_t y = 0; y < static_cast<std::size_t>(height); ++y) {
     std::uint8_t* row = image.rgb.data() + y * row_bytes;
-    if (has_alpha) {
+    if (has_alpha && heif_image_handle_is_premultiplied_alpha(handle.get()) != 0) {
+      PremultipliedOverWhite(plane + y * stride, static_cast<std::size_t>(width), row);
+    } else if (has_alpha) {
       RowOverWhite(plane + y * stride, static_cast<std::size_t>(width), row);
     } else {
       std::memcpy(row, plane + y * stride, row_bytes);
