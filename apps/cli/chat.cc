@@ -85,7 +85,10 @@ class Chatting {
     for (const std::string& path : parts.pictures) {
       if (!Attach(path)) return true;
     }
-    if (!parts.text.empty()) Answer([&](const TalkListener& l) { return talk_.Ask(parts.text, &attached_, l); });
+    if (!parts.text.empty()) {
+      Answer([&](const TalkListener& listener) { return talk_.Ask(parts.text, &attached_, listener); },
+             "the question is taken back");
+    }
     return true;
   }
 
@@ -212,7 +215,8 @@ class Chatting {
   }
 
   // `ask` says what is to be answered: a new message, an edited one, or the last one again.
-  void Answer(const std::function<Result<thimble::Answer>(const TalkListener&)>& ask) {
+  void Answer(const std::function<Result<thimble::Answer>(const TalkListener&)>& ask,
+              std::string_view taken_back = "the conversation is as it was") {
     auto answer = [&] {
       InterruptGuard guard;
       talk_.session()->ForgetCancel();  // one that came when the last answer had just ended
@@ -225,7 +229,7 @@ class Chatting {
     printer_.EndLine();
     if (answer.ok() ? !answer.value().is_kept : answer.error().code == Code::kCancelled) {
       // Nothing is lost, and pictures stay attached: one can go on.
-      printer_.Note("stopped; the question is taken back");
+      printer_.Note(Cat("stopped; ", taken_back));
     } else if (!answer.ok()) {
       Complain(ExitStatus(answer.error().code), answer.error().message);
     } else {

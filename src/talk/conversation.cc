@@ -42,6 +42,7 @@ Conversation::Conversation(std::shared_ptr<const Engine> engine, std::unique_ptr
       system_(std::move(system)),
       when_full_(when_full),
       request_(std::move(how)) {
+  request_.ids.clear();
   Reset();
 }
 

@@ -67,7 +67,7 @@ struct ContextUse {
 
 class Conversation {
  public:
-  // `how`: how to answer; what it says of messages and pictures is not used. `system` may be empty.
+  // `how`: how to answer; what it asks (messages, pictures, ids) is not used. `system` may be empty.
   Conversation(std::shared_ptr<const Engine> engine, std::unique_ptr<Session> session, GenerateRequest how,
                std::string system, WhenFull when_full);
 
