@@ -49,7 +49,7 @@ Conversation::Conversation(std::shared_ptr<const Engine> engine, std::unique_ptr
 void Conversation::Reset() {
   request_.chat = {};
   request_.pictures.clear();
-  left_out_.clear();
+  left_out_.Clear();
   session_->Clear();
   if (!system_.empty()) request_.chat.messages.push_back({"system", {TextPart(system_)}, false, {}, {}});
 }
@@ -64,11 +64,12 @@ void Conversation::Load(Chat chat, std::vector<Picture> pictures) {
 }
 
 Json Conversation::Save() const {
-  std::vector<Message> all = request_.chat.messages;
-  std::vector<Message> left_out;
-  for (const LeftOutMessage& one : left_out_) left_out.push_back(one.message);
-  all.insert(all.begin() + static_cast<std::ptrdiff_t>(NumPinned(all)), left_out.begin(), left_out.end());
-  Json list = MessagesToJson(all);
+  const std::vector<Json> read = MessagesToJson(request_.chat.messages).items();
+  const std::size_t num_pinned = NumPinned(request_.chat.messages);
+  std::vector<Json> all(read.begin(), read.begin() + static_cast<std::ptrdiff_t>(num_pinned));
+  for (std::size_t i = 0; i < left_out_.size(); ++i) all.push_back(left_out_.ToJson(i));
+  all.insert(all.end(), read.begin() + static_cast<std::ptrdiff_t>(num_pinned), read.end());
+  Json list = Json::Array(std::move(all));
   if (request_.chat.tools.empty()) return list;
   return Json::Object({{"messages", std::move(list)}, {"tools", Json::Array(request_.chat.tools)}});
 }
@@ -117,21 +118,22 @@ Result<Answer> Conversation::Edit(int number, const std::string& text, const Tal
   std::vector<Message>& messages = request_.chat.messages;
   // Where the question stands: among those left out, then among those that are read.
   int count = 0;
+  std::size_t out = 0;
+  while (out < left_out_.size() && !(left_out_.is_question(out) && ++count == number)) ++out;
   const auto is_it = [&](const Message& message) { return IsQuestion(message) && ++count == number; };
-  const auto out =
-      std::find_if(left_out_.begin(), left_out_.end(), [&](const auto& one) { return is_it(one.message); });
-  const auto read = out == left_out_.end() ? std::find_if(messages.begin(), messages.end(), is_it) : messages.end();
-  if (out == left_out_.end() && read == messages.end()) {
+  const bool is_left_out = out < left_out_.size();
+  const auto read = is_left_out ? messages.end() : std::find_if(messages.begin(), messages.end(), is_it);
+  if (!is_left_out && read == messages.end()) {
     return Error{Code::kInvalid, count == 0
                                      ? std::string("[chat] nothing was asked yet")
                                      : Cat("[chat] questions have the numbers 1 to ", count, ", found ", number)};
   }
   // Words are copied, so that they can come back; pixels move.
   std::vector<Message> old_messages = messages;
-  std::vector<LeftOutMessage> old_left_out = left_out_;
+  MessageArchive old_left_out = left_out_;
   std::vector<Picture> old_pictures;
-  if (out != left_out_.end()) {
-    THIMBLE_RETURN_IF_ERROR(Return(static_cast<std::size_t>(out - left_out_.begin())));
+  if (is_left_out) {
+    THIMBLE_RETURN_IF_ERROR(Return(out));
     old_pictures = std::exchange(request_.pictures, {});
   } else {
     messages.erase(read + 1, messages.end());
@@ -148,19 +150,18 @@ Result<Answer> Conversation::Edit(int number, const std::string& text, const Tal
 }
 
 Status Conversation::Return(std::size_t at) {
-  const auto has_pictures = [](const LeftOutMessage& one) { return NumPictures({&one.message, 1}) > 0; };
-  if (has_pictures(left_out_[at])) {
+  if (left_out_.has_pictures(at)) {
     return Error{Code::kInvalid,
                  "[chat] that question's pictures were given back when it no longer fitted; ask it again with them"};
   }
   // Back to the last one whose pictures are gone; whatever does not fit is left out again.
   std::size_t first = at;
-  while (first > 0 && !has_pictures(left_out_[first - 1])) --first;
-  while (first < at && !IsQuestion(left_out_[first].message)) ++first;
+  while (first > 0 && !left_out_.has_pictures(first - 1)) --first;
+  while (first > 0 && first < at && !left_out_.is_question(first)) ++first;
   std::vector<Message>& messages = request_.chat.messages;
   messages.resize(NumPinned(messages));
-  for (std::size_t i = first; i <= at; ++i) messages.push_back(std::move(left_out_[i].message));
-  left_out_.resize(first);
+  for (std::size_t i = first; i <= at; ++i) messages.push_back(left_out_.Get(i));
+  left_out_.Resize(first);
   return Done{};
 }
 
@@ -169,7 +170,7 @@ Result<Answer> Conversation::Write(const TalkListener& listener) {
   if (when_full_ == WhenFull::kWindow) {
     THIMBLE_ASSIGN_OR_RETURN(dropped, MakeRoom());
   }
-  if (dropped.counts.exchanges > 0 && listener.left_out) listener.left_out(dropped.counts, left_out_.empty());
+  if (dropped.counts.exchanges > 0 && listener.left_out) listener.left_out(dropped.counts, left_out_.size() == 0);
   auto reply = session_->Generate(request_, listener.reply);
   if (!reply.ok()) {
     PutBack(std::move(dropped));
@@ -183,7 +184,8 @@ Result<Answer> Conversation::Write(const TalkListener& listener) {
   }
   answer.reply.stats.dropped_messages = dropped.counts.messages;
   answer.reply.stats.dropped_tokens = dropped.counts.tokens;
-  MoveTail(&dropped.messages, 0, &left_out_);
+  for (std::size_t i = 0; i < dropped.messages.size(); ++i)
+    left_out_.Push(std::move(dropped.messages[i]), dropped.tokens[i]);
   Keep(answer.reply);
   return answer;
 }
@@ -240,7 +242,8 @@ void Conversation::Drop(std::size_t end, int exchanges, const PromptCounts& coun
   const std::size_t begin = NumPinned(messages);
   const auto num_pictures = static_cast<std::ptrdiff_t>(NumPictures(std::span(messages).subspan(begin, end - begin)));
   for (std::size_t i = begin; i < end; ++i) {
-    dropped->messages.push_back({std::move(messages[i]), counts.messages[i]});
+    dropped->messages.push_back(std::move(messages[i]));
+    dropped->tokens.push_back(counts.messages[i]);
     dropped->counts.tokens += counts.messages[i];
   }
   messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -254,9 +257,8 @@ void Conversation::Drop(std::size_t end, int exchanges, const PromptCounts& coun
 }
 
 void Conversation::PutBack(Dropped dropped) {
-  std::vector<Message> back;
-  for (LeftOutMessage& one : dropped.messages) back.push_back(std::move(one.message));
   std::vector<Message>& messages = request_.chat.messages;
+  std::vector<Message>& back = dropped.messages;
   messages.insert(messages.begin() + static_cast<std::ptrdiff_t>(NumPinned(messages)),
                   std::make_move_iterator(back.begin()), std::make_move_iterator(back.end()));
   request_.pictures.insert(request_.pictures.begin(), std::make_move_iterator(dropped.pictures.begin()),
@@ -266,12 +268,10 @@ void Conversation::PutBack(Dropped dropped) {
 LeftOut Conversation::CountLeftOut() const {
   LeftOut all;
   all.messages = static_cast<int>(left_out_.size());
-  std::vector<Message> messages;
-  for (const LeftOutMessage& one : left_out_) {
-    all.tokens += one.tokens;
-    messages.push_back(one.message);
+  for (std::size_t i = 0; i < left_out_.size(); ++i) {
+    all.tokens += left_out_.tokens(i);
+    all.exchanges += i == 0 || left_out_.is_question(i) ? 1 : 0;
   }
-  all.exchanges = static_cast<int>(ExchangeBegins(messages).size());
   return all;
 }
 
@@ -300,7 +300,7 @@ Result<ContextUse> Conversation::Count(std::vector<Attachment>* attached) {
   if (!counts.ok()) return counts.error();
   use.tools = use.used = counts.value().before;
   int number = 0;
-  for (const LeftOutMessage& one : left_out_) number += IsQuestion(one.message) ? 1 : 0;
+  for (std::size_t i = 0; i < left_out_.size(); ++i) number += left_out_.is_question(i) ? 1 : 0;
   for (std::size_t i = 0; i < request_.chat.messages.size(); ++i) {
     const std::int64_t tokens = counts.value().messages[i];
     use.messages.push_back({IsQuestion(request_.chat.messages[i]) ? ++number : 0, tokens});

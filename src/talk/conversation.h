@@ -8,6 +8,7 @@
 #include "engine/picture.h"
 #include "engine/session.h"
 #include "files/json.h"
+#include "talk/message_archive.h"
 #include "text/chat.h"
 
 #include <cstdint>
@@ -104,14 +105,11 @@ class Conversation {
   void set_think(ThinkMode think) { request_.think = think; }
 
  private:
-  struct LeftOutMessage {
-    Message message;
-    std::int64_t tokens = 0;
-  };
   // Exchanges on their way out; until there is an answer they can come back.
   struct Dropped {
     LeftOut counts;
-    std::vector<LeftOutMessage> messages;
+    std::vector<Message> messages;
+    std::vector<std::int64_t> tokens;  // of each
     std::vector<Picture> pictures;
   };
 
@@ -135,8 +133,8 @@ class Conversation {
   std::unique_ptr<Session> session_;
   std::string system_;
   WhenFull when_full_;
-  GenerateRequest request_;               // what the model reads, and how to answer
-  std::vector<LeftOutMessage> left_out_;  // what it does not read any more; their pictures are gone
+  GenerateRequest request_;  // what the model reads, and how to answer
+  MessageArchive left_out_;  // what it does not read any more; their pictures are gone
 };
 
 }  // namespace thimble
