@@ -3,6 +3,7 @@
 
 #include "talk/window.h"
 
+#include <optional>
 #include <utility>
 
 namespace thimble {
