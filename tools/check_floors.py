@@ -18,7 +18,8 @@ MAY = {
     "model": ["base", "sys", "files", "image/image.h", "image/preprocess.h", "kernels", "ops"],
     "engine": ["base", "sys", "files", "text", "sampling", "image/image.h", "image/preprocess.h", "kernels/kernels.h",
                "kernels/kernel_table.h", "ops", "model"],
-    "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "model/config.h", "model/load.h", "model/batch.h",
+    "talk": ["base", "sys", "files/json.h", "text", "sampling", "image/image.h", "image/preprocess.h", "ops", "model", "engine"],
+    "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "talk", "model/config.h", "model/load.h", "model/batch.h",
                  "kernels/kernels.h"],
 }
 # Third-party header -> the files that may include it.

@@ -2,6 +2,7 @@
 // thimble chat: a conversation in the terminal.
 #include "base/text.h"
 #include "cli/atomic_file.h"
+#include "cli/context_lines.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/key_reader.h"
@@ -15,12 +16,15 @@
 #include "cli/suggest.h"
 #include "cli/terminal.h"
 #include "sys/folder.h"
+#include "talk/conversation.h"
 
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 
 namespace thimble::cli {
 
@@ -32,6 +36,9 @@ A picture's path in a message (or dragged into the terminal) attaches the pictur
   /image PATH         attach a picture to the next message
   /detail HOW         how much of a picture is read: low 256 tokens, auto 1,024, high what the model allows
   /think on|off|auto  let the model reason before it answers, or not; auto: as the model was made
+  /context            how full the context is: tokens of each message, and what attached pictures will take
+  /edit N TEXT        put TEXT in place of your message N (as /context counts) and answer again from there
+  /again              answer the last message anew
   /reset              forget the conversation
   /save FILE          write the conversation as JSON
   /load FILE          go on with a saved one
@@ -40,20 +47,14 @@ A picture's path in a message (or dragged into the terminal) attaches the pictur
   /quit               leave (so does Ctrl-D)
 Tab completes commands and paths, arrow up brings back what you wrote, Ctrl-C stops an answer.)";
 
-constexpr std::array<std::string_view, 9> kCommands = {"/detail", "/help", "/image", "/load", "/quit",
-                                                       "/reset",  "/save", "/stats", "/think"};
+constexpr std::array<std::string_view, 12> kCommands = {"/again", "/context", "/detail", "/edit", "/help",  "/image",
+                                                        "/load",  "/quit",    "/reset",  "/save", "/stats", "/think"};
 
-class Conversation {
+// Keys and words over a conversation.
+class Chatting {
  public:
-  Conversation(const RunOptions& options, std::shared_ptr<const Engine> engine, std::unique_ptr<Session> session,
-               const GenerateRequest& request)
-      : options_(options),
-        engine_(std::move(engine)),
-        session_(std::move(session)),
-        request_(request),
-        editor_(kCommands) {
-    Reset();
-  }
+  Chatting(const RunOptions& options, Conversation talk)
+      : options_(options), talk_(std::move(talk)), editor_(kCommands) {}
 
   int Talk() {
     if (editor_.is_interactive()) printer_.Note("/help lists what you can say");
@@ -84,7 +85,10 @@ class Conversation {
     for (const std::string& path : parts.pictures) {
       if (!Attach(path)) return true;
     }
-    if (!parts.text.empty()) Answer(parts.text);
+    if (!parts.text.empty()) {
+      Answer([&](const TalkListener& listener) { return talk_.Ask(parts.text, &attached_, listener); },
+             "the question is taken back");
+    }
     return true;
   }
 
@@ -103,8 +107,15 @@ class Conversation {
       Think(argument);
     } else if (word == "/detail") {
       ChangeDetail(argument);
+    } else if (word == "/context") {
+      Context();
+    } else if (word == "/edit") {
+      Edit(words, rest);
+    } else if (word == "/again") {
+      Answer([&](const TalkListener& listener) { return talk_.Again(listener); });
     } else if (word == "/reset") {
-      Reset();
+      talk_.Reset();
+      attached_.clear();
       printer_.Note("forgotten");
     } else if (word == "/stats") {
       Stats();
@@ -119,18 +130,6 @@ class Conversation {
       Complain(kExitInvalid, Cat("there is no command ", word, advice));
     }
     return true;
-  }
-
-  void Reset() {
-    request_.chat.messages.clear();
-    request_.chat.tools.clear();
-    request_.chat.options = {};
-    request_.pictures.clear();
-    attached_.clear();
-    session_->Clear();
-    if (!options_.input.system.empty()) {
-      request_.chat.messages.push_back({"system", {{Part::Kind::kText, options_.input.system, ""}}, false, {}, {}});
-    }
   }
 
   void Complain(int status, const std::string& message) {
@@ -154,8 +153,8 @@ class Conversation {
       Complain(kExitInvalid, "standard input is what you write here; /image takes the path of a picture");
       return false;
     }
-    if (!engine_->can_see()) {
-      Complain(kExitNotFound, engine_->why_blind());
+    if (!talk_.engine().can_see()) {
+      Complain(kExitNotFound, talk_.engine().why_blind());
       return false;
     }
     CommonOptions how = options_.common;
@@ -169,13 +168,13 @@ class Conversation {
     printer_.Note(Cat("attached ", path, " (", image.width, " x ", image.height, ")"));
     std::error_code error;
     const auto absolute = std::filesystem::absolute(path, error);  // a saved conversation finds it from anywhere
-    attached_.emplace_back(error ? path : absolute.string(), std::move(picture).value());
+    attached_.push_back({error ? path : absolute.string(), std::move(picture).value()});
     return true;
   }
 
   void Think(const std::string& mode) {
     if (mode == "on" || mode == "off" || mode == "auto") {
-      request_.think = mode == "on" ? ThinkMode::kOn : mode == "off" ? ThinkMode::kOff : ThinkMode::kAuto;
+      talk_.set_think(mode == "on" ? ThinkMode::kOn : mode == "off" ? ThinkMode::kOff : ThinkMode::kAuto);
       printer_.Note(Cat("thinking ", mode));
     } else {
       Complain(kExitInvalid, "/think takes on, off or auto");
@@ -187,104 +186,103 @@ class Conversation {
       return Complain(kExitInvalid, "/detail takes low, auto or high");
     CommonOptions changed = options_.common;
     changed.detail = detail;
-    request_.detail = ChooseDetail(changed);
-    printer_.Note(request_.detail == Detail::kFile ? "the options of this chat say how pictures are read (--exact, "
-                                                     "--min-pixels, --max-pixels): /detail changes nothing"
-                                                   : Cat("pictures are read with detail ", detail));
+    talk_.set_detail(ChooseDetail(changed));
+    printer_.Note(talk_.detail() == Detail::kFile ? "the options of this chat say how pictures are read (--exact, "
+                                                    "--min-pixels, --max-pixels): /detail changes nothing"
+                                                  : Cat("pictures are read with detail ", detail));
   }
 
-  Result<Reply> Generate() {
-    InterruptGuard guard;
-    session_->ForgetCancel();  // one that came when the last answer had just ended
-    guard.Watch(session_.get());
-    ProgressBar bar("reading");
-    printer_.Begin();
-    return session_->Generate(request_, [&](const Event& event) {
-      if (event.kind == Event::Kind::kPromptProgress) {
-        bar.Show(event.share);
-      } else {
-        bar.Clear();
-      }
-      if (event.kind == Event::Kind::kWarning) Warn(event.text);
-      if (event.kind == Event::Kind::kPictures) {
-        for (const std::string& line : ReadingLines(event.pictures)) printer_.Note(line);
-      }
-      if (event.kind == Event::Kind::kReply) {
-        if (event.reply.kind == ReplyEvent::Kind::kThinking) printer_.Thinking(event.reply.text);
-        if (event.reply.kind == ReplyEvent::Kind::kContent) printer_.Content(event.reply.text);
-        if (event.reply.kind == ReplyEvent::Kind::kToolCallEnd) {
-          printer_.Note(Cat("tool call: ", ToolCallJson(event.reply.call).Dump(Json::Style::kPython)));
-        }
-      }
-      // A Ctrl-C between Enter and the guard went to the line editor.
-      return std::ferror(stdout) == 0 && !InterruptGuard::was_interrupted() && !KeyReader::has_interrupt();
-    });
-  }
-
-  void Answer(const std::string& text) {
-    const std::size_t pictures_before = request_.pictures.size();
-    Message question;
-    question.role = "user";
-    for (auto& [path, picture] : attached_) {
-      question.content.push_back({Part::Kind::kImage, "", path});
-      request_.pictures.push_back(picture);
+  // What happens while a reply is made: how far it is, and its words as they come.
+  bool Show(const Event& event, ProgressBar* bar) {
+    if (event.kind == Event::Kind::kPromptProgress) {
+      bar->Show(event.share);
+    } else {
+      bar->Clear();
     }
-    question.content.push_back({Part::Kind::kText, text, ""});
-    request_.chat.messages.push_back(std::move(question));
-    auto reply = Generate();
+    if (event.kind == Event::Kind::kWarning) Warn(event.text);
+    if (event.kind == Event::Kind::kPictures) {
+      for (const std::string& line : ReadingLines(event.pictures)) printer_.Note(line);
+    }
+    if (event.kind == Event::Kind::kReply) {
+      if (event.reply.kind == ReplyEvent::Kind::kThinking) printer_.Thinking(event.reply.text);
+      if (event.reply.kind == ReplyEvent::Kind::kContent) printer_.Content(event.reply.text);
+      if (event.reply.kind == ReplyEvent::Kind::kToolCallEnd) {
+        printer_.Note(Cat("tool call: ", ToolCallJson(event.reply.call).Dump(Json::Style::kPython)));
+      }
+    }
+    // A Ctrl-C between Enter and the guard went to the line editor.
+    return std::ferror(stdout) == 0 && !InterruptGuard::was_interrupted() && !KeyReader::has_interrupt();
+  }
+
+  // `ask` says what is to be answered: a new message, an edited one, or the last one again.
+  void Answer(const std::function<Result<thimble::Answer>(const TalkListener&)>& ask,
+              std::string_view taken_back = "the conversation is as it was") {
+    auto answer = [&] {
+      InterruptGuard guard;
+      talk_.session()->ForgetCancel();  // one that came when the last answer had just ended
+      guard.Watch(talk_.session());
+      ProgressBar bar("reading");
+      printer_.Begin();
+      return ask({[&](const Event& event) { return Show(event, &bar); },
+                  [&](const LeftOut& now, bool is_first) { printer_.Note(LeftOutLine(now, is_first)); }});
+    }();
     printer_.EndLine();
-    const bool is_answered =
-        reply.ok() && (reply.value().finish_reason != FinishReason::kCancelled || !reply.value().text.empty());
-    if (!is_answered) {
-      // The question is taken back, its pictures stay attached: nothing is lost, one can go on.
-      request_.chat.messages.pop_back();
-      request_.pictures.resize(pictures_before);
-      if (reply.ok() || reply.error().code == Code::kCancelled) {
-        printer_.Note("stopped; the question is taken back");
-      } else {
-        Complain(ExitStatus(reply.error().code), reply.error().message);
-      }
-      return;
+    if (answer.ok() ? !answer.value().is_kept : answer.error().code == Code::kCancelled) {
+      // Nothing is lost, and pictures stay attached: one can go on.
+      printer_.Note(Cat("stopped; ", taken_back));
+    } else if (!answer.ok()) {
+      Complain(ExitStatus(answer.error().code), answer.error().message);
+    } else {
+      last_ = std::move(answer).value().reply;
+      NoteEnding(*last_);
+      if (options_.common.verbose) Say(StatsLine(*last_));
     }
-    attached_.clear();
-    last_ = std::move(reply).value();
-    // What was decided for a picture stays, and of a photo no more than was read.
-    for (std::size_t i = 0; i < last_->pictures.size(); ++i) Settle(last_->pictures[i], &request_.pictures[i]);
-    Message answer{"assistant", {{Part::Kind::kText, last_->text, ""}}, false, {}, last_->tool_calls};
-    if (!last_->thinking.empty()) answer.reasoning_content = last_->thinking;
-    request_.chat.messages.push_back(std::move(answer));
-    NoteEnding(*last_);
-    if (options_.common.verbose) Say(StatsLine(*last_));
+  }
+
+  void Edit(const std::vector<Word>& words, const std::string& rest) {
+    int number = 0;
+    const std::string& text = words.empty() ? rest : words.front().text;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (words.size() < 2 || error != std::errc() || end != text.data() + text.size())
+      return Complain(kExitInvalid, "/edit takes the number of one of your messages, as /context shows it, and a text");
+    const std::string changed = rest.substr(words[1].begin);
+    Answer([&](const TalkListener& listener) { return talk_.Edit(number, changed, listener); });
+  }
+
+  void Context() {
+    auto use = talk_.Count(&attached_);
+    if (!use.ok()) return Complain(ExitStatus(use.error().code), use.error().message);
+    for (const std::string& line : ContextLines(talk_, use.value(), attached_)) printer_.Note(line);
   }
 
   void NoteEnding(const Reply& reply) {
-    if (const std::string line = AboutMissingAnswer(reply, engine_->context()); !line.empty()) printer_.Note(line);
+    if (const std::string line = AboutMissingAnswer(reply, talk_.engine().context()); !line.empty())
+      printer_.Note(line);
     if (reply.stats.think_closed_by_loop) printer_.Note("(the reasoning repeated itself and was closed)");
     if (reply.stats.think_closed_by_budget) printer_.Note("(the reasoning reached its budget and was closed)");
     if (reply.finish_reason == FinishReason::kCancelled) printer_.Note("stopped");
     if (reply.finish_reason == FinishReason::kLength) printer_.Note("stopped at --max-tokens");
     if (reply.finish_reason == FinishReason::kContext) {
-      printer_.Note(
-          Cat("the context of ", engine_->context(), " tokens is full: /reset, or start with a larger --context"));
+      const bool goes_on = talk_.when_full() == WhenFull::kWindow;
+      printer_.Note(Cat("the context of ", talk_.engine().context(), " tokens is full: ",
+                        goes_on ? "the answer was cut; older exchanges make room for the next one"
+                                : "/reset, or start with a larger --context"));
     }
   }
 
   void Stats() {
     if (!last_.has_value()) return printer_.Note("nothing answered yet");
-    printer_.Note(Cat(StatsLine(*last_), "; context ", session_->length(), " of ", engine_->context(), " tokens"));
+    printer_.Note(
+        Cat(StatsLine(*last_), "; context ", talk_.session()->length(), " of ", talk_.engine().context(), " tokens"));
   }
 
   void Save(const std::string& path) {
     if (path.empty()) return Complain(kExitInvalid, "/save takes a file name");
-    Json talk = MessagesToJson(request_.chat.messages);
-    // Tools come along from a file that was loaded.
-    if (!request_.chat.tools.empty())
-      talk = Json::Object({{"messages", std::move(talk)}, {"tools", Json::Array(request_.chat.tools)}});
-    const std::string text = talk.Dump(Json::Style::kPretty) + "\n";
+    const std::string text = talk_.Save().Dump(Json::Style::kPretty) + "\n";
     if (auto status = WriteFileAtomically(path, text); !status.ok()) {
       return Complain(ExitStatus(status.error().code), Cat("not saved: ", status.error().message));
     }
-    printer_.Note(Cat("saved ", request_.chat.messages.size(), " messages to ", path));
+    printer_.Note(Cat("saved ", talk_.num_left_out() + talk_.messages().size(), " messages to ", path));
   }
 
   void Load(const std::string& path) {
@@ -294,16 +292,12 @@ class Conversation {
     FileSettings file;
     auto loaded = BuildRequest(input, options_.common, Purpose::kConversation, &file);
     if (!loaded.ok()) return Complain(ExitStatus(loaded.error().code), Cat("not loaded: ", loaded.error().message));
-    if (!loaded.value().pictures.empty() && !engine_->can_see()) {
-      return Complain(kExitNotFound, Cat("not loaded, for it has pictures: ", engine_->why_blind()));
+    if (!loaded.value().pictures.empty() && !talk_.engine().can_see()) {
+      return Complain(kExitNotFound, Cat("not loaded, for it has pictures: ", talk_.engine().why_blind()));
     }
-    Reset();
-    request_.chat.messages = std::move(loaded.value().chat.messages);
-    request_.chat.tools = std::move(loaded.value().chat.tools);
-    request_.chat.options.enable_thinking = loaded.value().chat.options.enable_thinking;
-    request_.chat.options.add_vision_id = loaded.value().chat.options.add_vision_id;
-    request_.pictures = std::move(loaded.value().pictures);
-    printer_.Note(Cat("loaded ", request_.chat.messages.size(), " messages"));
+    attached_.clear();
+    talk_.Load(std::move(loaded.value().chat), std::move(loaded.value().pictures));
+    printer_.Note(Cat("loaded ", talk_.messages().size(), " messages"));
     if (!file.keys.empty()) {
       std::string keys;
       for (const std::string& key : file.keys) keys += Cat(keys.empty() ? "" : ", ", Excerpt(key));
@@ -312,10 +306,8 @@ class Conversation {
   }
 
   const RunOptions& options_;
-  std::shared_ptr<const Engine> engine_;
-  std::unique_ptr<Session> session_;
-  GenerateRequest request_;                                // the conversation so far, and how to answer
-  std::vector<std::pair<std::string, Picture>> attached_;  // for the next message
+  Conversation talk_;
+  std::vector<Attachment> attached_;  // for the next message
   std::optional<Reply> last_;
   int status_ = kExitOk;
   ReplyPrinter printer_;
@@ -345,7 +337,9 @@ int RunChat(const RunOptions& options) {
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
   if (options.common.model.empty() || options.common.model == "builtin") ReplyPrinter().Note(AboutBuiltin());
-  return Conversation(options, engine.value(), std::move(session).value(), request).Talk();
+  Conversation talk(engine.value(), std::move(session).value(), std::move(request), options.input.system,
+                    options.when_full == "stop" ? WhenFull::kStop : WhenFull::kWindow);
+  return Chatting(options, std::move(talk)).Talk();
 }
 
 }  // namespace thimble::cli

@@ -264,6 +264,10 @@ void AddChat(CLI::App* app, CommandLine* line) {
   AddPixels(c, &line->chat.common);
   AddSampling(c, &line->chat.generate);
   AddLength(c, &line->chat.generate);
+  c->add_option("--when-full", line->chat.when_full,
+                "window (default): the oldest exchanges make room; stop: the chat ends there")
+      ->type_name("window|stop")
+      ->check(CLI::IsMember({"window", "stop"}).description(""));
   c->footer(
       "Examples:\n"
       "  thimble chat                                 the built-in model\n"

@@ -61,6 +61,7 @@ struct RunOptions {
   InputOptions input;
   GenerateOptions generate;
   std::vector<std::string> positionals;
+  std::string when_full = "window";  // chat: "window", "stop"
 };
 
 struct LogitsOptions {

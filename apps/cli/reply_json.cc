@@ -85,7 +85,9 @@ Json ReplyJson(const Reply& reply) {
                              {"head", HeadJson(s.head)},
                              {"peak_rss_bytes", Json::Integer(static_cast<std::int64_t>(s.peak_rss_bytes))},
                              {"think_closed_by_budget", Json::Bool(s.think_closed_by_budget)},
-                             {"think_closed_by_loop", Json::Bool(s.think_closed_by_loop)}});
+                             {"think_closed_by_loop", Json::Bool(s.think_closed_by_loop)},
+                             {"dropped", Json::Object({{"messages", Json::Integer(s.dropped_messages)},
+                                                       {"tokens", Json::Integer(s.dropped_tokens)}})}});
   return Json::Object({{"prompt_ids", IdsJson(reply.prompt_ids)},
                        {"ids", IdsJson(reply.ids)},
                        {"thinking", Json::String(reply.thinking)},
@@ -122,6 +124,8 @@ std::string StatsLine(const Reply& reply) {
   }
   line += Cat(", wrote ", s.tokens, " in ", Fixed(s.seconds, 2), " s");
   if (s.seconds > 0) line += Cat(" (", Fixed(s.tokens / s.seconds, 1), "/s)");
+  if (s.dropped_messages > 0)
+    line += Cat(", left out ", s.dropped_messages, " messages of ", Grouped(s.dropped_tokens), " tokens");
   return line +
          Cat(", ended by ", FinishReasonName(reply.finish_reason), ", peak memory ", FormatBytes(s.peak_rss_bytes));
 }

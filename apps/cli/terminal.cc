@@ -69,6 +69,16 @@ std::string Fixed(double value, int digits) {
   return text;
 }
 
+std::string Grouped(std::int64_t count) {
+  const std::string digits = std::to_string(count);
+  std::string out;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && digits[i - 1] != '-' && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
+}
+
 std::string QuoteBytes(std::string_view bytes) {
   std::string out = "\"";
   for (const char c : EscapeControls(bytes)) {

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "files/json.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,8 @@ void Warn(std::string_view message);
 void Say(std::string_view message);
 // A number with so many digits after the point.
 std::string Fixed(double value, int digits);
+// A count that people read: "1,204".
+std::string Grouped(std::int64_t count);
 
 // Chooses the locale by which libedit reads characters and wcwidth() knows their widths; where it is an ASCII one,
 // people write UTF-8 all the same. To be called once, before either.

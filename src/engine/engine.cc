@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "engine/engine_parts.h"
 #include "engine/pairing.h"
+#include "engine/prompt.h"
 #include "engine/session.h"
 #include "engine/text_model.h"
 #include "engine/weights_check.h"
@@ -342,6 +343,10 @@ double Engine::load_seconds() const { return parts_->load_seconds; }
 const MemoryNeeds& Engine::memory_needs() const { return parts_->needs; }
 const PixelLimits& Engine::pixel_limits() const { return parts_->pixel_limits; }
 const VideoLimits& Engine::video_limits() const { return parts_->video_limits; }
+
+Result<PromptCounts> Engine::Measure(const GenerateRequest& request) const {
+  return ExhaustedIfNoMemory([&] { return CountPrompt(*parts_, request); });
+}
 
 Result<VisionRows> Engine::EmbedPatches(const Patches& patches) const {
   if (!parts_->config.vision.has_value()) return Error{Code::kUnsupported, Cat("[vision] ", parts_->why_blind)};

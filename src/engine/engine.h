@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "engine/pairing.h"
+#include "engine/prompt_counts.h"
 #include "files/model_file.h"
 #include "model/config.h"
 #include "model/load.h"
@@ -23,6 +24,7 @@ namespace thimble {
 
 class Session;
 struct EngineParts;
+struct GenerateRequest;
 
 // The text half of a model: enough to tokenise and to render conversations. Needs no weights: a folder with
 // tokenizer.json and its template, or a vocabulary-only GGUF, will do.
@@ -80,6 +82,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // A conversation of its own, with room for context() tokens.
   Result<std::unique_ptr<Session>> NewSession() const;
+
+  // What a request would take of the context, nothing being read; it may be more than there is. Errors as Generate's
+  // for what is wrong with a request.
+  Result<PromptCounts> Measure(const GenerateRequest& request) const;
 
   // Vision tower output of one picture, for `embed-image`.
   Result<VisionRows> EmbedPatches(const Patches& patches) const;

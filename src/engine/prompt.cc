@@ -32,9 +32,7 @@ class Builder {
   Builder(const EngineParts& engine, const GenerateRequest& request) : engine_(engine), request_(request) {}
 
   Result<Prompt> Run() {
-    if (!request_.pictures.empty()) THIMBLE_RETURN_IF_ERROR(CheckSight());
-    THIMBLE_RETURN_IF_ERROR(request_.ids.empty() ? FromChat() : FromIds());
-    if (prompt_.ids.empty()) return Error{Code::kInvalid, "[prompt] the prompt is empty"};
+    THIMBLE_RETURN_IF_ERROR(Write());
     if (static_cast<std::int64_t>(prompt_.ids.size()) > engine_.context) {
       const bool has_budgets = request_.ids.empty() && request_.detail.value_or(Detail::kFile) != Detail::kFile;
       return Error{Code::kExhausted,
@@ -46,7 +44,32 @@ class Builder {
     return std::move(prompt_);
   }
 
+  Result<PromptCounts> Count() {
+    THIMBLE_RETURN_IF_ERROR(Write());
+    PromptCounts counts;
+    counts.total = static_cast<std::int64_t>(prompt_.ids.size());
+    counts.pictures = std::move(prompt_.readings);
+    if (!request_.ids.empty()) return counts;
+    counts.messages.assign(request_.chat.messages.size(), 0);
+    counts.answer = counts.total - prompt_.boundary;
+    counts.before = prompt_.starts.empty() ? prompt_.boundary : prompt_.starts.front().first_token;
+    for (std::size_t i = 0; i < prompt_.starts.size(); ++i) {
+      const bool is_last = i + 1 == prompt_.starts.size();
+      const std::int64_t end = is_last ? prompt_.boundary : prompt_.starts[i + 1].first_token;
+      counts.messages[prompt_.starts[i].message] = end - prompt_.starts[i].first_token;
+    }
+    return counts;
+  }
+
  private:
+  // Ids and runs, however many.
+  Status Write() {
+    if (!request_.pictures.empty()) THIMBLE_RETURN_IF_ERROR(CheckSight());
+    THIMBLE_RETURN_IF_ERROR(request_.ids.empty() ? FromChat() : FromIds());
+    if (prompt_.ids.empty()) return Error{Code::kInvalid, "[prompt] the prompt is empty"};
+    return Done{};
+  }
+
   Status CheckSight() const {
     if (engine_.why_blind.empty()) return Done{};
     return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
@@ -99,6 +122,25 @@ class Builder {
     engine_.text_model->tokenizer.EncodeTo(text, AddedTokens::kRecognise, &prompt_.ids);
   }
 
+  // Messages and the generation prompt begin with a special token, so cutting before it changes no token. Between two
+  // cuts text is encoded in one go, as the reference does.
+  void AddTextPiece(const RenderedChat& rendered, std::size_t index, std::size_t offset) {
+    const std::string_view text = rendered.pieces[index].text;
+    std::size_t done = 0;
+    const auto cut = [&](std::size_t at) {
+      AddText(text.substr(done, at - done));
+      done = at;
+      return static_cast<std::int64_t>(prompt_.ids.size());
+    };
+    for (std::size_t i = prompt_.starts.size(); i < rendered.message_begins.size(); ++i) {
+      const RenderedChat::MessageBegin& begin = rendered.message_begins[i];
+      if (begin.offset >= offset + text.size()) break;
+      prompt_.starts.push_back({begin.message, cut(begin.offset - offset)});
+    }
+    if (index == rendered.generation_prompt_piece) prompt_.boundary = cut(rendered.generation_prompt_offset);
+    AddText(text.substr(done));
+  }
+
   void AddRun(int picture, std::int64_t first_row, std::int32_t pad) {
     const std::int64_t count = grids_[static_cast<std::size_t>(picture)].rows();
     prompt_.runs.push_back({picture, static_cast<std::int64_t>(prompt_.ids.size()), count, first_row});
@@ -128,27 +170,13 @@ class Builder {
     if (request_.think != ThinkMode::kAuto) chat.options.enable_thinking = request_.think == ThinkMode::kOn;
     THIMBLE_ASSIGN_OR_RETURN(const RenderedChat rendered, RenderChat(engine_.text_model->chat_template.variant, chat));
     int next_picture = 0;
-    std::string text;  // pieces between pictures are encoded in one go, as the reference does
-    const auto flush = [&] {
-      AddText(text);
-      text.clear();
-    };
-    std::int64_t boundary = -1;
-    for (std::size_t i = 0; i < rendered.pieces.size(); ++i) {
+    std::size_t offset = 0;  // of the piece in the rendered text
+    for (std::size_t i = 0; i < rendered.pieces.size(); offset += rendered.pieces[i++].text.size()) {
       const PromptPiece& piece = rendered.pieces[i];
       if (piece.kind == PromptPiece::Kind::kText) {
-        if (i == rendered.generation_prompt_piece) {
-          // The generation prompt begins with a special token, so cutting before it changes no token.
-          text += piece.text.substr(0, rendered.generation_prompt_offset);
-          flush();
-          boundary = static_cast<std::int64_t>(prompt_.ids.size());
-          text = piece.text.substr(rendered.generation_prompt_offset);
-        } else {
-          text += piece.text;
-        }
+        AddTextPiece(rendered, i, offset);
         continue;
       }
-      flush();
       THIMBLE_RETURN_IF_ERROR(CheckSight());
       const int index = next_picture++;
       if (index >= static_cast<int>(request_.pictures.size())) {
@@ -170,12 +198,12 @@ class Builder {
         AddRun(index, 0, *engine_.special.image_pad);
       }
     }
-    flush();
     if (next_picture != static_cast<int>(request_.pictures.size())) {
       return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures for ", next_picture,
                                        " places in the conversation")};
     }
-    prompt_.boundary = boundary >= 0 ? boundary : static_cast<std::int64_t>(prompt_.ids.size());
+    if (rendered.generation_prompt_piece >= rendered.pieces.size())
+      prompt_.boundary = static_cast<std::int64_t>(prompt_.ids.size());
     // A message that goes on may itself end inside <think>.
     prompt_.ends_in_thinking = rendered.ends_in_thinking || (chat.options.continue_final_message && EndsInThinking());
     return Done{};
@@ -278,6 +306,10 @@ class Builder {
 
 Result<Prompt> BuildPrompt(const EngineParts& engine, const GenerateRequest& request) {
   return Builder(engine, request).Run();
+}
+
+Result<PromptCounts> CountPrompt(const EngineParts& engine, const GenerateRequest& request) {
+  return Builder(engine, request).Count();
 }
 
 Result<Patches> PatchifyPicture(const EngineParts& engine, const Picture& picture, const PictureReading& reading) {

@@ -64,6 +64,9 @@ struct GenerateStats {
   ScreenCounts head;  // of passes that wanted the highest logits only; all zero when the head is never screened
   bool think_closed_by_budget = false;
   bool think_closed_by_loop = false;
+  // Of a conversation, what was left out before this reply because it no longer fitted (talk/conversation.h).
+  int dropped_messages = 0;
+  std::int64_t dropped_tokens = 0;
 };
 
 struct Reply {

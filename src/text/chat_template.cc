@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace thimble {
 
@@ -150,8 +151,10 @@ class Renderer {
       content_end_ = std::string::npos;
       if (message.role == "system") {
         if (i != 0) return Refuse("System message must be at the beginning.");
+        begins_.push_back({0, 0});
         continue;
       }
+      if (message.role != "tool" || i == 0 || messages[i - 1].role != "tool") begins_.push_back({i, out_.text.size()});
       THIMBLE_ASSIGN_OR_RETURN(Content content, Render(message, true));
       if (message.role == "user") {
         out_.text += "<|im_start|>user\n";
@@ -282,6 +285,7 @@ class Renderer {
 
   RenderedChat Finish() {
     RenderedChat rendered;
+    rendered.message_begins = std::move(begins_);
     std::size_t boundary = std::string::npos;
     if (chat_.options.continue_final_message) {
       if (content_end_ != std::string::npos) out_.text.resize(content_end_);
@@ -314,6 +318,7 @@ class Renderer {
   TemplateVariant variant_;
   const Chat& chat_;
   Content out_;
+  std::vector<RenderedChat::MessageBegin> begins_;
   std::size_t content_end_ = std::string::npos;  // of the message rendered last
   int num_images_ = 0;
   int num_videos_ = 0;

@@ -45,6 +45,14 @@ struct RenderedChat {
   std::size_t generation_prompt_piece = 0;
   std::size_t generation_prompt_offset = 0;
 
+  // Where messages begin, each with the special token <|im_start|>: bytes of Text(). Results of tools in a row share
+  // one turn: only the first of them is here, and so is a system message at 0, behind which the tools stand.
+  struct MessageBegin {
+    std::size_t message = 0;  // index into the conversation's messages
+    std::size_t offset = 0;
+  };
+  std::vector<MessageBegin> message_begins;
+
   [[nodiscard]] std::string Text() const;  // all pieces joined: what the reference prints
 };
 
