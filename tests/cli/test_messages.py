@@ -378,3 +378,12 @@ class Perplexity(unittest.TestCase):
             self.assertEqual(thimble("perplexity", VL, folder + "/t", "--context", "1").returncode, 2)
             pathlib.Path(folder, "t").write_text("1", encoding="utf-8")
             self.assertEqual(thimble("perplexity", VL, folder + "/t").returncode, 2)
+
+
+class WindowsLines(unittest.TestCase):
+    def test_a_chat_over_a_pipe_of_windows_lines(self):
+        for text in ("hi\r\n/stats\r\n/quit\r\n", "one \\\r\ntwo\r\n/quit\r\n"):
+            for encoding in ("utf-8", "utf-16"):
+                done = thimble("chat", VL_GGUF, "-n", "1", "--temperature", "0", text=text.encode(encoding))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertNotIn("no command", done.stderr)
