@@ -217,6 +217,7 @@ Status GgufVision(const ModelFile& file, VisionConfig* vision, std::vector<std::
   if (meta.Bool("clip.use_silu").value_or(false)) {
     return Error{Code::kUnsupported, "[config] clip.use_silu is true; this family's towers use GELU"};
   }
+  THIMBLE_RETURN_IF_ERROR(CheckTowerMeaning(meta));
   CheckPictureKeys(meta, "clip.vision.", warnings);
   const TensorEntry* positions = file.Find("v.position_embd.weight");
   std::int64_t rows = positions != nullptr && positions->shape.size() == 2 ? positions->shape[0] : 0;

@@ -47,6 +47,7 @@ Status CheckVisionSizes(const VisionConfig& vision);
 // config_meaning.cc: kUnsupported, naming key and value, where a setting of other architectures (scales, caps, windows,
 // experts, ...) changes what is computed. `head` is the width of an attention head.
 Status CheckGgufMeaning(const Metadata& meta, int head);
+Status CheckTowerMeaning(const Metadata& meta);  // of a vision file in llama.cpp's form
 Status CheckHfMeaning(const Json& root, const Json& text, int head);
 // kUnsupported where a GGUF says that it is neither a model nor, `is_vision_file`, a vision file.
 Status CheckGgufType(const Metadata& meta, bool is_vision_file);

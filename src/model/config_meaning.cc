@@ -173,10 +173,10 @@ bool IsLinear(std::string_view type) { return type.empty() || type == "linear"; 
 
 Status CheckGgufScaling(const Metadata& meta) {
   const std::string type = meta.String("qwen35.rope.scaling.type").value_or("");
-  if (!IsLinear(type)) return Done{};
-  for (const char* key : {"qwen35.rope.scaling.factor", "qwen35.rope.scaling.attn_factor"})
-    THIMBLE_RETURN_IF_ERROR(CheckNumber(meta, key, Neutral::kZeroOrOne, 0));
-  return Done{};
+  if (IsLinear(type)) THIMBLE_RETURN_IF_ERROR(CheckNumber(meta, "qwen35.rope.scaling.factor", Neutral::kZeroOrOne, 0));
+  // llama.cpp takes this one with no scaling too.
+  if (!IsLinear(type) && type != "none") return Done{};
+  return CheckNumber(meta, "qwen35.rope.scaling.attn_factor", Neutral::kZeroOrOne, 0);
 }
 
 // ---- Hugging Face ----
@@ -266,9 +266,21 @@ Status CheckGgufMeaning(const Metadata& meta, int head) {
   return CheckGgufScaling(meta);
 }
 
+Status CheckTowerMeaning(const Metadata& meta) {
+  // Neither GELU nor SiLU is llama.cpp's way to say quick GELU.
+  THIMBLE_RETURN_IF_ERROR(CheckIsOn(meta, "clip.use_gelu"));
+  // Attention within windows, as in Qwen 2.5's towers.
+  for (const char* key : {"clip.vision.n_wa_pattern", "clip.vision.window_size"})
+    THIMBLE_RETURN_IF_ERROR(CheckNumber(meta, key, Neutral::kZero, 0));
+  return Done{};
+}
+
 Status CheckGgufType(const Metadata& meta, bool is_vision_file) {
-  if (const auto* adapter = meta.Find("adapter.type"); adapter != nullptr)
-    return NotApplied("adapter.type", meta.String("adapter.type").value_or("no text"));
+  for (const char* key : {"adapter.type", "adapter.lora.alpha"}) {
+    if (meta.Find(key) == nullptr) continue;
+    const auto number = meta.Float(key);
+    return NotApplied(key, meta.String(key).value_or(number.has_value() ? Cat(*number) : "no text"));
+  }
   const std::string type = meta.String("general.type").value_or("");
   // "vocab" is what a file with a tokenizer alone may call itself.
   if (type.empty() || type == "model" || type == (is_vision_file ? "mmproj" : "vocab")) return Done{};

@@ -401,12 +401,16 @@ class Quantised(Weights):
         for kind in ("mmproj", "adapter", "lora", "imatrix", "dataset"):
             self.refused(self.write(keys | {"general.type": (STRING, kind)}, tensors), 4, "general.type" if kind not in ("adapter", "imatrix") else kind)
         self.refused(self.write(keys | {"adapter.type": (STRING, "lora")}, tensors), 4, "adapter.type is lora")
+        self.refused(self.write(keys | {"adapter.lora.alpha": (FLOAT32, 16.0)}, tensors), 4, "adapter.lora.alpha is 16")
         untyped = self.write({key: value for key, value in keys.items() if key != "general.type"}, tensors)
         self.logits(untyped)
         shutil.copy(GGUF / "vl-f32.gguf", self.folder / "model.gguf")
         keys, tensors = gguf_edit.read(GGUF / "mmproj-vl-f32.gguf")
         other = self.write(keys | {"general.type": (STRING, "dataset")}, tensors, "mmproj.gguf")
         self.refused(self.folder / "model.gguf", 4, "general.type", options=["--mmproj", str(other)])
+        for key, kind, value in (("clip.use_gelu", BOOL, False), ("clip.vision.n_wa_pattern", UINT32, 8), ("clip.vision.window_size", UINT32, 112)):
+            other = self.write(keys | {key: (kind, value)}, tensors, "mmproj.gguf")
+            self.refused(self.folder / "model.gguf", 4, key + " is ", options=["--mmproj", str(other)])
 
     def test_settings_that_change_what_is_computed(self):
         def folder(change):
