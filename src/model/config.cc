@@ -70,24 +70,6 @@ Status GgufRope(const Metadata& meta, ModelConfig* config, std::vector<std::stri
   return Done{};
 }
 
-// Keys by which llama.cpp's files of other architectures change what is computed.
-Status CheckOtherArchitectures(const Metadata& meta) {
-  constexpr std::array kKeys = {"logit_scale",
-                                "embedding_scale",
-                                "residual_scale",
-                                "attn_logit_softcapping",
-                                "final_logit_softcapping",
-                                "attention.clamp_kqv",
-                                "attention.max_alibi_bias",
-                                "attention.sliding_window",
-                                "expert_count"};
-  for (const char* key : kKeys) {
-    const std::string full = Cat("qwen35.", key);
-    THIMBLE_RETURN_IF_ERROR(CheckNeutral(full, meta.Float(full)));
-  }
-  return Done{};
-}
-
 Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::string>* warnings) {
   const Metadata& meta = file.metadata();
   const std::string arch = meta.String("general.architecture").value_or("");
@@ -99,6 +81,7 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
     return Error{Code::kUnsupported, Cat("[config] the file's architecture is '", EscapeControls(arch),
                                          "'; Thimble runs 'qwen35' (Qwen 3.5 0.8B, 2B, 4B, 9B) only")};
   }
+  THIMBLE_RETURN_IF_ERROR(CheckGgufType(meta, false));
   const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
     return TakeKey(meta, Cat("qwen35.", key), range, fallback, out);
   };
@@ -125,7 +108,7 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
   THIMBLE_RETURN_IF_ERROR(take("attention.head_count_kv", {1, kMaxHeads}, std::nullopt, &config->num_kv_heads));
   config->norm_eps = static_cast<float>(meta.Float("qwen35.attention.layer_norm_rms_epsilon").value_or(1e-6));
   THIMBLE_RETURN_IF_ERROR(GgufRope(meta, config, warnings));
-  THIMBLE_RETURN_IF_ERROR(CheckOtherArchitectures(meta));
+  THIMBLE_RETURN_IF_ERROR(CheckGgufMeaning(meta, config->head));
 
   int inner = 0;
   THIMBLE_RETURN_IF_ERROR(take("ssm.conv_kernel", {2, 16}, 4, &config->conv_taps));
@@ -199,13 +182,15 @@ Status OllamaVision(const ModelFile& file, VisionConfig* vision, std::vector<std
       deepstack != nullptr && !deepstack->empty())
     return Error{Code::kUnsupported, kHasDeepstack};
   CheckPictureKeys(meta, "qwen35.vision.", warnings);
+  CheckProcessor(file, warnings);
   const TensorEntry* positions = file.Find(names::kPositions.ollama);
   return TakeSide(positions != nullptr && positions->shape.size() == 2 ? positions->shape[0] : 0, vision);
 }
 
 Status GgufVision(const ModelFile& file, VisionConfig* vision, std::vector<std::string>* warnings) {
-  if (HoldsOllamaTower(file)) return OllamaVision(file, vision, warnings);
   const Metadata& meta = file.metadata();
+  THIMBLE_RETURN_IF_ERROR(CheckGgufType(meta, true));
+  if (HoldsOllamaTower(file)) return OllamaVision(file, vision, warnings);
   const std::string arch = meta.String("general.architecture").value_or("");
   const std::string projector =
       meta.String("clip.projector_type").value_or(meta.String("clip.vision.projector_type").value_or(""));
@@ -232,6 +217,7 @@ Status GgufVision(const ModelFile& file, VisionConfig* vision, std::vector<std::
   if (meta.Bool("clip.use_silu").value_or(false)) {
     return Error{Code::kUnsupported, "[config] clip.use_silu is true; this family's towers use GELU"};
   }
+  THIMBLE_RETURN_IF_ERROR(CheckTowerMeaning(meta));
   CheckPictureKeys(meta, "clip.vision.", warnings);
   const TensorEntry* positions = file.Find("v.position_embd.weight");
   std::int64_t rows = positions != nullptr && positions->shape.size() == 2 ? positions->shape[0] : 0;

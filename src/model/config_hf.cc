@@ -5,10 +5,8 @@
 #include "model/config_limits.h"
 #include "model/names.h"
 
-#include <array>
 #include <cmath>
 #include <cstring>
-#include <utility>
 
 namespace thimble {
 
@@ -28,40 +26,6 @@ std::string TextAt(const Json& json, std::string_view key) {
   return value == nullptr ? "" : value->AsString().value_or("");
 }
 
-// Settings that Qwen 3.5 has one way, and other models of the same form another.
-Status CheckForm(const Json& text) {
-  const auto refuse = [](std::string_view key, std::string_view wanted, const std::string& found) {
-    return Error{Code::kUnsupported,
-                 Cat("[config] ", key, " must be ", wanted, " as in Qwen 3.5, found ", EscapeControls(found))};
-  };
-  if (const std::string activation = TextAt(text, "hidden_act"); !activation.empty() && activation != "silu")
-    return refuse("hidden_act", "silu", activation);
-  constexpr std::array<std::pair<const char*, bool>, 5> kFlags = {{{"attention_bias", false},
-                                                                   {"attn_output_gate", true},
-                                                                   {"mlp_bias", false},
-                                                                   {"qkv_bias", false},
-                                                                   {"use_sliding_window", false}}};
-  for (const auto& [key, wanted] : kFlags) {
-    const Json* flag = text.Find(key);
-    if (flag != nullptr && flag->AsBool().value_or(wanted) != wanted)
-      return refuse(key, wanted ? "true" : "false", wanted ? "false" : "true");
-  }
-  constexpr std::array kNumbers = {"logit_scale",
-                                   "logits_scaling",
-                                   "embedding_multiplier",
-                                   "residual_multiplier",
-                                   "final_logit_softcapping",
-                                   "attn_logit_softcapping",
-                                   "attention_multiplier",
-                                   "num_experts",
-                                   "lm_head_multiplier"};
-  for (const char* key : kNumbers) {
-    const Json* value = text.Find(key);
-    if (value != nullptr) THIMBLE_RETURN_IF_ERROR(CheckNeutral(key, value->AsDouble()));
-  }
-  return Done{};
-}
-
 Status ReadRope(const Json& text, ModelConfig* config, std::vector<std::string>* warnings) {
   // Newer files keep everything in rope_parameters; older ones spread it over the config and rope_scaling.
   const Json* rope = text.Find("rope_parameters");
@@ -72,8 +36,11 @@ Status ReadRope(const Json& text, ModelConfig* config, std::vector<std::string>*
   if (!(share > 0.0) || !(share <= 1.0))
     return Error{Code::kCorrupt, Cat("[config] partial_rotary_factor must be above 0 and at most 1, found ", share)};
   config->rotary = static_cast<int>(config->head * share);
-  for (const char* key : {"rope_type", "type"}) {
-    if (rope != &text) WarnOfScaling(TextAt(*rope, key), warnings);
+  // Where both are there, transformers takes the older one's scaling.
+  for (const char* part : {"rope_parameters", "rope_scaling"}) {
+    const Json* scaling = text.Find(part);
+    if (scaling == nullptr || !scaling->IsObject()) continue;
+    for (const char* key : {"rope_type", "type"}) WarnOfScaling(TextAt(*scaling, key), warnings);
   }
   if (const Json* interleaved = rope->Find("mrope_interleaved");
       interleaved != nullptr && !interleaved->AsBool().value_or(true)) {
@@ -234,7 +201,7 @@ Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector
   THIMBLE_RETURN_IF_ERROR(take("max_position_embeddings", {1, 1 << 24}, 262144, &config->context_length));
   config->delta.order = HeadOrder::kGrouped;
   config->norm_eps = static_cast<float>(DoubleAt(text, "rms_norm_eps", 1e-6));
-  THIMBLE_RETURN_IF_ERROR(CheckForm(text));
+  THIMBLE_RETURN_IF_ERROR(CheckHfMeaning(root, text, config->head));
   THIMBLE_RETURN_IF_ERROR(ReadRope(text, config, warnings));
   THIMBLE_RETURN_IF_ERROR(ReadLayers(text, config));
   config->is_tied = IsTied(file, root, text, warnings);

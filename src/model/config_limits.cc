@@ -33,12 +33,6 @@ void WarnOfScaling(std::string_view type, std::vector<std::string>* warnings) {
                      "', which is not applied: the model runs as it does without"));
 }
 
-Status CheckNeutral(std::string_view key, std::optional<double> value) {
-  if (!value.has_value() || *value == 0.0 || *value == 1.0) return Done{};
-  return Error{Code::kUnsupported,
-               Cat("[config] ", key, " is ", *value, ", which Qwen 3.5 does not have and which is not applied")};
-}
-
 Status TakeSide(std::int64_t rows, VisionConfig* vision) {
   int side = 1;
   while (static_cast<std::int64_t>(side) * side < rows && side < 4096) ++side;

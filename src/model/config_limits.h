@@ -44,9 +44,13 @@ std::array<int, 3> DefaultSections(int rotary);
 Status CheckSizes(const ModelConfig& config);
 Status CheckVisionSizes(const VisionConfig& vision);
 
-// kUnsupported where a number that other architectures scale or bend their activations by is not the one that changes
-// nothing: none, 0, or 1.
-Status CheckNeutral(std::string_view key, std::optional<double> value);
+// config_meaning.cc: kUnsupported, naming key and value, where a setting of other architectures (scales, caps, windows,
+// experts, ...) changes what is computed. `head` is the width of an attention head.
+Status CheckGgufMeaning(const Metadata& meta, int head);
+Status CheckTowerMeaning(const Metadata& meta);  // of a vision file in llama.cpp's form
+Status CheckHfMeaning(const Json& root, const Json& text, int head);
+// kUnsupported where a GGUF says that it is neither a model nor, `is_vision_file`, a vision file.
+Status CheckGgufType(const Metadata& meta, bool is_vision_file);
 
 // config_quantised.cc: kUnsupported, naming the method, where config.json or a file beside it says that the weights are
 // quantised in a way that is not read. `text` is config.json's part about the text model.
@@ -54,7 +58,8 @@ Status CheckQuantisation(const ModelFile& file, const Json& root, const Json& te
 // A LoRA adapter that lies in the folder: alone it is no model (kUnsupported), beside one it is warned of.
 Status CheckAdapter(const ModelFile& file, std::vector<std::string>* warnings);
 
-// processor_config.cc: warns of settings for pictures and videos that say otherwise than what is computed.
+// processor_config.cc: warns of settings for pictures and videos, a folder's or those in Ollama's one file, that say
+// otherwise than what is computed.
 void CheckProcessor(const ModelFile& file, std::vector<std::string>* warnings);
 
 // config_hf.cc: the config of a Hugging Face folder, sizes not yet checked against each other.

@@ -62,7 +62,7 @@ std::optional<std::int64_t> IntAt(const Json& json, std::string_view key) {
 // max_pixels; all are areas, despite the names. Where the last two stand beside size, the reference takes them for
 // pictures and does not know them for videos.
 template <typename Limits>
-Limits LimitsOf(const Json& json, bool older_win) {
+Limits TakeLimits(const Json& json, bool older_win) {
   Limits limits;
   const Json* size = json.Find("size");
   const bool has_size = size != nullptr && size->IsObject();
@@ -78,6 +78,30 @@ Limits LimitsOf(const Json& json, bool older_win) {
     TakeLimit(IntAt(json, "max_pixels"), &limits.max_pixels);
   }
   return limits;
+}
+
+// The released limits in place of some that contradict each other, of which `name`, what they stand in, is warned.
+template <typename Limits>
+Limits Ordered(const Limits& limits, std::string_view name, std::vector<std::string>* warnings) {
+  if (limits.min_pixels <= limits.max_pixels) return limits;
+  const Limits released;
+  Warn(warnings,
+       Cat(name, " says that pictures have at least ", limits.min_pixels, " pixels (shortest_edge) and at most ",
+           limits.max_pixels, " (longest_edge), which contradict each other: the released limits are used, ",
+           released.min_pixels, " and ", released.max_pixels));
+  return released;
+}
+
+template <typename Limits>
+Limits LimitsOf(const Settings& settings, bool older_win, std::vector<std::string>* warnings) {
+  return Ordered(TakeLimits<Limits>(settings.json, older_win), settings.name, warnings);
+}
+
+PixelLimits GgufLimits(const Metadata& meta, std::vector<std::string>* warnings) {
+  PixelLimits limits;
+  TakeLimit(meta.Int("qwen35.vision.shortest_edge"), &limits.min_pixels);
+  TakeLimit(meta.Int("qwen35.vision.longest_edge"), &limits.max_pixels);
+  return Ordered(limits, "the file (qwen35.vision)", warnings);
 }
 
 bool IsNear(double value, double wanted) { return std::fabs(value - wanted) <= 1e-6 * std::fabs(wanted); }
@@ -127,22 +151,24 @@ void CheckSettings(const Settings& settings, std::vector<std::string>* warnings)
 }  // namespace
 
 PixelLimits ReadPixelLimits(const ModelFile& text) {
-  if (text.format() == ModelFile::Format::kGguf) {
-    PixelLimits limits;
-    TakeLimit(text.metadata().Int("qwen35.vision.shortest_edge"), &limits.min_pixels);
-    TakeLimit(text.metadata().Int("qwen35.vision.longest_edge"), &limits.max_pixels);
-    return limits;
-  }
-  return LimitsOf<PixelLimits>(FindSettings(text, kImages, nullptr).json, true);
+  if (text.format() == ModelFile::Format::kGguf) return GgufLimits(text.metadata(), nullptr);
+  return LimitsOf<PixelLimits>(FindSettings(text, kImages, nullptr), true, nullptr);
 }
 
 VideoLimits ReadVideoLimits(const ModelFile& text) {
-  return LimitsOf<VideoLimits>(FindSettings(text, kVideos, nullptr).json, false);
+  return LimitsOf<VideoLimits>(FindSettings(text, kVideos, nullptr), false, nullptr);
 }
 
 void CheckProcessor(const ModelFile& file, std::vector<std::string>* warnings) {
-  CheckSettings(FindSettings(file, kImages, warnings), warnings);
+  if (file.format() == ModelFile::Format::kGguf) {
+    (void)GgufLimits(file.metadata(), warnings);
+    return;
+  }
+  const Settings images = FindSettings(file, kImages, warnings);
+  CheckSettings(images, warnings);
+  (void)LimitsOf<PixelLimits>(images, true, warnings);
   const Settings videos = FindSettings(file, kVideos, warnings);
+  (void)LimitsOf<VideoLimits>(videos, false, warnings);
   CheckSettings(videos, warnings);
   if (!videos.json.IsObject()) return;
   ExpectNumber(videos, "fps", 2, warnings);

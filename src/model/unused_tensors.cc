@@ -84,6 +84,33 @@ constexpr std::array kRefusedRules = {
     Rule{kAnywhere, "expert", "an expert that this architecture does not have"},
     Rule{kAnywhere, "gate_inp", "an expert's gate that this architecture does not have"},
     Rule{kAnywhere, "sinks", "attention sinks that this architecture does not have"},
+    Rule{kAnywhere, ".ls1", "a factor that this architecture does not have"},
+    Rule{kAnywhere, ".ls2", "a factor that this architecture does not have"},
+    Rule{kAnywhere, "lambda", "a factor that this architecture does not have"},
+    Rule{kAnywhere, "multiplier", "a factor that this architecture does not have"},
+    Rule{kAnywhere, "factor", "a factor that this architecture does not have"},
+    Rule{kAnywhere, "temperature", "a factor that this architecture does not have"},
+    Rule{kEnd, ".alpha", "a factor that this architecture does not have"},
+    Rule{kEnd, ".scaling", "a factor that this architecture does not have"},
+    Rule{kAnywhere, "smooth", "a factor that this architecture does not have"},
+    Rule{kAnywhere, "magnitude", "a part of an adapter"},
+    Rule{kEnd, ".delta", "something to be added to weights"},
+    Rule{kAnywhere, ".delta.", "something to be added to weights"},
+    Rule{kAnywhere, "delta_w", "something to be added to weights"},
+    Rule{kAnywhere, "residual", "something to be added to weights or rows"},
+    Rule{kEnd, ".a", "a part of an adapter"},
+    Rule{kEnd, ".b", "a bias, or a part of an adapter"},
+    Rule{kEnd, ".shift", "a bias that this architecture does not have"},
+    Rule{kAnywhere, "running_mean", "a norm that this architecture does not have"},
+    Rule{kAnywhere, "running_var", "a norm that this architecture does not have"},
+    Rule{kEnd, "put_min", "a bound of activations that this architecture does not have"},
+    Rule{kEnd, "put_max", "a bound of activations that this architecture does not have"},
+    Rule{kEnd, ".mask", "a part of pruned weights"},
+    Rule{kAnywhere, "rotation", "a rotation of weights"},
+    Rule{kAnywhere, "direction.", "a part of a control vector"},
+    Rule{kAnywhere, "soft_prompt", "a part of an adapter"},
+    Rule{kAnywhere, "prompt_encoder", "a part of an adapter"},
+    Rule{kAnywhere, "per_layer", "rows for each layer, which this architecture does not have"},
     Rule{kAnywhere, "deepstack", "a tower that feeds early layers of the text model, which Qwen 3.5's does not"},
 };
 
@@ -110,39 +137,124 @@ std::optional<int> NumberAfter(std::string_view name, std::string_view prefix) {
 // Rope factors that are all one change nothing.
 bool AreOnes(const ModelFile& file, const std::string& name) {
   const TensorEntry* tensor = file.Find(name);
-  if (tensor == nullptr || tensor->dtype != DType::kF32 || tensor->num_elements() > 4096) return false;
+  if (tensor == nullptr || !tensor->unknown_type.empty() || tensor->num_elements() > 4096) return false;
+  if (tensor->dtype != DType::kF32 && tensor->dtype != DType::kF16 && tensor->dtype != DType::kBF16) return false;
   const auto bytes = file.View(*tensor);
   if (!bytes.ok()) return false;
   std::vector<float> values(static_cast<std::size_t>(tensor->num_elements()));
-  kernels::RowToFloat(DType::kF32)(bytes.value().data(), tensor->num_elements(), values.data());
+  kernels::RowToFloat(tensor->dtype)(bytes.value().data(), tensor->num_elements(), values.data());
   return std::all_of(values.begin(), values.end(), [](float value) { return value == 1.0F; });
 }
 
-// What a tensor is by the place its name gives it; nullopt where that says nothing.
+// What the layers of the text model and its draft head have.
+constexpr std::array kLayerWeights = {names::kMixerNorm,
+                                      names::kMlpNorm,
+                                      names::kMlpGate,
+                                      names::kMlpUp,
+                                      names::kMlpDown,
+                                      names::kQ,
+                                      names::kK,
+                                      names::kV,
+                                      names::kAttentionOut,
+                                      names::kQNorm,
+                                      names::kKNorm,
+                                      names::kDeltaQkv,
+                                      names::kDeltaZ,
+                                      names::kDeltaBeta,
+                                      names::kDeltaAlpha,
+                                      names::kDeltaConv,
+                                      names::kDeltaDt,
+                                      names::kDeltaA,
+                                      names::kDeltaNorm,
+                                      names::kDeltaOut,
+                                      names::kMtpFc,
+                                      names::kMtpEmbeddingNorm,
+                                      names::kMtpHiddenNorm,
+                                      names::kMtpFinalNorm};
+
+// Whether a layer of `name`'s number would have a tensor of this name, or a factor that is read beside one. Such a
+// tensor of a layer that is not used belongs to that layer whole, and changes no other.
+bool IsOfALayer(std::string_view name, bool is_gguf) {
+  std::string_view below = name;
+  if (below.starts_with("mtp.layers.")) below.remove_prefix(4);
+  const int layer = NumberAfter(below, is_gguf ? "blk." : "layers.").value_or(0);
+  return std::any_of(kLayerWeights.begin(), kLayerWeights.end(), [&](const WeightName& weight) {
+    const std::string full = NameOfLayer(is_gguf ? weight.gguf : weight.hf, layer);
+    for (const std::string_view whole : {below, name}) {
+      if (whole == full || Cat(whole, ".bias") == full) return true;
+      const std::string_view stem = std::string_view(full).substr(0, full.rfind('.'));
+      if (!full.ends_with(".weight") || !whole.starts_with(stem)) continue;
+      const std::string_view end = whole.substr(stem.size());
+      if (end == ".scale" || end == ".weight.scale" || (!is_gguf && (end == ".scales" || end == ".biases")))
+        return true;
+    }
+    return false;
+  });
+}
+
 struct Judgement {
   Kind kind;
   std::string why;
 };
 
-std::optional<Judgement> JudgeDraft(std::string_view name, bool is_gguf, bool is_announced, const ModelConfig& config) {
+// By what its name says of its purpose.
+Judgement JudgeByRules(const std::string& name, const ModelFile& file) {
+  const std::string lower = Lower(name);
+  if (lower.find("rope_f") != std::string::npos) {
+    if (AreOnes(file, name)) return {Kind::kHarmless, "factors of the rotation's frequencies that are all 1"};
+    return {lower.ends_with("rope_freqs.weight") ? Kind::kStrange : Kind::kRefused,
+            "factors of the rotation's frequencies, which this architecture does not have"};
+  }
+  for (const Rule& rule : kHarmlessRules) {
+    if (Fits(rule, lower)) return {Kind::kHarmless, std::string(rule.why)};
+  }
+  for (const Rule& rule : kRefusedRules) {
+    if (Fits(rule, lower)) return {Kind::kRefused, std::string(rule.why)};
+  }
+  return {Kind::kStrange, "nothing in this architecture has that name"};
+}
+
+// A tensor of a layer that is not used: `otherwise`, unless it is a part of something that changes a weight. Whoever
+// adds such parts means the model's layers, however they are numbered.
+Judgement JudgeUnusedLayer(const std::string& full_name, std::string_view name, const ModelFile& file,
+                           Judgement otherwise) {
+  if (IsOfALayer(name, file.format() == ModelFile::Format::kGguf)) return otherwise;
+  Judgement judged = JudgeByRules(full_name, file);
+  return judged.kind == Kind::kStrange ? otherwise : judged;
+}
+
+// The following say what a tensor is by the place its name gives it; nullopt where that says nothing.
+constexpr std::array<std::string_view, 3> kOwnHead = {"shared_head", "embed_tokens", "lm_head"};
+
+std::optional<Judgement> JudgeDraft(const std::string& full_name, std::string_view name, const ModelFile& file,
+                                    const ModelConfig& config) {
+  const bool is_gguf = file.format() == ModelFile::Format::kGguf;
+  const bool is_announced = is_gguf && file.metadata().Int("qwen35.nextn_predict_layers").value_or(0) > 0;
   const int layers = config.num_layers();
   const std::optional<int> layer = NumberAfter(name, is_gguf ? "blk." : "mtp.layers.");
   const bool is_draft = is_gguf
                             ? layer.value_or(0) >= layers && (is_announced || name.find(".nextn.") != std::string::npos)
                             : name.starts_with("mtp.");
   if (!is_draft) return std::nullopt;
-  if (!config.has_mtp) return Judgement{Kind::kHarmless, "of a draft head (MTP) that is not complete, and not used"};
-  for (const std::string_view part : {"shared_head", "embed_tokens", "lm_head"}) {
-    if (name.find(part) != std::string_view::npos)
-      return Judgement{Kind::kStrange, "of the draft head (MTP), which uses the model's own embedding and head"};
+  const bool is_own_head = std::any_of(kOwnHead.begin(), kOwnHead.end(), [&](std::string_view part) {
+    return name.find(part) != std::string_view::npos;
+  });
+  if (!config.has_mtp) {
+    const Judgement incomplete{Kind::kHarmless, "of a draft head (MTP) that is not complete, and not used"};
+    return is_own_head ? incomplete : JudgeUnusedLayer(full_name, name, file, incomplete);
   }
+  if (is_own_head)
+    return Judgement{Kind::kStrange, "of the draft head (MTP), which uses the model's own embedding and head"};
   const int first = is_gguf ? layers : 0;
-  if (layer.value_or(first) > first) return Judgement{Kind::kHarmless, "of a further draft layer (MTP); one is used"};
+  if (layer.value_or(first) > first) {
+    return JudgeUnusedLayer(full_name, name, file, {Kind::kHarmless, "of a further draft layer (MTP); one is used"});
+  }
   return std::nullopt;
 }
 
-std::optional<Judgement> JudgeTower(bool is_in_tower, bool is_vision_file, const ModelFile* vision, TowerForm form,
-                                    const ModelConfig& config) {
+std::optional<Judgement> JudgeTower(bool is_in_tower, const ModelFile& file, bool is_vision_file,
+                                    const ModelFile* vision, const ModelConfig& config) {
+  const TowerForm form = TowerFormOf(file);
   if (!is_in_tower) {
     if (!is_vision_file || form != TowerForm::kOllama) return std::nullopt;
     return Judgement{Kind::kHarmless, "of the text model; this file is used for its vision tower"};
@@ -152,6 +264,12 @@ std::optional<Judgement> JudgeTower(bool is_in_tower, bool is_vision_file, const
   if (config.vision.has_value()) return std::nullopt;
   if (form == TowerForm::kGguf)
     return Judgement{Kind::kStrange, "of a vision tower, which is read from a file of its own (--mmproj)"};
+  // The same names tell the reader of config.json that there is a tower.
+  const bool is_known = FindHfVision(file, names::kPositions.hf) != nullptr ||
+                        FindHfVision(file, names::kPatch.hf) != nullptr ||
+                        FindHfVision(file, Cat(names::kMergerNorm.hf, "weight")) != nullptr;
+  if (form == TowerForm::kHuggingFace && !is_known)
+    return Judgement{Kind::kHarmless, "of a vision tower of which nothing is found under a name that is known"};
   return Judgement{Kind::kHarmless, "of a vision tower that the settings do not describe"};
 }
 
@@ -163,21 +281,6 @@ bool IsOfUnknownTower(std::string_view lower) {
                      [&](std::string_view part) { return lower.find(part) != std::string_view::npos; });
 }
 
-Judgement JudgeByRules(const std::string& name, const ModelFile& file) {
-  const std::string lower = Lower(name);
-  if (lower.ends_with("rope_freqs.weight") && AreOnes(file, name))
-    return {Kind::kHarmless, "factors of the rotation's frequencies that are all 1"};
-  if (lower.find("rope_f") != std::string::npos)
-    return {Kind::kStrange, "factors of the rotation's frequencies, which this architecture does not have"};
-  for (const Rule& rule : kHarmlessRules) {
-    if (Fits(rule, lower)) return {Kind::kHarmless, std::string(rule.why)};
-  }
-  for (const Rule& rule : kRefusedRules) {
-    if (Fits(rule, lower)) return {Kind::kRefused, std::string(rule.why)};
-  }
-  return {Kind::kStrange, "nothing in this architecture has that name"};
-}
-
 }  // namespace
 
 UnusedTensor JudgeUnused(const std::string& name, const ModelFile& file, bool is_vision_file, const ModelFile* vision,
@@ -187,16 +290,19 @@ UnusedTensor JudgeUnused(const std::string& name, const ModelFile& file, bool is
   const auto judged = [&]() -> Judgement {
     if (is_gguf && (name.starts_with("a.") || name.starts_with("mm.a.")))
       return {Kind::kStrange, "of a tower for sound, which this architecture does not have"};
-    if (auto tower = JudgeTower(place.is_tower, is_vision_file, vision, TowerFormOf(file), config)) return *tower;
+    if (auto tower = JudgeTower(place.is_tower, file, is_vision_file, vision, config)) return *tower;
     if (place.is_tower || is_vision_file) return JudgeByRules(name, file);
-    const bool is_announced = is_gguf && file.metadata().Int("qwen35.nextn_predict_layers").value_or(0) > 0;
-    if (auto draft = JudgeDraft(place.name, is_gguf, is_announced, config)) return *draft;
+    if (auto draft = JudgeDraft(name, place.name, file, config)) return *draft;
     if (!is_gguf && config.is_tied && place.name == names::kOutput.hf)
       return {Kind::kHarmless, "the same numbers as the embedding, which the head is tied to"};
     const int num_known = config.num_layers() + (is_gguf && config.has_mtp ? 1 : 0);
-    if (NumberAfter(place.name, is_gguf ? "blk." : "layers.").value_or(0) >= num_known)
-      return {Kind::kStrange, Cat("of a layer beyond the model's ", config.num_layers())};
-    if (!is_gguf && IsOfUnknownTower(Lower(name))) return {Kind::kStrange, "of a tower under a name that is not known"};
+    const std::optional<int> layer = NumberAfter(place.name, is_gguf ? "blk." : "layers.");
+    if (layer.value_or(0) >= num_known) {
+      const Judgement beyond{Kind::kStrange, Cat("of a layer beyond the model's ", config.num_layers())};
+      return place.name.ends_with(".bias") ? beyond : JudgeUnusedLayer(name, place.name, file, beyond);
+    }
+    if (!is_gguf && !layer.has_value() && IsOfUnknownTower(Lower(name)))
+      return {Kind::kStrange, "of a tower under a name that is not known"};
     return JudgeByRules(name, file);
   }();
   return UnusedTensor{judged.kind, name, judged.why, file.path()};

@@ -58,6 +58,30 @@ TEST(UnusedTensors, OfDraftHeadsDependOnWhetherOneIsUsed) {
   EXPECT_EQ(KindOf("blk.5.nextn.eh_proj.weight", config), Kind::kHarmless);
 }
 
+TEST(UnusedTensors, OfLayersThatAreNotUsedAreRefusedWhereTheyChangeAWeight) {
+  ModelConfig config = Config(4);
+  for (const char* name : {"blk.4.ffn_up.lora_a", "blk.99.attn_q.weight_scale", "blk.5.nextn.eh_proj.bias"})
+    EXPECT_EQ(KindOf(name, config), Kind::kRefused) << name;
+  for (const char* name :
+       {"blk.4.attn_norm.weight", "blk.4.attn_q.scale", "blk.9.ssm_dt.bias", "blk.9.surprise.weight"})
+    EXPECT_EQ(KindOf(name, config), Kind::kStrange) << name;
+  for (const char* name : {"blk.4.nextn.enorm.weight", "blk.4.nextn.shared_head_norm.weight"})
+    EXPECT_EQ(KindOf(name, config), Kind::kHarmless) << name;
+  config.has_mtp = true;
+  for (const char* name : {"blk.5.nextn.eh_proj.bias", "blk.5.nextn.eh_proj.weight.lora_b"})
+    EXPECT_EQ(KindOf(name, config), Kind::kRefused) << name;
+  for (const char* name : {"blk.5.nextn.enorm.weight", "blk.5.nextn.eh_proj.scale"})
+    EXPECT_EQ(KindOf(name, config), Kind::kHarmless) << name;
+}
+
+TEST(UnusedTensors, FactorsHaveManyNames) {
+  const ModelConfig config = Config(4);
+  for (const char* name :
+       {"blk.0.ls1.weight", "blk.0.ls2", "blk.0.ffn_up.multiplier", "blk.0.ffn_up.delta", "blk.0.ffn_up.b",
+        "blk.0.attn_q.alpha", "rope_factors_long.weight", "rope_factors_short.weight"})
+    EXPECT_EQ(KindOf(name, config), Kind::kRefused) << name;
+}
+
 TEST(UnusedTensors, OfVisionFilesAreJudgedAsTheTowersOwn) {
   ModelConfig config = Config(4);
   config.vision.emplace();

@@ -226,6 +226,48 @@ class Extras(Weights):
         half = {k: v for k, v in tensors.items() if k != "blk.4.nextn.enorm.weight"}
         self.assertEqual(self.logits(self.write(keys, half | {"blk.4.nextn.eh_proj.scale": one(2)}), said="without drafts"), wanted)
 
+    def test_parts_of_layers_that_are_not_used(self):
+        keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
+        for name in ("blk.8.ffn_up.lora_a", "blk.99.attn_q.weight.lora_b", "blk.99.attn_q.weight_scale", "blk.8.ffn_up.g_idx", "blk.8.ffn_up.b"):
+            self.refused(self.write(keys, tensors | {name: one(2)}), 4, f"'{name}'")
+        # A layer's own tensors, its norms too, and the factors beside them say nothing about other layers.
+        for name in ("blk.8.attn_norm.weight", "blk.40.attn_q.scale", "blk.40.ssm_dt.bias", "blk.40.ssm_a"):
+            self.logits(self.write(keys, tensors | {name: one(2)}), said=f"'{name}'")
+        keys, tensors = gguf_edit.read(GGUF / "vl-mtp-bf16.gguf")
+        wanted = self.logits(self.write(keys, tensors, "plain.gguf"))
+        for name in ("blk.5.nextn.enorm.weight", "blk.5.attn_norm.weight", "blk.5.nextn.eh_proj.weight"):
+            self.assertEqual(self.logits(self.write(keys, tensors | {name: one(2)})), wanted, name)
+        half = {k: v for k, v in tensors.items() if k != "blk.4.nextn.enorm.weight"}
+        for name in ("blk.5.ffn_up.lora_a", "blk.5.nextn.eh_proj.bias", "blk.5.attn_q.weight_scale"):
+            self.refused(self.write(keys, tensors | {name: one(2)}), 4, f"'{name}'")
+        for name in ("blk.4.ffn_up.lora_a", "blk.4.nextn.eh_proj.bias", "blk.4.attn_q.weight_scale"):
+            self.refused(self.write(keys, half | {name: one(2)}), 4, f"'{name}'")
+        self.assertEqual(self.logits(self.write(keys, half), said="without drafts"), wanted)
+        extra = lambda name: lambda tensors: tensors | {name: ("F32", [1], struct.pack("<f", 2))}
+        name = "model.language_model.layers.99.mlp.up_proj.lora_A.weight"
+        self.refused(self.copy("text-tied", extra(name)), 4, f"'{name}'")
+        self.refused(self.copy("vl", extra("mtp.layers.0.mlp.up_proj.lora_A.weight")), 4, "lora_A")
+
+    def test_factors_under_other_names(self):
+        keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
+        for name in ("blk.0.ls1.weight", "blk.0.ls2", "blk.0.layer_scale.weight", "blk.0.ffn_up.multiplier", "blk.0.ffn_up.delta", "blk.0.ffn_up.b",
+                     "blk.0.ffn_up.weight.delta", "blk.0.attn_q.alpha", "blk.0.ffn_up.a", "blk.0.residual_multiplier", "blk.0.ffn_up.mask"):
+            self.refused(self.write(keys, tensors | {name: ([64], F32, bytes(256))}), 4, f"'{name}'")
+        shutil.copy(GGUF / "vl-f32.gguf", self.folder / "model.gguf")
+        keys, tensors = gguf_edit.read(GGUF / "mmproj-vl-f32.gguf")
+        mmproj = self.write(keys, tensors | {"v.blk.0.ls1.weight": ([64], F32, bytes(256))}, "mmproj.gguf")
+        self.refused(self.folder / "model.gguf", 4, "v.blk.0.ls1.weight", options=["--mmproj", str(mmproj)])
+
+    def test_factors_of_the_rotation(self):
+        keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
+        wanted = self.logits(self.write(keys, tensors, "plain.gguf"))
+        ones = {F32: struct.pack("<8f", *[1.0] * 8), 1: struct.pack("<8e", *[1.0] * 8), 30: b"\x80\x3f" * 8}
+        for name in ("rope_factors_long.weight", "rope_factors_short.weight"):
+            for kind, data in ones.items():
+                self.assertEqual(self.logits(self.write(keys, tensors | {name: ([8], kind, data)})), wanted, name)
+            for data in (struct.pack("<8f", *[1.0] * 7, 8.0), struct.pack("<8f", *[math.nan] * 8)):
+                self.refused(self.write(keys, tensors | {name: ([8], F32, data)}), 4, f"'{name}'")
+
     def test_folders(self):
         stem = "model.language_model.layers.0.mlp.up_proj."
         extra = lambda name: lambda tensors: tensors | {name: ("F32", [1], struct.pack("<f", 2))}
@@ -328,6 +370,68 @@ class Quantised(Weights):
             self.refused(self.write(keys | {"qwen35." + key: (FLOAT32, value)}, tensors), 4, "qwen35." + key)
         self.refused(self.write(keys | {"qwen35.expert_count": (UINT32, 8)}, tensors), 4, "expert_count")
 
+    def test_keys_that_change_what_is_computed(self):
+        keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
+        plain = self.logits(self.write(keys, tensors))
+        for key, kind, value in (("attention.scale", FLOAT32, 2.0), ("attention.scale", FLOAT32, 1.0), ("logit_scale", FLOAT32, math.nan),
+                                 ("embedding_scale", FLOAT32, 8.0), ("residual_scale", FLOAT32, 0.22), ("attn_logit_softcapping", FLOAT32, 50.0),
+                                 ("final_logit_softcapping", FLOAT32, 1.0), ("attention.clamp_kqv", FLOAT32, 1.0),
+                                 ("attention.max_alibi_bias", FLOAT32, 1.0), ("attention.sliding_window", UINT32, 1),
+                                 ("attention.sliding_window", ARRAY, (UINT32, [0, 0, 0, 512])), ("attention.causal", BOOL, False),
+                                 ("attention.causal", UINT32, 0), ("pooling_type", UINT32, 3), ("expert_count", UINT32, 1),
+                                 ("expert_used_count", UINT32, 2), ("expert_shared_count", UINT32, 1), ("expert_feed_forward_length", UINT32, 64),
+                                 ("expert_weights_scale", FLOAT32, 2.5), ("use_parallel_residual", BOOL, True),
+                                 ("rope.scaling.factor", FLOAT32, 4.0), ("rope.scaling.attn_factor", FLOAT32, 1.2),
+                                 ("rope.scale_linear", FLOAT32, 4.0), ("rope.mrope_interleaved", BOOL, False), ("logit_scale", STRING, "much")):
+            shown = (str(value).lower() if kind == BOOL else '512' if kind == ARRAY else value if kind == STRING else f'{value:g}')
+            self.refused(self.write(keys | {"qwen35." + key: (kind, value)}, tensors), 4, f"qwen35.{key} is {'false' if 'causal' in key else shown}")
+        linear = {"qwen35.rope.scaling.type": (STRING, "linear"), "qwen35.rope.scaling.factor": (FLOAT32, 2.0)}
+        self.refused(self.write(keys | linear, tensors), 4, "qwen35.rope.scaling.factor is 2")
+        # What means the same as nothing.
+        for key, kind, value in (("attention.scale", FLOAT32, 0.125), ("attention.scale", FLOAT32, 0.0), ("logit_scale", FLOAT32, 1.0),
+                                 ("residual_scale", FLOAT32, 0.0), ("attention.causal", BOOL, True), ("attention.sliding_window", UINT32, 0),
+                                 ("pooling_type", UINT32, 0), ("expert_count", UINT32, 0), ("expert_used_count", UINT32, 0),
+                                 ("rope.scaling.factor", FLOAT32, 1.0), ("rope.mrope_interleaved", BOOL, True)):
+            self.assertEqual(self.logits(self.write(keys | {"qwen35." + key: (kind, value)}, tensors)), plain, key)
+        off = {"qwen35.rope.scaling.type": (STRING, "none"), "qwen35.rope.scaling.factor": (FLOAT32, 4.0)}
+        self.assertEqual(self.logits(self.write(keys | off, tensors)), plain)
+
+    def test_files_that_say_they_are_no_model(self):
+        keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
+        for kind in ("mmproj", "adapter", "lora", "imatrix", "dataset"):
+            self.refused(self.write(keys | {"general.type": (STRING, kind)}, tensors), 4, "general.type" if kind not in ("adapter", "imatrix") else kind)
+        self.refused(self.write(keys | {"adapter.type": (STRING, "lora")}, tensors), 4, "adapter.type is lora")
+        self.refused(self.write(keys | {"adapter.lora.alpha": (FLOAT32, 16.0)}, tensors), 4, "adapter.lora.alpha is 16")
+        untyped = self.write({key: value for key, value in keys.items() if key != "general.type"}, tensors)
+        self.logits(untyped)
+        shutil.copy(GGUF / "vl-f32.gguf", self.folder / "model.gguf")
+        keys, tensors = gguf_edit.read(GGUF / "mmproj-vl-f32.gguf")
+        other = self.write(keys | {"general.type": (STRING, "dataset")}, tensors, "mmproj.gguf")
+        self.refused(self.folder / "model.gguf", 4, "general.type", options=["--mmproj", str(other)])
+        for key, kind, value in (("clip.use_gelu", BOOL, False), ("clip.vision.n_wa_pattern", UINT32, 8), ("clip.vision.window_size", UINT32, 112)):
+            other = self.write(keys | {key: (kind, value)}, tensors, "mmproj.gguf")
+            self.refused(self.folder / "model.gguf", 4, key + " is ", options=["--mmproj", str(other)])
+
+    def test_settings_that_change_what_is_computed(self):
+        def folder(change):
+            return self.copy("text-tied", None, lambda config: config["text_config"].update(change))
+        for key, value in (("attention_multiplier", 1.0), ("attention_multiplier", 2.0), ("query_pre_attn_scalar", 256), ("scale_emb", 12),
+                           ("scale_depth", 1.4), ("logit_scale", "inv_sqrt_d_model"), ("final_logit_softcapping", 1.0), ("clip_qkv", 8.0),
+                           ("sliding_window", 512), ("num_experts", 1), ("num_local_experts", 8), ("num_experts_per_tok", 2), ("is_causal", False),
+                           ("use_bidirectional_attention", True), ("alibi", True), ("mlp_multipliers", [1.0, 0.5])):
+            self.refused(folder({key: value}), 4, key)
+        for part in ("rope_scaling", "rope_parameters"):
+            for scaling in ({"factor": 4.0}, {"rope_type": "linear", "factor": 4.0}, {"type": "linear", "factor": 4.0}):
+                rope = json.loads((MODELS / "text-tied" / "config.json").read_text(encoding="utf-8"))["text_config"]["rope_parameters"]
+                rope = {key: value for key, value in rope.items() if key != "rope_type"}
+                self.refused(folder({part: rope | scaling}), 4, part + ".factor is 4")
+        self.refused(self.copy("text-tied", None, lambda config: config.update(architectures=["Qwen3_5ForSequenceClassification"])), 4,
+                     "Qwen3_5ForSequenceClassification")
+        wanted = self.logits(MODELS / "text-tied")
+        neutral = {"attention_multiplier": 0.125, "query_pre_attn_scalar": 64, "sliding_window": 512, "use_sliding_window": False, "is_causal": True,
+                   "num_experts": 0, "num_experts_per_tok": 8, "scale_emb": 1, "clip_qkv": None, "mlp_multipliers": [1.0, 1.0]}
+        self.assertEqual(self.logits(folder(neutral)), wanted)
+
     def test_tensors_tell_where_the_settings_do_not(self):
         name = "model.language_model.layers.0.mlp.up_proj.weight"
         bytes_only = self.copy("text-tied", lambda t: t | {name: ("F8_E4M3", t[name][1], t[name][2][::2])})
@@ -386,6 +490,14 @@ class Towers(Weights):
         done = thimble("run", str(unknown), "hello", "--image", PICTURE, "-n", "1")
         self.assertEqual(done.returncode, 4)
         self.assertIn("cannot see", done.stderr)
+        for prefix in ("vision_tower.vision_model.", "model.visual.visual."):
+            unknown = self.copy("vl", lambda t: {name.replace("model.visual.", prefix): value for name, value in t.items()})
+            told = answer("info", str(unknown), "--json")["unused_tensors"]
+            self.assertEqual({t["why"] for t in told}, {"of a vision tower of which nothing is found under a name that is known"}, prefix)
+            self.logits(unknown, said="vision_config")
+        undescribed = self.copy("vl", None, lambda config: config.pop("vision_config"))
+        told = answer("info", str(undescribed), "--json")["unused_tensors"]
+        self.assertEqual({t["why"] for t in told}, {"of a vision tower that the settings do not describe"})
         gelu = self.copy("vl", None, lambda config: config["vision_config"].update(hidden_act="silu"))
         self.refused(gelu, 4, "hidden_act")
 
@@ -499,6 +611,31 @@ class Processors(Weights):
         self.assertEqual(tokens(model), wanted)
         self.put(model, "processor_config.json", {"video_processor": videos | {"size": {"shortest_edge": 4096, "longest_edge": 8192}}})
         self.assertLess(tokens(model), wanted)
+
+    def test_limits_that_contradict_each_other(self):
+        model = self.copy("vl")
+        (model / "preprocessor_config.json").unlink()
+        (model / "video_preprocessor_config.json").unlink()
+        released = self.limits(model)
+        size = {"size": {"shortest_edge": 65536, "longest_edge": 3072}}
+        for name, settings in (("preprocessor_config.json", size), ("processor_config.json", {"image_processor": size}),
+                               ("preprocessor_config.json", {"min_pixels": 65536, "max_pixels": 3072})):
+            self.put(model, name, settings)
+            self.logits(model, said=name)
+            self.logits(model, said="65536")
+            self.logits(model, said="3072")
+            self.assertEqual(self.limits(model), released)
+            (model / name).unlink()
+        # The half that is not said is the released one.
+        self.put(model, "preprocessor_config.json", {"size": {"shortest_edge": 2 ** 30}})
+        self.logits(model, said=str(2 ** 30))
+        (model / "preprocessor_config.json").unlink()
+        self.put(model, "video_preprocessor_config.json", size)
+        self.logits(model, said="video_preprocessor_config.json")
+        keys, tensors = ollama(GGUF / "vl-f32.gguf", GGUF / "mmproj-vl-f32.gguf")
+        file = self.write(keys | {"qwen35.vision.shortest_edge": (UINT32, 65536), "qwen35.vision.longest_edge": (UINT32, 3072)}, tensors)
+        self.logits(file, said="qwen35.vision")
+        self.rows(file, "--max-pixels", "70000")
 
     def test_settings_that_say_otherwise(self):
         model = self.copy("vl")
