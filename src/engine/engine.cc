@@ -124,9 +124,9 @@ Result<Prepared> Prepare(const OpenOptions& options) {
       const auto file = p.text->SideFile(name);
       return !file.ok() && file.error().code == Code::kNotFound;
     };
-    // An adapter alone is named for what it is where the configuration is read.
+    if (is_missing("config.json")) THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
+    // An adapter's weights are named for what they are where the configuration is read.
     if (is_missing("config.json") && is_missing("adapter_config.json")) {
-      THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
       return Error{Code::kNotFound, Cat(EscapeControls(options.model), ": [folder] there is no config.json, and ",
                                         "safetensors alone are no model: fetch the whole folder")};
     }
