@@ -146,6 +146,8 @@ class Session::Generation {
     // What was held back belongs to the reply, however it ended.
     const bool is_whole = status.ok() && reply_.finish_reason == FinishReason::kStop;
     writer_->Finish(is_whole ? ReplyEnd::kWhole : ReplyEnd::kCut);
+    // A stop string in what turned out to be no call.
+    if (writer_->hit_stop_string() && status.ok()) reply_.finish_reason = FinishReason::kStop;
     if (!writer_->Deliver(sink_) && status.ok() && reply_.finish_reason == FinishReason::kStop) status = Cancelled();
     reply_.stats.seconds = MonotonicSeconds() - writing;
     return status;

@@ -483,6 +483,10 @@ TEST(CallReader, HostileRepliesTakeTimeInProportion) {
       ReplyParser whole(options);
       whole.Append(text, &events);
       whole.Finish(&events);
+      ReplyParser without_tools(ReplyOptions{false, options.stop_strings, {}});
+      for (std::size_t at = 0; at < text.size(); at += 4)
+        without_tools.Append(std::string_view(text).substr(at, 4), &events);
+      without_tools.Finish(&events);
     }
   }
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 60.0);
