@@ -76,6 +76,23 @@ TEST(ToolSchema, ValuesInJsonAreConvertedWhereTheyMust) {
   EXPECT_EQ(ParameterSchemas(nullptr).Converted("p", Read("\"5\"")).Dump(), "\"5\"");
 }
 
+TEST(ToolSchema, WhatFitsATypeOtherThanText) {
+  const auto fits = [](const std::string& schema, const std::string& text) {
+    const Json parameters = Read(Cat(R"({"properties": {"p": )", schema, "}}"));
+    return ParameterSchemas(&parameters).Fits("p", text);
+  };
+  EXPECT_TRUE(fits(R"({"type": "integer"})", "\n7\n"));
+  EXPECT_TRUE(fits(R"({"type": ["string", "integer"]})", "7"));
+  EXPECT_TRUE(fits(R"({"enum": ["a", "b"]})", "b"));
+  EXPECT_TRUE(fits(R"({"type": "object"})", "{\"a\": 1}"));
+  EXPECT_FALSE(fits(R"({"type": "integer"})", "7 or so"));
+  EXPECT_FALSE(fits(R"({"type": "integer"})", ""));
+  EXPECT_FALSE(fits(R"({"type": "string"})", "7"));
+  EXPECT_FALSE(fits(R"({"enum": ["a", "b"]})", "c"));
+  EXPECT_FALSE(fits("{}", "7"));
+  EXPECT_FALSE(ParameterSchemas(nullptr).Fits("p", "7"));
+}
+
 TEST(ToolSchema, ValuesOfEnumsAndConstants) {
   EXPECT_EQ(Typed(R"({"enum": ["1", "2"]})", "1"), "\"1\"");
   EXPECT_EQ(Typed(R"({"enum": [1, 2]})", "1"), "1");
