@@ -153,6 +153,8 @@ class Session::Generation {
     // What was held back belongs to the reply, however it ended.
     const bool is_whole = status.ok() && reply_.finish_reason == FinishReason::kStop;
     writer_->Finish(is_whole ? ReplyEnd::kWhole : ReplyEnd::kCut);
+    // A stop string in what turned out to be no call.
+    if (writer_->hit_stop_string() && status.ok()) reply_.finish_reason = FinishReason::kStop;
     // Who wanted no more is not called again; the reply keeps all of it.
     if (!writer_->Deliver(has_refused_ ? Sink() : sink_) && status.ok() && reply_.finish_reason == FinishReason::kStop)
       status = Cancelled();

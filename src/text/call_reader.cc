@@ -21,7 +21,8 @@ std::optional<ToolCall> ParseJsonCall(std::string_view text, const std::vector<J
   const Json* inner = parsed.value().Find("function");
   const Json& from = inner != nullptr && inner->IsObject() ? *inner : parsed.value();
   const Json* name = from.Find("name");
-  if (name == nullptr || !name->IsString() || FindTool(tools, name->text()) == nullptr) return std::nullopt;
+  const Json* tool = name != nullptr && name->IsString() ? FindTool(tools, name->text()) : nullptr;
+  if (tool == nullptr) return std::nullopt;
   ToolCall call;
   call.name = name->text();
   const Json* arguments = from.Find("arguments");
@@ -34,6 +35,10 @@ std::optional<ToolCall> ParseJsonCall(std::string_view text, const std::vector<J
     call.arguments = std::move(object).value();
   }
   if (!call.arguments.IsObject()) return std::nullopt;
+  const ParameterSchemas schemas(ParametersOf(*tool));
+  std::vector<Json::Member> members;
+  for (const auto& [key, value] : call.arguments.members()) members.emplace_back(key, schemas.Converted(key, value));
+  call.arguments = Json::Object(std::move(members));
   return call;
 }
 
@@ -44,6 +49,21 @@ bool BeginsLine(std::string_view text, std::size_t at) {
     if (text[at - 1] != ' ' && text[at - 1] != '\t') return false;
   }
   return false;
+}
+
+bool BeginsWithLineEnd(std::string_view text) { return text.starts_with('\n') || text.starts_with("\r\n"); }
+
+// A value without the one line end on either side that belongs to the form.
+std::string_view WithoutLineEnds(std::string_view value) {
+  value.remove_prefix(value.starts_with("\r\n") ? 2 : value.starts_with('\n') ? 1 : 0);
+  value.remove_suffix(value.ends_with("\r\n") ? 2 : value.ends_with('\n') ? 1 : 0);
+  return value;
+}
+
+// Whether no more line ends stand around a value than belong to the form.
+bool IsBare(std::string_view value) {
+  value = WithoutLineEnds(value);
+  return !BeginsWithLineEnd(value) && !value.ends_with('\n');
 }
 
 // The parameters of one call: the tags from behind <function=NAME> to the call's own ending. Tags of calls inside
@@ -64,21 +84,26 @@ class ParameterReader {
         tool_(tool),
         schemas_(tool != nullptr ? ParametersOf(*tool) : nullptr) {
     next_close_.resize(tags_.size() + 1, tags_.size());
+    next_parameter_.resize(tags_.size() + 1, tags_.size());
     for (std::size_t i = tags_.size(); i-- > 0;) {
-      next_close_[i] = KindOf(i) == TagKind::kParameterClose ? i : next_close_[i + 1];
+      const bool is_close = KindOf(i) == TagKind::kParameterClose;
+      next_close_[i] = is_close ? i : next_close_[i + 1];
+      next_parameter_[i] = is_close || KindOf(i) == TagKind::kParameterOpen ? i : next_parameter_[i + 1];
+      if (KindOf(i) == TagKind::kParameterOpen) ++num_named_[NameOf(i)];
       if (i == 0 || IsBoundary(i - 1)) separated_.insert(NameOf(i));
     }
   }
 
-  Json Read() {
+  // nullopt where a value could as well be two.
+  std::optional<Json> Read() {
     std::vector<Json::Member> members;
     for (std::size_t at = 0; at < tags_.size();) {
       const std::size_t stop = EndOfValue(at);
+      if (is_unclear_) return std::nullopt;
       std::string_view value = ValueUpTo(at, stop);
-      // One newline on either side belongs to the form.
-      if (value.starts_with('\n')) value.remove_prefix(1);
-      if (value.ends_with('\n')) value.remove_suffix(1);
-      Json typed = schemas_.Typed(NameOf(at), value);
+      if (stop < tags_.size() && KindOf(stop) == TagKind::kParameterOpen && BeginsLine(text_, tags_[stop].tag.begin))
+        value.remove_suffix(value.size() - value.find_last_not_of(" \t") - 1);  // that tag's indentation
+      Json typed = schemas_.Typed(NameOf(at), WithoutLineEnds(value));
       const auto [entry, is_new] = given_.try_emplace(NameOf(at), members.size());
       if (is_new) {
         members.emplace_back(std::string(NameOf(at)), std::move(typed));
@@ -111,10 +136,19 @@ class ParameterReader {
 
   // The tag that ends the value of the parameter at tag `at`: its </parameter>, or the next parameter where that was
   // forgotten; the number of tags for the last value.
-  [[nodiscard]] std::size_t EndOfValue(std::size_t at) const {
+  [[nodiscard]] std::size_t EndOfValue(std::size_t at) {
+    text_begin_ = SkipSpace(text_, tags_[at].tag.end);
+    int num_open = 0;  // <tool_call> and <function= in the value that are not closed there
     for (std::size_t i = at + 1; i < tags_.size(); ++i) {
       if (IsBoundary(i) && BeginsParameter(i + 1, at)) return i;
-      if (KindOf(i) == TagKind::kParameterOpen && IsUnseparated(i, at)) return i;
+      const TagKind kind = KindOf(i);
+      if (kind == TagKind::kParameterOpen && num_open == 0) {
+        const Separation separation = SeparationAt(i, at);
+        is_unclear_ = separation == Separation::kUnclear;
+        if (separation != Separation::kNone) return i;
+      }
+      if (kind == TagKind::kCallOpen || kind == TagKind::kFunctionOpen) ++num_open;
+      if (num_open > 0 && (kind == TagKind::kCallClose || kind == TagKind::kFunctionClose)) --num_open;
     }
     return tags_.size();
   }
@@ -130,27 +164,61 @@ class ParameterReader {
     return value.size() <= kLongestRepeated && !schemas_.Typed(NameOf(at), value).IsString();
   }
 
-  // Whether the parameter at tag i begins where the </parameter> of `at` was forgotten: a parameter that the tool
-  // declares, and that comes nowhere else in the call. Where any text may be the value of `at`, this must be certain:
-  // the parameter begins a line, has no </parameter> of its own inside that value, and the call would lack it or writes
-  // no </parameter> at all from there on.
-  [[nodiscard]] bool IsUnseparated(std::size_t i, std::size_t at) const {
+  enum class Separation { kNone, kSure, kUnclear };
+
+  // Whether the parameter at tag i, which no </parameter> stands before, begins where that of `at` was forgotten: a
+  // parameter that the tool declares, that comes nowhere else in the call, and that has no </parameter> of its own
+  // inside the value of `at`. Besides, it begins a line, or what it holds is of its type where that is not text.
+  [[nodiscard]] Separation SeparationAt(std::size_t i, std::size_t at) const {
     const std::string_view name = NameOf(i);
     if (tool_ == nullptr || name == NameOf(at) || given_.contains(name) || separated_.contains(name) ||
         !schemas_.Declares(name))
-      return false;
-    if (!schemas_.AdmitsText(NameOf(at))) return true;
-    const std::size_t close = next_close_[i];
-    if (!BeginsLine(text_, tags_[i].tag.begin) || (close < tags_.size() && !IsBoundary(close))) return false;
-    return schemas_.Requires(name) || (close == tags_.size() && !is_closed_);
+      return Separation::kNone;
+    if (!schemas_.AdmitsText(NameOf(at)) && Fits(at, i)) return Separation::kSure;
+    if (const std::size_t close = next_close_[i]; close < tags_.size()) {
+      if (!IsBoundary(close)) return Separation::kNone;
+      const std::string_view next = NameOf(close + 1);
+      if (next == NameOf(at) || given_.contains(next)) return Separation::kNone;
+    }
+    const std::size_t stop = next_parameter_[i + 1];
+    const bool begins_line = BeginsLine(text_, tags_[i].tag.begin);
+    const bool fits = Fits(i, stop);
+    if (!fits && !begins_line) return Separation::kNone;
+    const bool is_missed = schemas_.Requires(name);
+    const bool is_empty = text_begin_ >= tags_[i].tag.begin;
+    const bool is_fit = fits || is_missed || schemas_.AdmitsText(name);
+    // What is of no type is no value, where nothing else says that it is one.
+    const std::string_view value = ValueUpTo(i, stop);
+    const bool has_lines = BeginsWithLineEnd(value) && SkipSpace(value, 0) < value.size();
+    if (!is_fit && (is_empty || !has_lines)) return Separation::kNone;
+    const bool is_whole = begins_line || IsBare(value);
+    const bool is_clear = is_fit && is_whole && (!is_empty || is_missed) && num_named_.at(name) == 1;
+    return is_clear && !IsInlineIn(i, at, stop) ? Separation::kSure : Separation::kUnclear;
   }
+  // Whether `at` is written on lines of its own, to the </parameter> at tag `stop`, and the parameter at tag i is not:
+  // then that </parameter> looks like the one of `at`.
+  [[nodiscard]] bool IsInlineIn(std::size_t i, std::size_t at, std::size_t stop) const {
+    const bool is_close = stop < tags_.size() ? KindOf(stop) == TagKind::kParameterClose : is_closed_;
+    return is_close && BeginsWithLineEnd(ValueUpTo(at, i)) && !BeginsWithLineEnd(ValueUpTo(i, stop)) &&
+           ValueUpTo(i, stop).ends_with('\n');
+  }
+  // Whether what parameter `at` holds, if it ends at tag `stop`, is of its type, and that is not text.
+  [[nodiscard]] bool Fits(std::size_t at, std::size_t stop) const {
+    const std::string_view value = ValueUpTo(at, stop);
+    return value.size() <= kLongestRepeated && schemas_.Fits(NameOf(at), value);
+  }
+
   std::string_view text_;
   std::vector<Tag> tags_;
   std::size_t end_;
   bool is_closed_;
   const Json* tool_;
   ParameterSchemas schemas_;
+  std::size_t text_begin_ = 0;                               // where the value read last is more than white space
+  bool is_unclear_ = false;                                  // the value read last could as well be two
   std::vector<std::size_t> next_close_;                      // for each tag, the first </parameter> from it on
+  std::vector<std::size_t> next_parameter_;                  // the same of </parameter> and <parameter=
+  std::unordered_map<std::string_view, int> num_named_;      // how many <parameter= have this name
   std::unordered_set<std::string_view> separated_;           // names that follow </parameter> or begin the call
   std::unordered_map<std::string_view, std::size_t> given_;  // names of the values read so far, and their places
 };
@@ -349,7 +417,9 @@ class CallReader {
     if (has_values) {
       ParameterReader reader(text_, TagsOutsideCalls(function + 1, ending.first), tags_[ending.first].begin,
                              ending.has_parameter_close, tool);
-      call.arguments = reader.Read();
+      auto arguments = reader.Read();
+      if (!arguments.has_value()) return {std::nullopt, kNowhere};
+      call.arguments = *std::move(arguments);
       if (!IsWhole(ending, call.arguments, tool)) return {std::nullopt, kNowhere};
     }
     return {std::move(call), ending.end};

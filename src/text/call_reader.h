@@ -5,7 +5,7 @@
 // the call's own end. What begins inside a value ends there, and an ending too many belongs to the value as well, since
 // the call's own follows: so a call ends at the first of the places where, counted to the reply's end, most calls have
 // ended that did not begin after it. That is known only when the reply is over. Where a value holds a beginning without
-// an end, or could as well be two calls, there is no telling, and no call.
+// an end, or could as well be two values or two calls, there is no telling, and no call.
 #pragma once
 
 #include "text/chat.h"

@@ -21,6 +21,12 @@ constexpr const char* kTools = R"([
   {"type": "function", "function": {"name": "set_alarm", "parameters": {"type": "object", "properties": {
     "hour": {"type": "integer"}, "minute": {"type": "integer"}, "label": {"type": ["string", "null"]}}}}},
   {"type": "function", "function": {"name": "now"}}])";
+// Parameters that a call need not have, of every kind.
+constexpr const char* kWeather =
+    R"([{"type": "function", "function": {"name": "weather", "parameters": {"type": "object",
+  "properties": {"city": {"type": "string"}, "unit": {"enum": ["celsius", "kelvin"]}, "days": {"type": "integer"},
+  "note": {"type": "string"}, "rain": {"type": "boolean"}, "hours": {"type": "array"}, "free": {},
+  "height": {"type": ["string", "number"]}}, "required": ["city"]}}}])";
 
 std::vector<Json> Tools() { return Json::Parse(kTools, "tools").value().items(); }
 
@@ -308,6 +314,83 @@ TEST(CallReader, ForgottenTagsBetweenValuesAndCalls) {
   EXPECT_EQ(Read(sentence, Declared()).content, sentence);
 }
 
+TEST(CallReader, AForgottenParameterCloseSeparatesOrThereIsNoCall) {
+  ReplyOptions options;
+  options.tools = Json::Parse(kWeather, "tools").value().items();
+  const auto calls = [&](const std::string& values) {
+    const std::string text = "<tool_call>\n<function=weather>\n" + values + "\n</function>\n</tool_call>";
+    const Outcome out = Read(text, options);
+    EXPECT_EQ(out.content, out.calls.empty() ? text : "") << text;
+    return out.calls;
+  };
+  const auto whole = [](const std::string& arguments) { return Cat("weather{", arguments, "};"); };
+  // At the beginning of a line, whether the call must have the parameter or not.
+  const std::string days = whole(R"("city":"Oslo","days":7)");
+  EXPECT_EQ(calls("<parameter=city>\nOslo\n<parameter=days>\n7\n</parameter>"), days);
+  EXPECT_EQ(calls("<parameter=city>\nOslo\n<parameter=days>\n7"), days);
+  EXPECT_EQ(calls("  <parameter=city>\n  Oslo\n  <parameter=days>7</parameter>"), whole(R"("city":"  Oslo","days":7)"));
+  EXPECT_EQ(calls("<parameter=city>\r\nOslo\r\n<parameter=days>\r\n7\r\n</parameter>"), days);
+  EXPECT_EQ(calls("<parameter=city>\nOslo\n<parameter=note>\nnorth\n</parameter>"),
+            whole(R"("city":"Oslo","note":"north")"));
+  EXPECT_EQ(calls("<parameter=city>\nOslo\n<parameter=days>\n7\n<parameter=note>\na\n<parameter=unit>\nkelvin\n"
+                  "</parameter>\n<parameter=rain>\nTrue\n</parameter>"),
+            whole(R"("city":"Oslo","days":7,"note":"a","unit":"kelvin","rain":true)"));
+  // In a line, where the text is of the parameter's type.
+  EXPECT_EQ(calls("<parameter=city>Oslo<parameter=unit>celsius</parameter>"),
+            whole(R"("city":"Oslo","unit":"celsius")"));
+  EXPECT_EQ(calls("<parameter=city>Oslo<parameter=days>7<parameter=rain>false</parameter>"),
+            whole(R"("city":"Oslo","days":7,"rain":false)"));
+  EXPECT_EQ(calls("<parameter=city>Oslo<parameter=hours>[1, 2]</parameter>"), whole(R"("city":"Oslo","hours":[1,2])"));
+  EXPECT_EQ(calls("<parameter=city>Oslo<parameter=height>7.5</parameter>"), whole(R"("city":"Oslo","height":7.5)"));
+  EXPECT_EQ(calls("<parameter=city>Oslo<parameter=days>7"), days);
+  // Parts of a value: a mention, a call that is not closed, a parameter that has its end there or is given.
+  for (const std::string value :
+       {"say <parameter=days> here", "say <parameter=unit>rankine", "as in <parameter=note>text", "a <parameter=free>7",
+        "a <parameter=height>high", "<tool_call>\n<parameter=days>\n7", "<parameter=days>", "a\n<parameter=days>",
+        "a\n<parameter=days> is how long", "use <parameter=days>7</parameter> to ask",
+        "a\n<parameter=note>\nb\n</parameter>\nc"}) {
+    EXPECT_EQ(calls("<parameter=city>\n" + value + "\n</parameter>"),
+              Cat("weather", Json::Object({{"city", Json::String(value)}}).Dump(), ";"));
+  }
+  EXPECT_EQ(calls("<parameter=city>\nOslo\n<parameter=days>\n8\n</parameter>\n<parameter=days>\n7\n</parameter>"),
+            whole(R"("city":"Oslo\n<parameter=days>\n8","days":7)"));
+  EXPECT_EQ(calls("<parameter=hours>\n[\"a <parameter=days> b\"]\n</parameter>"),
+            whole(R"("hours":["a <parameter=days> b"])"));
+  // One value or two?
+  for (const std::string value : {"<parameter=days>\n7", "Oslo\n<parameter=days>\nseven", "Oslo<parameter=days>7",
+                                  "Oslo\n<parameter=days>\n7\n<parameter=days>\n8"})
+    EXPECT_EQ(calls("<parameter=city>\n" + value + "\n</parameter>"), "") << value;
+}
+
+TEST(CallReader, LineEndsAroundAValueMayBeWindowsOwn) {
+  const auto calls = [](const std::string& written) {
+    std::string text;
+    for (const char c : written) {
+      if (c == '\n') text.push_back('\r');
+      text.push_back(c);
+    }
+    return Read(text, Declared()).calls;
+  };
+  EXPECT_EQ(calls(Written("write_file", File("one\ntwo"))), R"(write_file{"path":"a.txt","content":"one\r\ntwo"};)");
+  EXPECT_EQ(calls(Written("write_file", File("\n\n"))), R"(write_file{"path":"a.txt","content":"\r\n\r\n"};)");
+  EXPECT_EQ(calls(Written("write_file", File(""))), R"(write_file{"path":"a.txt","content":""};)");
+  EXPECT_EQ(calls(Written("set_alarm", Json::Object({{"hour", Json::Integer(7)}}))), "set_alarm{\"hour\":7};");
+}
+
+TEST(CallReader, CallsInJsonAreTypedByTheirSchemaToo) {
+  const auto calls = [](const std::string& name, const std::string& arguments) {
+    return Read(Cat(R"(<tool_call>{"name": ")", name, R"(", "arguments": )", arguments, "}</tool_call>"), Declared())
+        .calls;
+  };
+  EXPECT_EQ(calls("write_file", R"({"path": 123, "content": true, "mode": "5", "more": "7"})"),
+            R"(write_file{"path":"123","content":"true","mode":5,"more":"7"};)");
+  EXPECT_EQ(calls("write_file", R"({"path": {"a": 1}, "content": null, "mode": "five"})"),
+            R"(write_file{"path":{"a":1},"content":null,"mode":"five"};)");
+  EXPECT_EQ(calls("write_file", R"("{\"path\": 1.50, \"mode\": 5.0}")"), R"(write_file{"path":"1.50","mode":5};)");
+  EXPECT_EQ(calls("set_alarm", R"({"hour": 7, "label": null})"), R"(set_alarm{"hour":7,"label":null};)");
+  EXPECT_EQ(calls("now", R"({"any": "5"})"), R"(now{"any":"5"};)");
+}
+
 TEST(CallReader, ReasoningKeepsItsCallsUnlessItNeverEnds) {
   const std::string call = Written("set_alarm", Json::Object({{"hour", Json::Integer(7)}}));
   Outcome out = Read("The user wants an alarm.\n\n" + call, Declared(true));
@@ -372,6 +455,9 @@ TEST(CallReader, HostileRepliesTakeTimeInProportion) {
                                           "<tool_call>\n<function=write_file>\n<parameter=path>\n",
                                           "<parameter=",
                                           "<parameter=mode>\n",
+                                          "a<parameter=mode>7",
+                                          "<parameter=mode>a\n",
+                                          "\n<parameter=path>\na",
                                           "\n",
                                           " ",
                                           "<",
@@ -397,6 +483,10 @@ TEST(CallReader, HostileRepliesTakeTimeInProportion) {
       ReplyParser whole(options);
       whole.Append(text, &events);
       whole.Finish(&events);
+      ReplyParser without_tools(ReplyOptions{false, options.stop_strings, {}});
+      for (std::size_t at = 0; at < text.size(); at += 4)
+        without_tools.Append(std::string_view(text).substr(at, 4), &events);
+      without_tools.Finish(&events);
     }
   }
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 60.0);

@@ -80,6 +80,8 @@ void ReplyParser::Process(bool is_final, std::vector<ReplyEvent>* events) {
       held_.erase(0, first);
       skips_newlines_ = false;
     }
+    const bool is_in_call = state_ == State::kFunctionCall || state_ == State::kCallEnd;
+    if (is_in_call && options_.tools.empty() && StopInCall(is_final, events)) return;
     switch (state_) {
       case State::kThinking:
         goes_on = ProcessThinking(is_final, events);
@@ -169,7 +171,10 @@ bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events)
   }
   // The earliest of a call and the stop strings; of two that begin together the stop string. A longer stop string may
   // have begun before the one that is complete: wait until it is decided.
-  const StopSearch stop = FindStop(options_.stop_strings, held_, decided_, opening.begin, is_final);
+  // Without tools one may have begun in a call before.
+  const bool is_behind_call = is_holding_ && options_.tools.empty();
+  const std::size_t from = is_behind_call ? stop_from_ : decided_;
+  const StopSearch stop = FindStop(options_.stop_strings, held_, from, opening.begin, is_final);
   if (stop.found <= opening.begin && stop.found <= stop.undecided && stop.found != std::string::npos) {
     held_.resize(stop.found);
     GiveHeld(ReplyEnd::kWhole, events);
@@ -183,7 +188,8 @@ bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events)
   }
   const std::size_t end = std::min(opening.begin, stop.undecided);
   if (is_holding_) {
-    decided_ = end;
+    decided_ = std::max(decided_, end);
+    stop_from_ = end;
   } else {
     GiveDecided(end, is_final, events);
   }
@@ -204,6 +210,7 @@ void ReplyParser::BeginCall(const CallOpening& opening, std::vector<ReplyEvent>*
     opening_begin -= size - held_.size();
     is_holding_ = true;
     call_begin_ = opening_begin;
+    stop_from_ = opening_begin;
     if (!is_json) {
       events->push_back({ReplyEvent::Kind::kToolCallBegin, name, {}});
       has_begun_call_ = true;
@@ -221,9 +228,21 @@ void ReplyParser::BeginCall(const CallOpening& opening, std::vector<ReplyEvent>*
 }
 
 void ReplyParser::GivePieces(std::size_t end, std::vector<ReplyEvent>* events) {
+  if (options_.tools.empty()) end = std::min(end, stop_from_);
   if (!shows_pieces_ || end <= call_given_) return;
   events->push_back({ReplyEvent::Kind::kToolCallPiece, held_.substr(call_given_, end - call_given_), {}});
   call_given_ = end;
+}
+
+// Ends the reply at a stop string in what looks like a call.
+bool ReplyParser::StopInCall(bool is_final, std::vector<ReplyEvent>* events) {
+  const StopSearch stop = FindStop(options_.stop_strings, held_, stop_from_, held_.size(), is_final);
+  stop_from_ = std::min(stop.found, stop.undecided);
+  if (stop.found > stop.undecided || stop.found == std::string_view::npos) return false;
+  held_.resize(stop.found);
+  GiveHeld(ReplyEnd::kCut, events);
+  state_ = State::kStopped;
+  return true;
 }
 
 // Follows the call's tags to where it seems to end, as CallReader counts them: behind that, stop strings count again.
@@ -291,9 +310,19 @@ bool ReplyParser::ProcessCallEnd(bool is_final, std::vector<ReplyEvent>* events)
   return true;
 }
 
+// Cuts `text`, a part of held_, where a stop string begins in it.
+bool ReplyParser::CutAtStop(std::string_view* text) const {
+  const auto begin = static_cast<std::size_t>(text->data() - held_.data());
+  const StopSearch stop = FindStop(options_.stop_strings, held_, begin, begin + text->size(), true);
+  if (stop.found >= begin + text->size()) return false;
+  *text = text->substr(0, stop.found - begin);
+  return true;
+}
+
 // The reply is over: all of held_ as calls and the text between them, newlines around calls left out.
 void ReplyParser::GiveHeld(ReplyEnd end, std::vector<ReplyEvent>* events) {
   const bool is_thinking = state_ == State::kThinking;
+  stop_from_ = held_.size();
   std::vector<ReplyPart> parts;
   if (is_thinking && end == ReplyEnd::kCut) {
     parts.push_back({held_, std::nullopt, 0});  // who knows whether it would have been closed
@@ -315,11 +344,15 @@ void ReplyParser::GiveHeld(ReplyEnd end, std::vector<ReplyEvent>* events) {
       events->push_back({ReplyEvent::Kind::kToolCallEnd, "", std::move(*parts[i].call)});
       continue;
     }
-    const bool is_last = i + 1 == parts.size();
+    const bool is_stopped = is_holding_ && !is_thinking && CutAtStop(&text);
+    const bool is_last = is_stopped || i + 1 == parts.size();
     if (i > 0) text.remove_prefix(std::min(text.find_first_not_of('\n'), text.size()));
     if (!is_last || is_thinking) text.remove_suffix(TrailingNewlines(text));
     if (is_thinking && i > 0 && !text.empty()) Emit("\n", events);  // in place of the call
     Emit(text, events);
+    if (!is_stopped) continue;
+    state_ = State::kStopped;
+    break;
   }
   held_.clear();
   decided_ = 0;

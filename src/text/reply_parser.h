@@ -27,7 +27,9 @@ struct ReplyEvent {
 
 struct ReplyOptions {
   bool starts_in_thinking = false;
-  std::vector<std::string> stop_strings;  // matched in the answer's content, not in thinking or calls
+  // Matched in the answer's content, what only looked like a call among it, not in thinking or calls. Without tools
+  // nothing is a call for certain: they are matched in it as it comes.
+  std::vector<std::string> stop_strings;
   // In any form that tool_schema.h reads. Schemas give argument values their types; unknown ones are guessed as JSON.
   // Calls of these tools are also read where they are not written exactly (call_reader.h).
   std::vector<Json> tools;
@@ -58,6 +60,8 @@ class ReplyParser {
   bool ProcessFunctionCall(std::vector<ReplyEvent>* events);
   bool ProcessJsonCall();
   bool ProcessCallEnd(bool is_final, std::vector<ReplyEvent>* events);
+  bool StopInCall(bool is_final, std::vector<ReplyEvent>* events);
+  bool CutAtStop(std::string_view* text) const;
   void BeginCall(const CallOpening& opening, std::vector<ReplyEvent>* events);
   void GivePieces(std::size_t end, std::vector<ReplyEvent>* events);
   void GiveDecided(std::size_t end, bool is_final, std::vector<ReplyEvent>* events);
@@ -71,6 +75,8 @@ class ReplyParser {
   bool is_holding_ = false;      // a call began in held_, which is kept whole from then on
   bool skips_newlines_ = false;  // at the beginning of thinking and after it
   bool has_content_ = false;     // something was given out: <think> opens a block only before that
+
+  std::size_t stop_from_ = 0;  // no tools: no stop string begins in held_ before this, from the first call on
 
   // The call that decided_ is in.
   std::vector<bool> open_;              // calls begun in it and not ended, itself first: whether by <tool_call>

@@ -95,6 +95,78 @@ TEST(ReplyParser, StopStringsEndTheContentBeforeThem) {
   EXPECT_EQ(Whole("</think>EN", options).content, "EN");
 }
 
+// The reply read at once and in pieces of any length, which must be the same.
+Parsed InPieces(const std::string& text, const ReplyOptions& options) {
+  const Parsed whole = Whole(text, options);
+  for (std::size_t step = 1; step < 12; ++step) {
+    std::vector<std::string> pieces;
+    for (std::size_t at = 0; at < text.size(); at += step) pieces.push_back(text.substr(at, step));
+    EXPECT_TRUE(Parse(pieces, options) == whole) << text << " in pieces of " << step;
+  }
+  return whole;
+}
+
+TEST(ReplyParser, StopStringsCountAtOnceInWhatLooksLikeACallWhereThereAreNoTools) {
+  ReplyOptions options;
+  options.stop_strings = {"STOP", "</tool_call>\n\nEND"};
+  const std::string begin = "Write:\n\n<tool_call>\n<function=f>\n<parameter=a>\n";
+  const std::string end = "\n</parameter>\n</function>\n</tool_call>";
+  for (const std::string& rest : {std::string(), " and on" + end, end}) {
+    const Parsed p = InPieces(begin + "x STOP" + rest, options);
+    EXPECT_EQ(p.content, begin + "x ");
+    EXPECT_TRUE(p.calls.empty());
+    EXPECT_TRUE(p.stopped);
+  }
+  ReplyParser parser(options);
+  std::vector<ReplyEvent> events;
+  parser.Append(begin + "x STO", &events);
+  EXPECT_FALSE(parser.hit_stop_string());
+  for (const ReplyEvent& event : events) EXPECT_EQ(event.text.find("STO"), std::string::npos);
+  parser.Append("P", &events);
+  EXPECT_TRUE(parser.hit_stop_string());
+  EXPECT_EQ(events.back().text, begin.substr(begin.find("\n\n<tool")) + "x ");
+  // A call before it stays one; a stop string may begin at a call's end, or at a tag inside.
+  Parsed p = InPieces(begin + "1" + end + "\n" + begin + "STOP", options);
+  ASSERT_EQ(p.calls.size(), 1U);
+  EXPECT_EQ(p.calls[0].arguments.Dump(), R"({"a":1})");
+  EXPECT_EQ(p.content, "Write:" + begin);
+  p = InPieces(begin + "1" + end + "\n\nEND", options);
+  EXPECT_EQ(p.content, begin + "1\n</parameter>\n</function>\n");
+  EXPECT_TRUE(p.stopped);
+  p = InPieces(begin + "1" + end + "\n\nEN", options);
+  EXPECT_EQ(p.calls.size(), 1U);
+  EXPECT_FALSE(p.stopped);
+  options.stop_strings = {"</parameter>", "meter=b"};
+  EXPECT_EQ(InPieces(begin + "1" + end, options).content, begin + "1\n");
+  EXPECT_EQ(InPieces("<tool_call>\n<function=f>\n<parameter=b>\n", options).content,
+            "<tool_call>\n<function=f>\n<para");
+}
+
+TEST(ReplyParser, StopStringsCutWhatTurnsOutToBeNoCall) {
+  ReplyOptions options;
+  options.tools = {
+      Json::Parse(R"({"name": "f", "parameters": {"properties": {"a": {"type": "string"}}}})", "t").value()};
+  options.stop_strings = {"STOP", "HALT"};
+  const std::string begin = "<tool_call>\n<function=f>\n<parameter=a>\n";
+  const std::string end = "\n</parameter>\n</function>\n</tool_call>";
+  Parsed p = InPieces("So:\n" + begin + "x HALT and STOP", options);
+  EXPECT_EQ(p.content, "So:\n" + begin + "x ");
+  EXPECT_TRUE(p.stopped);
+  p = InPieces("<tool_call>{\"name\": \"g\", \"arguments\": {\"a\": \"STOP\"}}</tool_call>", options);
+  EXPECT_EQ(p.content, "<tool_call>{\"name\": \"g\", \"arguments\": {\"a\": \"");
+  EXPECT_TRUE(p.stopped);
+  // In a call's value it is a part of the value.
+  p = InPieces("So:\n" + begin + "x STOP" + end, options);
+  EXPECT_EQ(p.calls.at(0).arguments.Dump(), R"({"a":"x STOP"})");
+  EXPECT_EQ(p.content, "So:");
+  EXPECT_FALSE(p.stopped);
+  // Behind such a call, in one that is none.
+  p = InPieces(begin + "x STOP" + end + "\n" + begin + "y STOP", options);
+  EXPECT_EQ(p.calls.size(), 1U);
+  EXPECT_EQ(p.content, begin + "y ");
+  EXPECT_TRUE(p.stopped);
+}
+
 TEST(ReplyParser, NothingThatMayBecomeAStopStringIsGivenOutEarly) {
   ReplyOptions options;
   options.stop_strings = {"abcd"};
@@ -115,7 +187,8 @@ TEST(ReplyParser, AnySplitGivesTheSameReply) {
       "\n\nhm <th\n</thin</think>\n\n\nHello "
       "<tool_cal\n\n<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>\nbye\n",
       "a</think>b</en</end c", "</think><tool_call>x",
-      "</think>\n\n<tool_call>\n<function=f>\n</function>\n</tool_call>\n\n<tool_call>\nbad</tool_call>\n\n"};
+      "</think>\n\n<tool_call>\n<function=f>\n</function>\n</tool_call>\n\n<tool_call>\nbad</tool_call>\n\n",
+      "</think>a\n<tool_call>\n<function=f>\n<parameter=a>\n</en</end\n</parameter>\n</function>\n</tool_call>\nb"};
   std::mt19937 random(5);
   for (const std::string& text : texts) {
     const Parsed whole = Whole(text, options);

@@ -284,6 +284,10 @@ const Json* ValueMeant(const std::vector<const Json*>& values, std::string_view 
   return nullptr;
 }
 
+bool IsOneOf(const std::vector<const Json*>& values, const Json& value) {
+  return std::any_of(values.begin(), values.end(), [&](const Json* one) { return IsSame(*one, value); });
+}
+
 Json TypedBy(unsigned types, const std::vector<const Json*>& values, std::string_view text) {
   const bool admits_string = (types & kString) != 0;
   // Long text is no value of an enum, and where only strings are admitted it is one.
@@ -358,12 +362,43 @@ bool ParameterSchemas::AdmitsText(std::string_view name) const {
   return !is_listed && (reader.Types(*schema) & kString) != 0;
 }
 
+const Json* ParameterSchemas::SchemaOf(std::string_view name) const {
+  if (root_ == nullptr) return nullptr;
+  const Json* schema = SchemaReader(root_).Property(*root_, name);
+  return schema != nullptr ? schema : root_->Find("additionalProperties");
+}
+
 Json ParameterSchemas::Typed(std::string_view name, std::string_view text) const {
   SchemaReader reader(root_);
-  const Json* schema = root_ != nullptr ? reader.Property(*root_, name) : nullptr;
-  if (schema == nullptr && root_ != nullptr) schema = root_->Find("additionalProperties");
+  const Json* schema = SchemaOf(name);
   const unsigned types = schema != nullptr ? reader.Types(*schema) : kAnyType;
   return TypedBy(types, reader.values(), text);
+}
+
+bool ParameterSchemas::Fits(std::string_view name, std::string_view text) const {
+  const Json* schema = SchemaOf(name);
+  if (schema == nullptr) return false;
+  SchemaReader reader(root_);
+  const unsigned types = reader.Types(*schema);
+  if (types == kAnyType) return false;
+  const Json typed = TypedBy(types, reader.values(), text);
+  return !typed.IsString() || IsOneOf(reader.values(), typed);
+}
+
+Json ParameterSchemas::Converted(std::string_view name, const Json& value) const {
+  const Json* schema = SchemaOf(name);
+  if (schema == nullptr) return value;
+  SchemaReader reader(root_);
+  const unsigned types = reader.Types(*schema);
+  if (IsOneOf(reader.values(), value)) return value;
+  if (reader.values().empty()) {
+    if (auto fitting = Fit(types, value); fitting.has_value()) return *std::move(fitting);
+  }
+  if (value.IsNull() || value.IsArray() || value.IsObject()) return value;
+  const bool has_text = value.IsString() || value.IsNumber();
+  Json typed = TypedBy(types, reader.values(), has_text ? value.text() : value.Dump());
+  const bool is_admitted = !typed.IsString() || AdmitsText(name) || IsOneOf(reader.values(), typed);
+  return is_admitted ? std::move(typed) : value;
 }
 
 std::vector<Json> NormaliseTools(std::vector<Json> tools) {

@@ -36,8 +36,17 @@ class ParameterSchemas {
   // anyOf, oneOf, allOf, nullable, local $ref), else guessed as JSON. Text that fits no type stays a string; integers
   // keep all their digits.
   [[nodiscard]] Json Typed(std::string_view name, std::string_view text) const;
+  // Whether `text`, as the model wrote it, is a value of the types other than text that the schema gives, one of an
+  // enum's among them.
+  [[nodiscard]] bool Fits(std::string_view name, std::string_view text) const;
+  // A value that the model wrote as JSON, of the type that the schema gives: 123 is "123" for a string, "5" is 5 for an
+  // integer. What the schema admits stays as it is, and so does what cannot be converted.
+  [[nodiscard]] Json Converted(std::string_view name, const Json& value) const;
 
  private:
+  // The schema of a parameter, listed or not; nullptr when there is none.
+  [[nodiscard]] const Json* SchemaOf(std::string_view name) const;
+
   const Json* root_;
 };
 

@@ -45,6 +45,54 @@ TEST(ToolSchema, TypesAreReadWhereverTheyStand) {
   EXPECT_EQ(Typed(R"({"items": {"type": "string"}})", "[\"a\"]"), "[\"a\"]");
 }
 
+// A JSON value as a parameter of this schema.
+std::string Converted(const std::string& schema, const std::string& value) {
+  const Json parameters = Read(Cat(R"({"properties": {"p": )", schema, "}}"));
+  return ParameterSchemas(&parameters).Converted("p", Read(value)).Dump();
+}
+
+TEST(ToolSchema, ValuesInJsonAreConvertedWhereTheyMust) {
+  EXPECT_EQ(Converted(R"({"type": "string"})", "123"), "\"123\"");
+  EXPECT_EQ(Converted(R"({"type": "string"})", "12345678901234567890.10"), "\"12345678901234567890.10\"");
+  EXPECT_EQ(Converted(R"({"type": "string"})", "false"), "\"false\"");
+  EXPECT_EQ(Converted(R"({"type": "string"})", "[1]"), "[1]");
+  EXPECT_EQ(Converted(R"({"type": "string"})", "null"), "null");
+  EXPECT_EQ(Converted(R"({"type": ["string", "null"]})", "\"null\""), "\"null\"");
+  EXPECT_EQ(Converted(R"({"type": ["string", "integer"]})", "\"5\""), "\"5\"");
+  EXPECT_EQ(Converted(R"({"type": "integer"})", "\"5\""), "5");
+  EXPECT_EQ(Converted(R"({"type": "integer"})", "5.0"), "5");
+  EXPECT_EQ(Converted(R"({"type": "integer"})", "5.5"), "5.5");
+  EXPECT_EQ(Converted(R"({"type": "integer"})", "true"), "true");
+  EXPECT_EQ(Converted(R"({"type": "number"})", "5.0"), "5.0");
+  EXPECT_EQ(Converted(R"({"type": "boolean"})", "\"True\""), "true");
+  EXPECT_EQ(Converted(R"({"type": "boolean"})", "1"), "1");
+  EXPECT_EQ(Converted(R"({"type": "array"})", "\"[1, \\\"2\\\"]\""), "[1,\"2\"]");
+  EXPECT_EQ(Converted(R"({"type": "array", "items": {"type": "integer"}})", "[\"1\"]"), "[\"1\"]");
+  EXPECT_EQ(Converted(R"({"anyOf": [{"type": "integer"}, {"type": "null"}]})", "\"5\""), "5");
+  EXPECT_EQ(Converted(R"({"enum": ["1", "2"]})", "1"), "\"1\"");
+  EXPECT_EQ(Converted(R"({"enum": ["1", "2"]})", "3"), "3");
+  EXPECT_EQ(Converted(R"({"enum": [1, 2]})", "\"2\""), "2");
+  EXPECT_EQ(Converted("{}", "\"5\""), "\"5\"");
+  EXPECT_EQ(ParameterSchemas(nullptr).Converted("p", Read("\"5\"")).Dump(), "\"5\"");
+}
+
+TEST(ToolSchema, WhatFitsATypeOtherThanText) {
+  const auto fits = [](const std::string& schema, const std::string& text) {
+    const Json parameters = Read(Cat(R"({"properties": {"p": )", schema, "}}"));
+    return ParameterSchemas(&parameters).Fits("p", text);
+  };
+  EXPECT_TRUE(fits(R"({"type": "integer"})", "\n7\n"));
+  EXPECT_TRUE(fits(R"({"type": ["string", "integer"]})", "7"));
+  EXPECT_TRUE(fits(R"({"enum": ["a", "b"]})", "b"));
+  EXPECT_TRUE(fits(R"({"type": "object"})", "{\"a\": 1}"));
+  EXPECT_FALSE(fits(R"({"type": "integer"})", "7 or so"));
+  EXPECT_FALSE(fits(R"({"type": "integer"})", ""));
+  EXPECT_FALSE(fits(R"({"type": "string"})", "7"));
+  EXPECT_FALSE(fits(R"({"enum": ["a", "b"]})", "c"));
+  EXPECT_FALSE(fits("{}", "7"));
+  EXPECT_FALSE(ParameterSchemas(nullptr).Fits("p", "7"));
+}
+
 TEST(ToolSchema, ValuesOfEnumsAndConstants) {
   EXPECT_EQ(Typed(R"({"enum": ["1", "2"]})", "1"), "\"1\"");
   EXPECT_EQ(Typed(R"({"enum": [1, 2]})", "1"), "1");

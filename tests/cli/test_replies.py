@@ -44,8 +44,8 @@ class Replies(unittest.TestCase):
         """What `run --json` says about a model that writes these pieces, one a token."""
         model = str(self.folder / "model.gguf")
         script_model.build(SOURCE, list(pieces), model)
-        return answer("run", model, "--messages", self.file("messages.json", MESSAGES), "--tools", self.file("tools.json", tools or TOOLS),
-                      "--temperature", "0", "--json", *options)
+        given = ["--tools", self.file("tools.json", TOOLS if tools is None else tools)] if tools != [] else []
+        return answer("run", model, "--messages", self.file("messages.json", MESSAGES), *given, "--temperature", "0", "--json", *options)
 
     def calls(self, *pieces, **how):
         return [(call["name"], call["arguments"]) for call in self.reply(*pieces, **how)["tool_calls"]]
@@ -75,6 +75,36 @@ class Replies(unittest.TestCase):
         self.assertEqual(self.calls(OPEN + HOUR + "<parameter=minute>\n3"), [])
         self.assertEqual(self.calls("<function=other>\n" + HOUR + CLOSE), [])
         self.assertEqual(self.calls("<tool_call>\n<function=other>\n" + HOUR + CLOSE), [("other", {"hour": 7})])
+
+    def test_forgotten_parameter_close_before_an_optional_parameter(self):
+        label = OPEN + "<parameter=label>\nWake"
+        self.assertEqual(self.calls(label + "\n<parameter=hour>\n7\n</parameter>\n" + CLOSE), [("set_alarm", {"label": "Wake", "hour": 7})])
+        self.assertEqual(self.calls(label + "\r\n<parameter=hour>\r\n7\r\n</parameter>\r\n" + CLOSE),
+                         [("set_alarm", {"label": "Wake", "hour": 7})])
+        self.assertEqual(self.calls(OPEN + "<parameter=label>Wake<parameter=code>007</parameter>\n" + CLOSE),
+                         [("set_alarm", {"label": "Wake", "code": "007"})])
+        self.assertEqual(self.calls(label + " at <parameter=hour> o'clock\n</parameter>\n" + CLOSE),
+                         [("set_alarm", {"label": "Wake at <parameter=hour> o'clock"})])
+        unclear = label + "\n<parameter=hour>\nseven\n</parameter>\n" + CLOSE
+        out = self.reply(unclear)
+        self.assertEqual((out["text"], out["tool_calls"]), (unclear, []))
+
+    def test_stop_strings_and_calls(self):
+        stop = ("--think", "off", "--stop", "STOP", "-n", "6")
+        label = OPEN + "<parameter=label>\n"
+        # No tools: at once. Tools: in what is no call in the end, also where --max-tokens ended it.
+        out = self.reply("So:\n", label, "x STOP", " y", "\n</parameter>\n" + CLOSE, tools=[], options=stop)
+        self.assertEqual((out["text"], out["tool_calls"], out["finish_reason"], len(out["ids"])), ("So:\n" + label + "x ", [], "stop", 3))
+        for pieces in (["So:\n", label, "x STOP y"], ["So:\n", label, "x STOP", " y", " z", " a", " b"]):
+            out = self.reply(*pieces, options=stop)
+            self.assertEqual((out["text"], out["tool_calls"], out["finish_reason"]), ("So:\n" + label + "x ", [], "stop"))
+        out = self.reply("So:\n", label, "x STOP y\n</parameter>\n" + CLOSE, options=stop)
+        self.assertEqual((out["text"], out["tool_calls"]), ("So:", [{"name": "set_alarm", "arguments": {"label": "x STOP y"}}]))
+
+    def test_types_of_arguments_in_json(self):
+        call = {"name": "set_alarm", "arguments": {"hour": "7", "label": 123, "loud": "true", "code": "007", "days": "Mon", "note": None}}
+        self.assertEqual(self.calls("<tool_call>\n" + json.dumps(call) + "\n</tool_call>"),
+                         [("set_alarm", {"hour": 7, "label": "123", "loud": True, "code": "007", "days": "Mon", "note": None})])
 
     def test_calls_in_reasoning(self):
         call = OPEN + HOUR + "<parameter=minute>\n30\n</parameter>\n" + CLOSE
