@@ -202,8 +202,7 @@ Judgement JudgeByRules(const std::string& name, const ModelFile& file) {
   const std::string lower = Lower(name);
   if (lower.find("rope_f") != std::string::npos) {
     if (AreOnes(file, name)) return {Kind::kHarmless, "factors of the rotation's frequencies that are all 1"};
-    return {lower.ends_with("rope_freqs.weight") ? Kind::kStrange : Kind::kRefused,
-            "factors of the rotation's frequencies, which this architecture does not have"};
+    return {Kind::kRefused, "factors of the rotation's frequencies, which this architecture does not have"};
   }
   for (const Rule& rule : kHarmlessRules) {
     if (Fits(rule, lower)) return {Kind::kHarmless, std::string(rule.why)};
@@ -299,7 +298,7 @@ UnusedTensor JudgeUnused(const std::string& name, const ModelFile& file, bool is
     const std::optional<int> layer = NumberAfter(place.name, is_gguf ? "blk." : "layers.");
     if (layer.value_or(0) >= num_known) {
       const Judgement beyond{Kind::kStrange, Cat("of a layer beyond the model's ", config.num_layers())};
-      return place.name.ends_with(".bias") ? beyond : JudgeUnusedLayer(name, place.name, file, beyond);
+      return JudgeUnusedLayer(name, place.name, file, beyond);
     }
     if (!is_gguf && !layer.has_value() && IsOfUnknownTower(Lower(name)))
       return {Kind::kStrange, "of a tower under a name that is not known"};

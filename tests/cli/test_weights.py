@@ -228,7 +228,7 @@ class Extras(Weights):
 
     def test_parts_of_layers_that_are_not_used(self):
         keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
-        for name in ("blk.8.ffn_up.lora_a", "blk.99.attn_q.weight.lora_b", "blk.99.attn_q.weight_scale", "blk.8.ffn_up.g_idx", "blk.8.ffn_up.b"):
+        for name in ("blk.99.attn_q.bias", "blk.8.ffn_up.lora_a", "blk.99.attn_q.weight.lora_b", "blk.99.attn_q.weight_scale", "blk.8.ffn_up.g_idx", "blk.8.ffn_up.b"):
             self.refused(self.write(keys, tensors | {name: one(2)}), 4, f"'{name}'")
         # A layer's own tensors, its norms too, and the factors beside them say nothing about other layers.
         for name in ("blk.8.attn_norm.weight", "blk.40.attn_q.scale", "blk.40.ssm_dt.bias", "blk.40.ssm_a"):
@@ -262,7 +262,7 @@ class Extras(Weights):
         keys, tensors = gguf_edit.read(GGUF / "text-tied-f32.gguf")
         wanted = self.logits(self.write(keys, tensors, "plain.gguf"))
         ones = {F32: struct.pack("<8f", *[1.0] * 8), 1: struct.pack("<8e", *[1.0] * 8), 30: b"\x80\x3f" * 8}
-        for name in ("rope_factors_long.weight", "rope_factors_short.weight"):
+        for name in ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"):
             for kind, data in ones.items():
                 self.assertEqual(self.logits(self.write(keys, tensors | {name: ([8], kind, data)})), wanted, name)
             for data in (struct.pack("<8f", *[1.0] * 7, 8.0), struct.pack("<8f", *[math.nan] * 8)):
