@@ -36,14 +36,14 @@ Kind KindOf(const std::string& name, const ModelConfig& config) {
 
 TEST(UnusedTensors, AreJudgedByWhatTheirNamesMean) {
   const ModelConfig config = Config(4);
-  for (const char* name : {"blk.0.ffn_up.bias", "blk.3.attn_q.scale", "output.bias", "blk.1.ffn_up.weight.lora_a",
-                           "blk.1.ffn_up.qweight", "blk.1.ffn_up.G_IDX", "blk.2.extra_norm.weight",
-                           "blk.0.ffn_gate_exps.weight", "blk.0.attn_q.weight_scale", "position_embd.weight"})
+  for (const char* name :
+       {"blk.0.ffn_up.bias", "blk.3.attn_q.scale", "output.bias", "blk.1.ffn_up.weight.lora_a", "blk.1.ffn_up.qweight",
+        "blk.1.ffn_up.G_IDX", "blk.2.extra_norm.weight", "blk.0.ffn_gate_exps.weight", "blk.0.attn_q.weight_scale",
+        "position_embd.weight", "rope_freqs.weight", "blk.4.ffn_up.bias"})
     EXPECT_EQ(KindOf(name, config), Kind::kRefused) << name;
   for (const char* name : {"blk.0.ffn_up.input_scale", "rotary_emb.inv_freq", "position_ids", "num_batches_tracked"})
     EXPECT_EQ(KindOf(name, config), Kind::kHarmless) << name;
-  for (const char* name :
-       {"blk.0.surprise.weight", "x", "rope_freqs.weight", "v.patch_embd.weight", "blk.4.ffn_up.bias"})
+  for (const char* name : {"blk.0.surprise.weight", "x", "v.patch_embd.weight"})
     EXPECT_EQ(KindOf(name, config), Kind::kStrange) << name;
 }
 

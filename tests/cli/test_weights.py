@@ -160,7 +160,7 @@ REFUSED = ("blk.0.ffn_up.bias", "blk.0.attn_qkv.bias", "blk.3.attn_q.bias", "out
            "blk.0.ffn_up.scales", "blk.0.ffn_up.output_scale", "blk.0.attn_out_norm.weight", "blk.3.attn_sinks.weight",
            "blk.0.ffn_gate_exps.weight", "blk.0.layer_output_scale.weight", "token_embd_norm.weight")
 HARMLESS = ("blk.0.attn_rot_embd", "blk.0.ffn_up.input_scale", "rotary_emb.inv_freq", "position_ids", "blk.0.num_batches_tracked")
-STRANGE = ("blk.0.something.weight", "extra", "blk.40.ffn_up.weight", "blk.99.attn_q.bias", "blk.0.attn_q.weight", "rope_freqs.weight")
+STRANGE = ("blk.0.something.weight", "extra", "blk.40.ffn_up.weight", "blk.0.attn_q.weight")
 
 
 class Extras(Weights):
