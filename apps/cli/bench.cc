@@ -58,7 +58,9 @@ double MedianOf(std::vector<double> values) {
 // How many times as fast all together are as one, of each round.
 std::vector<double> Ratios(const SessionsReport& report) {
   std::vector<double> ratios;
-  for (std::size_t i = 0; i < report.one.size(); ++i) ratios.push_back(report.all[i] / report.one[i]);
+  for (std::size_t i = 0; i < report.one.size(); ++i) {
+    if (report.one[i] > 0) ratios.push_back(report.all[i] / report.one[i]);
+  }
   return ratios;
 }
 

@@ -154,7 +154,7 @@ class Chatting {
       return false;
     }
     if (!talk_.engine().can_see()) {
-      Complain(kExitNotFound, talk_.engine().why_blind());
+      Complain(ExitStatus(talk_.engine().BlindError().code), talk_.engine().why_blind());
       return false;
     }
     CommonOptions how = options_.common;
@@ -293,7 +293,8 @@ class Chatting {
     auto loaded = BuildRequest(input, options_.common, Purpose::kConversation, &file);
     if (!loaded.ok()) return Complain(ExitStatus(loaded.error().code), Cat("not loaded: ", loaded.error().message));
     if (!loaded.value().pictures.empty() && !talk_.engine().can_see()) {
-      return Complain(kExitNotFound, Cat("not loaded, for it has pictures: ", talk_.engine().why_blind()));
+      return Complain(ExitStatus(talk_.engine().BlindError().code),
+                      Cat("not loaded, for it has pictures: ", talk_.engine().why_blind()));
     }
     attached_.clear();
     talk_.Load(std::move(loaded.value().chat), std::move(loaded.value().pictures));

@@ -39,8 +39,12 @@ int EmbedImage(const EmbedImageOptions& options) {
   auto engine = OpenEngine(options.common);
   if (!engine.ok()) return Fail(engine.error());
   const auto& vision = engine.value()->config().vision;
-  if (!vision.has_value()) return Fail(Error{Code::kUnsupported, engine.value()->why_blind()});
-  auto patches = PatchifyImage(picture.value().image, vision->patches, engine.value()->pixel_limits());
+  if (!vision.has_value()) return Fail(engine.value()->BlindError());
+  const Image& image = picture.value().image;
+  const auto size = SmartResize(image.height, image.width, vision->patches, engine.value()->pixel_limits());
+  if (!size.ok()) return Fail(size.error());
+  if (auto status = engine.value()->CheckPicture(size.value()); !status.ok()) return Fail(status.error());
+  auto patches = PatchifyImage(image, vision->patches, engine.value()->pixel_limits());
   if (!patches.ok()) return Fail(patches.error());
   auto rows = engine.value()->EmbedPatches(patches.value());
   if (!rows.ok()) return Fail(rows.error());

@@ -68,8 +68,9 @@ struct Prepared {
   ModelConfig config;
   std::vector<UnusedTensor> unused;  // tensors of both files that loading does not look at
   std::vector<std::string> warnings;
-  bool is_paired = false;    // the vision file was not asked for but found beside the model
-  std::string why_unpaired;  // what became of those that were found; empty when there were none
+  bool is_paired = false;           // the vision file was not asked for but found beside the model
+  std::string why_unpaired;         // what became of those that were found; empty when there were none
+  bool is_short_of_memory = false;  // the vision file was left out for that
   VisionChoice vision_choice;
   int context = 0;
   int threads = 1;
@@ -172,6 +173,7 @@ Status CheckMemory(const OpenOptions& options, Prepared* prepared) {
   const std::uint64_t available = AvailableMemoryBytes();
   if (!options.check_memory || available == 0 || p.needs.total() <= available) return Done{};
   if (p.is_paired) {
+    p.is_short_of_memory = true;
     p.why_unpaired = Cat("no pictures, with ", p.vision->path(), " the model needs ", FormatBytes(p.needs.total()),
                          ", ", FormatBytes(available), " free");
     p.is_paired = false;
@@ -320,6 +322,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   if (!weights.ok()) return weights.error();
   parts.weights = std::move(weights).value();
   TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts);
+  if (p.is_short_of_memory) parts.blind_code = Code::kExhausted;
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
   parts.load_seconds = MonotonicSeconds() - begin;
   return std::shared_ptr<const Engine>(std::move(engine));
@@ -336,6 +339,11 @@ std::span<const std::string> Engine::warnings() const { return parts_->warnings;
 std::span<const std::string> Engine::notes() const { return parts_->notes; }
 bool Engine::can_see() const { return parts_->why_blind.empty(); }
 std::string Engine::why_blind() const { return parts_->why_blind; }
+Error Engine::BlindError() const { return Error{parts_->blind_code, Cat("[vision] ", parts_->why_blind)}; }
+Status Engine::CheckPicture(ImageSize size) const {
+  if (!parts_->config.vision.has_value()) return BlindError();
+  return CheckTowerMemory(*parts_, NumPatches(*parts_, size), size);
+}
 int Engine::context() const { return parts_->context; }
 int Engine::num_threads() const { return parts_->pool->num_threads(); }
 const char* Engine::isa() const { return parts_->table->name; }
@@ -349,10 +357,10 @@ Result<PromptCounts> Engine::Measure(const GenerateRequest& request) const {
 }
 
 Result<VisionRows> Engine::EmbedPatches(const Patches& patches) const {
-  if (!parts_->config.vision.has_value()) return Error{Code::kUnsupported, Cat("[vision] ", parts_->why_blind)};
+  if (!parts_->config.vision.has_value()) return BlindError();
   return ExhaustedIfNoMemory([&]() -> Result<VisionRows> {
     THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(parts_.get(), nullptr));
-    THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, patches));
+    THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, patches.num_patches(), patches.resized));
     return EncodePatches(*parts_->config.vision, *parts_->weights.vision, patches, lease->ops(), VisionOptions{});
   });
 }

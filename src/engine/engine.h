@@ -72,6 +72,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] std::span<const std::string> notes() const;  // what was done that people may want to know
   [[nodiscard]] bool can_see() const;                        // has a vision tower
   [[nodiscard]] std::string why_blind() const;               // one sentence for people when it has none
+  // The same as an error: kUnsupported, or kExhausted where memory had no room for the tower.
+  [[nodiscard]] Error BlindError() const;
+  // Whether a picture of this size (after resizing) can be encoded with the memory that is free: kExhausted if not.
+  [[nodiscard]] Status CheckPicture(ImageSize size) const;
   [[nodiscard]] int context() const;
   [[nodiscard]] int num_threads() const;
   [[nodiscard]] const char* isa() const;

@@ -34,6 +34,7 @@ struct EngineParts {
   std::vector<std::string> warnings;
   std::vector<std::string> notes;
   std::string why_blind;
+  Code blind_code = Code::kUnsupported;  // kExhausted where memory had no room for the tower
   VisionChoice vision_choice;
   PixelLimits pixel_limits;
   VideoLimits video_limits;
@@ -52,8 +53,10 @@ struct EngineParts {
   Scratch scratch;
 };
 
-// kExhausted when what encoding these patches takes is not free.
-Status CheckTowerMemory(const EngineParts& parts, const Patches& patches);
+// Patches of a picture that is read at this size.
+std::int64_t NumPatches(const EngineParts& parts, ImageSize size);
+// kExhausted when cutting a picture of `size` into so many patches and encoding them takes more than is free.
+Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size);
 
 // A turn alone: whoever holds this may use pool and scratch. It is given back while listeners are called, so that they
 // may use the engine themselves, and so that others get their turn.

@@ -72,7 +72,7 @@ class Builder {
 
   Status CheckSight() const {
     if (engine_.why_blind.empty()) return Done{};
-    return Error{Code::kUnsupported, Cat("[prompt] ", engine_.why_blind)};
+    return Error{engine_.blind_code, Cat("[prompt] ", engine_.why_blind)};
   }
 
   // How the next picture is read; what was decided for those before it stays as it was. Pictures of given ids keep

@@ -14,14 +14,18 @@
 
 namespace thimble {
 
-Status CheckTowerMemory(const EngineParts& parts, const Patches& patches) {
-  const std::uint64_t needed =
-      VisionScratchBytes(*parts.config.vision, patches.num_patches(), parts.pool->num_threads());
+Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size) {
+  const std::uint64_t needed = VisionScratchBytes(*parts.config.vision, num_patches, parts.pool->num_threads());
   const std::uint64_t available = AvailableMemoryBytes();
   if (available == 0 || needed <= available) return Done{};
   return Error{Code::kExhausted,
-               Cat("[vision] a picture of ", patches.resized.width, " x ", patches.resized.height, " needs ",
-                   FormatBytes(needed), ", ", FormatBytes(available), " free; use --max-pixels to make it smaller")};
+               Cat("[vision] a picture of ", size.width, " x ", size.height, " needs ", FormatBytes(needed), ", ",
+                   FormatBytes(available), " free; use --max-pixels to make it smaller")};
+}
+
+std::int64_t NumPatches(const EngineParts& parts, ImageSize size) {
+  const std::int64_t side = parts.config.vision->patches.patch;
+  return static_cast<std::int64_t>(size.height) * size.width / (side * side);
 }
 
 const char* FinishReasonName(FinishReason reason) {
@@ -98,8 +102,11 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, const 
     return &pictures.back().rows;
   }
   const double begin = MonotonicSeconds();
+  // A picture's size is known before its patches take memory; a video's only then.
+  if (!picture.is_video())
+    THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts, NumPatches(*parts, reading.read), reading.read));
   THIMBLE_ASSIGN_OR_RETURN(const Patches patches, PatchifyPicture(*parts, picture, reading));
-  THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts, patches));
+  if (picture.is_video()) THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts, patches.num_patches(), patches.resized));
   VisionOptions options;
   options.progress = progress;
   CachedPicture cached;

@@ -286,7 +286,7 @@ class VisionFiles(Folder):
     def test_towers_that_differ_are_not_one(self):
         keys, tensors = self.keys, self.tensors
         for other_keys, other_tensors in (
-                (keys | {"clip.use_gelu": (7, False)}, tensors),
+                (keys | {"clip.vision.attention.layer_norm_epsilon": (6, 1e-5)}, tensors),
                 (keys, tensors | {"mm.2.weight": (*tensors["mm.2.weight"][:2], tensors["mm.2.weight"][2][::-1])}),
                 (keys, tensors | {"v.blk.1.ln1.bias": (*tensors["v.blk.1.ln1.bias"][:2], struct.pack("<64f", *range(64)))})):
             gguf_edit.write(self.folder / "mmproj-one.gguf", other_keys, other_tensors)
