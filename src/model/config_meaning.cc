@@ -282,8 +282,9 @@ Status CheckGgufType(const Metadata& meta, bool is_vision_file) {
     return NotApplied(key, meta.String(key).value_or(number.has_value() ? Cat(*number) : "no text"));
   }
   const std::string type = meta.String("general.type").value_or("");
-  // "vocab" is what a file with a tokenizer alone may call itself.
+  // "vocab" is what a file with a tokenizer alone may call itself, "clip-vision" an older word for vision files.
   if (type.empty() || type == "model" || type == (is_vision_file ? "mmproj" : "vocab")) return Done{};
+  if (is_vision_file && type == "clip-vision") return Done{};
   return Error{Code::kUnsupported,
                Cat("[config] general.type is '", EscapeControls(type.substr(0, 60)), "'; needed is ",
                    is_vision_file ? "'mmproj': name a vision file" : "'model': name the model itself",
