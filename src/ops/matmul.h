@@ -42,8 +42,8 @@ struct Product {
 inline constexpr std::size_t kMaxProducts = 4;  // that share one parallel region
 
 // out[t, n] = (sum over k of x[t, k] * w[n, k]) * w.scale(). out is [T, N]; T >= 1. The bits of a row depend on its own
-// numbers and on whether T is below kWideRows (or ops.narrow_only) or not, never on threads, on its neighbours or on its
-// place; so callers that want the same bits for the same tokens cut their passes alike (Decoder::Forward cuts at
+// numbers and on whether T is below kWideRows (or ops.narrow_only) or not, never on threads, on its neighbours or on
+// its place; so callers that want the same bits for the same tokens cut their passes alike (Decoder::Forward cuts at
 // multiples of 64 tokens).
 void MatMul(const Ops& ops, Activations* x, const PackedMatrix& w, MatView<float> out);
 // The same for weights that share their input: together they are one job for the threads, which then meet once instead
