@@ -53,7 +53,8 @@ struct Writer {
 class Measurement {
  public:
   Measurement(std::shared_ptr<const Engine> engine, int count, int tokens, std::function<bool()> goes_on)
-      : engine_(std::move(engine)), goes_on_(std::move(goes_on)), tokens_(tokens) {
+      : engine_(std::move(engine)), goes_on_(std::move(goes_on)) {
+    requests_.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i)
       requests_.push_back(RequestOf(*engine_, kShortPrompt, tokens, static_cast<std::uint64_t>(i) + 1));
   }
@@ -70,6 +71,7 @@ class Measurement {
   Result<double> Together(std::size_t count) {
     std::vector<Writer> writers(count);
     std::vector<std::thread> threads;
+    threads.reserve(count);
     for (std::size_t i = 1; i < count; ++i)
       threads.emplace_back([&, i] { writers[i].Run(sessions_[i].get(), requests_[i], goes_on_); });
     writers[0].Run(sessions_[0].get(), requests_[0], goes_on_);
@@ -98,6 +100,7 @@ class Measurement {
     std::atomic<int> num_begun{0};
     std::vector<Writer> writers(sessions_.size() - 1);
     std::vector<std::thread> threads;
+    threads.reserve(writers.size());
     for (std::size_t i = 0; i < writers.size(); ++i) {
       threads.emplace_back([&, i] {
         GenerateRequest request = requests_[i];
@@ -139,7 +142,6 @@ class Measurement {
 
   std::shared_ptr<const Engine> engine_;
   std::function<bool()> goes_on_;
-  int tokens_;
   std::vector<GenerateRequest> requests_;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::vector<std::int32_t>> wanted_;  // of each session

@@ -13,7 +13,7 @@ namespace {
 
 std::string Tokens(std::int64_t count) { return Cat(Grouped(count), count == 1 ? " token" : " tokens"); }
 
-std::string Right(std::string text, std::size_t width) {
+std::string Right(const std::string& text, std::size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
 }
 std::string Left(std::string text, std::size_t width) {

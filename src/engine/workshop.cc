@@ -193,7 +193,7 @@ void Workshop::RunRows(EngineParts* parts, std::span<Turn* const> turns) {
   for (std::size_t i = 0; i < turns.size(); ++i) {
     SharedRows& rows = *turns[i]->rows;
     rows.status = ExhaustedIfNoMemory([&]() -> Status {
-      if (!status.ok()) return status;
+      if (!status.ok()) return status.error();
       rows.state->CommitAll();
       rows.use(parts->scratch.logits().RowSpan(static_cast<std::int64_t>(i)));
       return Done{};
