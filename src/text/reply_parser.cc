@@ -324,12 +324,11 @@ void ReplyParser::GiveHeld(ReplyEnd end, std::vector<ReplyEvent>* events) {
   const bool is_thinking = state_ == State::kThinking;
   stop_from_ = held_.size();
   std::vector<ReplyPart> parts;
-  if (is_thinking && end == ReplyEnd::kCut) {
-    parts.push_back({held_, std::nullopt, 0});  // who knows whether it would have been closed
-  } else if (is_holding_) {
+  const bool is_cut_reasoning = is_thinking && end == ReplyEnd::kCut;  // who knows whether it would have been closed
+  if (is_holding_ && !is_cut_reasoning) {
     parts = ReadCalls(held_, options_.tools, is_thinking ? CallScope::kDeclared : CallScope::kAll, end);
-  } else if (!held_.empty() && !is_thinking) {
-    parts.push_back({held_, std::nullopt, 0});  // newlines; those at the end of reasoning are dropped
+  } else if (is_cut_reasoning || (!held_.empty() && !is_thinking)) {
+    parts.push_back({held_, std::nullopt, 0});  // or newlines; those at the end of reasoning are dropped
   }
   for (std::size_t i = 0; i < parts.size(); ++i) {
     std::string_view text = parts[i].text;

@@ -398,7 +398,8 @@ Json ParameterSchemas::Converted(std::string_view name, const Json& value) const
   const bool has_text = value.IsString() || value.IsNumber();
   Json typed = TypedBy(types, reader.values(), has_text ? value.text() : value.Dump());
   const bool is_admitted = !typed.IsString() || AdmitsText(name) || IsOneOf(reader.values(), typed);
-  return is_admitted ? std::move(typed) : value;
+  if (!is_admitted) return value;
+  return typed;
 }
 
 std::vector<Json> NormaliseTools(std::vector<Json> tools) {
