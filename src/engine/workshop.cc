@@ -136,7 +136,7 @@ Status Workshop::Run(EngineParts* parts, SharedRows* rows, const std::atomic<boo
   Turn own;
   own.rows = rows;
   own.stop = stop;
-  rows->status = NoMemory();  // until somebody has run them
+  rows->status = Error{Code::kSystem, "not run"};  // until somebody has
   const MutexLock lock(&mutex_);
   queue_.push_back(&own);
   num_expected_ = std::max(num_expected_, NumSharedWaiting());
@@ -172,12 +172,13 @@ void Workshop::RunTogether(EngineParts* parts, std::span<Turn* const> turns) {
   }
   if (count == 0) return;
   const std::span<Turn* const> all = std::span(able).first(count);
-  RunRows(parts, all);
-  if (count == 1 || all[0]->rows->status.ok() || all[0]->rows->status.error().code != Code::kExhausted) return;
-  for (Turn* const& turn : all) RunRows(parts, {&turn, 1});
+  // What a listener's own use of the logits runs out of is its own: only a pass that did not take place is run again.
+  const Status pass = RunRows(parts, all);
+  if (count == 1 || pass.ok() || pass.error().code != Code::kExhausted) return;
+  for (Turn* const& turn : all) (void)RunRows(parts, {&turn, 1});
 }
 
-void Workshop::RunRows(EngineParts* parts, std::span<Turn* const> turns) {
+Status Workshop::RunRows(EngineParts* parts, std::span<Turn* const> turns) {
   const Decoder decoder(&parts->config, &parts->weights);
   const Ops ops{*parts->table, *parts->pool, parts->precision};
   std::array<Sequence, Decoder::kMaxSequences> sequences;
@@ -185,7 +186,7 @@ void Workshop::RunRows(EngineParts* parts, std::span<Turn* const> turns) {
   // A pass of one stops when that one is cancelled; a shared one goes on for the others.
   parts->pool->StopWhen(turns.size() == 1 ? turns[0]->stop : nullptr);
   const ScreenCounts before = parts->scratch.screen.counts();
-  const Status status = ExhaustedIfNoMemory(
+  Status status = ExhaustedIfNoMemory(
       [&] { return decoder.Forward(std::span(sequences).first(turns.size()), &parts->scratch, ops); });
   parts->pool->StopWhen(nullptr);
   if (turns.size() == 1 && turns[0]->rows->screened != nullptr)
@@ -199,6 +200,7 @@ void Workshop::RunRows(EngineParts* parts, std::span<Turn* const> turns) {
       return Done{};
     });
   }
+  return status;
 }
 
 }  // namespace thimble

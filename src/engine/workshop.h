@@ -76,7 +76,8 @@ class Workshop {
   [[nodiscard]] std::size_t NumSharedWaiting() const;
   void WaitForCompanions();
   static void RunTogether(EngineParts* parts, std::span<Turn* const> turns);
-  static void RunRows(EngineParts* parts, std::span<Turn* const> turns);
+  // One pass; what became of it. Where it failed, no state was changed.
+  static Status RunRows(EngineParts* parts, std::span<Turn* const> turns);
   void Remove(const Turn* turn);
 
   Mutex mutex_;
