@@ -157,9 +157,7 @@ class Chatting {
       Complain(ExitStatus(talk_.engine().BlindError().code), talk_.engine().why_blind());
       return false;
     }
-    CommonOptions how = options_.common;
-    if (how.alpha.empty()) how.alpha = how.exact ? "drop" : "white";
-    auto picture = LoadPicture(path, how);
+    auto picture = LoadPicture(path, ForConversation(options_.common));
     if (!picture.ok()) {
       Complain(ExitStatus(picture.error().code), picture.error().message);
       return false;
@@ -194,15 +192,7 @@ class Chatting {
 
   // What happens while a reply is made: how far it is, and its words as they come.
   bool Show(const Event& event, ProgressBar* bar) {
-    if (event.kind == Event::Kind::kPromptProgress) {
-      bar->Show(event.share);
-    } else {
-      bar->Clear();
-    }
-    if (event.kind == Event::Kind::kWarning) Warn(event.text);
-    if (event.kind == Event::Kind::kPictures) {
-      for (const std::string& line : ReadingLines(event.pictures)) printer_.Note(line);
-    }
+    ShowBeforeTheReply(event, bar, [this](const std::string& line) { printer_.Note(line); });
     if (event.kind == Event::Kind::kReply) {
       if (event.reply.kind == ReplyEvent::Kind::kThinking) printer_.Thinking(event.reply.text);
       if (event.reply.kind == ReplyEvent::Kind::kContent) printer_.Content(event.reply.text);

@@ -327,6 +327,11 @@ void WritePrompt(const InputOptions& input, GenerateRequest* request) {
 
 }  // namespace
 
+CommonOptions ForConversation(CommonOptions common) {
+  if (common.alpha.empty()) common.alpha = common.exact ? "drop" : "white";
+  return common;
+}
+
 Detail ChooseDetail(const CommonOptions& common) {
   if (common.exact || common.min_pixels.has_value() || common.max_pixels.has_value()) return Detail::kFile;
   return DetailOf(common.detail);
@@ -338,7 +343,7 @@ Result<GenerateRequest> BuildRequest(const InputOptions& input, const CommonOpti
   GenerateRequest request;
   if (purpose == Purpose::kConversation && input.ids.empty()) {
     request.detail = ChooseDetail(common);
-    if (common.alpha.empty()) common.alpha = common.exact ? "drop" : "white";
+    common = ForConversation(common);
     if (!common.detail.empty() && request.detail == Detail::kFile)
       Warn(Cat(common.exact ? "--exact reads" : "--min-pixels and --max-pixels rule: they read",
                " pictures as they say; --detail changes nothing"));

@@ -42,6 +42,8 @@ Result<std::vector<std::int32_t>> ParseIds(const std::string& text);
 // What a request is for. Pictures of conversations are made to fit (--detail) and have white under what is transparent;
 // measurements read them as the reference does, and so does --exact.
 enum class Purpose { kConversation, kMeasurement };
+// The options with what a conversation takes where nothing was said: white under what is transparent, but for --exact.
+CommonOptions ForConversation(CommonOptions common);
 // The detail that pictures of a conversation are read with: kFile where --exact, --min-pixels or --max-pixels rule.
 Detail ChooseDetail(const CommonOptions& common);
 

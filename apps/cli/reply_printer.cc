@@ -2,6 +2,7 @@
 #include "cli/reply_printer.h"
 
 #include "base/text.h"
+#include "cli/reply_json.h"
 #include "cli/terminal.h"
 
 #include <unistd.h>
@@ -22,6 +23,17 @@ int Columns(char32_t c) {
 constexpr int kTab = 8;
 
 }  // namespace
+
+void ShowBeforeTheReply(const Event& event, ProgressBar* bar, const std::function<void(const std::string&)>& say) {
+  if (event.kind == Event::Kind::kPromptProgress) {
+    bar->Show(event.share);
+  } else {
+    bar->Clear();
+  }
+  if (event.kind == Event::Kind::kWarning) Warn(event.text);
+  if (event.kind != Event::Kind::kPictures) return;
+  for (const std::string& line : ReadingLines(event.pictures)) say(line);
+}
 
 ReplyPrinter::ReplyPrinter() : is_terminal_(IsTerminal(STDOUT_FILENO)), has_colours_(HasColours(STDOUT_FILENO)) {
   Begin();

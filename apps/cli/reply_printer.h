@@ -3,10 +3,17 @@
 // as it is. Control bytes are escaped in either case.
 #pragma once
 
+#include "cli/terminal.h"
+#include "engine/session.h"
+
+#include <functional>
 #include <string>
 #include <string_view>
 
 namespace thimble::cli {
+
+// What a reply's events tell beside its words: how far reading is, warnings, and, by `say`, how pictures are read.
+void ShowBeforeTheReply(const Event& event, ProgressBar* bar, const std::function<void(const std::string&)>& say);
 
 class ReplyPrinter {
  public:

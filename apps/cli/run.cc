@@ -65,15 +65,7 @@ Status ReadPrompt(const Placed& placed, InputOptions* input) {
 
 // What the reply's events become on stdout; false when nobody reads it any more or Ctrl-C was pressed.
 bool Show(const Event& event, bool is_json, ReplyPrinter* printer, ProgressBar* bar) {
-  if (event.kind == Event::Kind::kPromptProgress) {
-    bar->Show(event.share);
-  } else {
-    bar->Clear();
-  }
-  if (event.kind == Event::Kind::kWarning) Warn(event.text);
-  if (event.kind == Event::Kind::kPictures) {
-    for (const std::string& line : ReadingLines(event.pictures)) Say(line);
-  }
+  ShowBeforeTheReply(event, bar, [](const std::string& line) { Say(line); });
   if (event.kind == Event::Kind::kReply && !is_json) {
     switch (event.reply.kind) {
       case ReplyEvent::Kind::kThinking:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/pairing.h"
 
+#include "folder_test.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -29,25 +31,18 @@ TEST(SameTower, IsToldInAnyStorage) {
   }
 }
 
-class FindVisionFileTest : public ::testing::Test {
+class FindVisionFileTest : public testing::FolderTest {
  protected:
   void SetUp() override {
-    const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = (fs::path(::testing::TempDir()) / (std::string("pairing_") + test->name())).string();
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
+    FolderTest::SetUp();
     fs::copy(kFixtures + "vl-q8_0.gguf", folder_ + "/model.gguf");
   }
-  void TearDown() override { fs::remove_all(folder_); }
-
   void Add(const std::string& fixture, const std::string& name) { fs::copy(kFixtures + fixture, folder_ + "/" + name); }
   FoundVisionFile Find(const Status& check = Done{}) {
     auto model = ModelFile::Open(folder_ + "/model.gguf");
     EXPECT_TRUE(model.ok());
     return FindVisionFile(model.value(), 64, [&](const ModelFile&) { return check; });
   }
-
-  std::string folder_;
 };
 
 TEST_F(FindVisionFileTest, NoneIsNoRefusal) {

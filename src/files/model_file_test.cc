@@ -3,6 +3,8 @@
 
 #include "gguf_writer.h"
 
+#include "folder_test.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -51,16 +53,8 @@ Error Refusal(const std::string& path) {
 }
 
 // A folder of its own for every test.
-class ModelFileTest : public ::testing::Test {
+class ModelFileTest : public testing::FolderTest {
  protected:
-  void SetUp() override {
-    const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = (fs::path(::testing::TempDir()) / (std::string("model_file_") + test->name())).string();
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string Write(const std::string& name, std::string_view content) {
     const std::string path = folder_ + "/" + name;
     std::ofstream(path, std::ios::binary) << content;
@@ -87,8 +81,6 @@ class ModelFileTest : public ::testing::Test {
     file.Tensor("t" + digit, {1}, 0, "par" + digit);
     return Write(name, file.Bytes());
   }
-
-  std::string folder_;
 };
 
 TEST_F(ModelFileTest, OpensEveryGgufFixture) {

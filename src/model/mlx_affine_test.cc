@@ -5,6 +5,8 @@
 #include "base/half.h"
 #include "kernels/dequant.h"
 
+#include "folder_test.h"
+
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -33,16 +35,8 @@ std::string Text(const std::vector<std::int64_t>& shape) {
 }
 
 // A folder with one safetensors file, gone with the test.
-class MlxAffine : public ::testing::Test {
+class MlxAffine : public testing::FolderTest {
  protected:
-  void SetUp() override {
-    const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = (fs::path(::testing::TempDir()) / (std::string("mlx_affine_") + test->name())).string();
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   ModelFile Write(const std::vector<std::pair<std::string, Tensor>>& tensors) {
     std::string header = "{";
     std::string data;
@@ -63,8 +57,6 @@ class MlxAffine : public ::testing::Test {
     EXPECT_TRUE(opened.ok());
     return std::move(opened).value();
   }
-
-  std::string folder_;
 };
 
 constexpr std::int64_t kRows = 5;

@@ -4,6 +4,8 @@
 #include "gguf_writer.h"
 #include "sys/folder.h"
 
+#include "folder_test.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,19 +27,15 @@ constexpr DType kType = DType::kQ8_0;
 constexpr kernels::Family kFamily = kernels::Family::kU8Flat;
 
 // A model file of two matrices, a folder around it, and one for caches.
-class PackCacheTest : public ::testing::Test {
+class PackCacheTest : public testing::FolderTest {
  protected:
   void SetUp() override {
-    const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = (fs::path(::testing::TempDir()) / (std::string("pack_cache_") + test->name())).string();
-    fs::remove_all(folder_);
+    FolderTest::SetUp();
     fs::create_directories(folder_ + "/models");
     model_path_ = folder_ + "/models/m.gguf";
     cache_path_ = model_path_ + ".thimble-pack";
     WriteModel(model_path_, 1);
   }
-  void TearDown() override { fs::remove_all(folder_); }
-
   static std::string Rows(unsigned seed) {
     std::string rows(RowBytes(kType, kCols) * kRows, '\0');
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<char>((i * 31 + seed * 7 + i / 251) & 0x3F);
@@ -103,7 +101,6 @@ class PackCacheTest : public ::testing::Test {
   }
   [[nodiscard]] std::vector<std::string> Names() const { return NamesInFolder(folder_ + "/models").value(); }
 
-  std::string folder_;
   std::string model_path_;
   std::string cache_path_;
 };

@@ -4,6 +4,8 @@
 #include "sys/byte_source.h"
 #include "sys/folder.h"
 
+#include "folder_test.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,17 +21,12 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class ReplacementFileTest : public ::testing::Test {
+class ReplacementFileTest : public testing::FolderTest {
  protected:
   void SetUp() override {
-    const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = (fs::path(::testing::TempDir()) / (std::string("replacement_file_") + test->name())).string();
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
+    FolderTest::SetUp();
     path_ = folder_ + "/file";
   }
-  void TearDown() override { fs::remove_all(folder_); }
-
   [[nodiscard]] std::string Content() const {
     std::ifstream file(path_, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -37,7 +34,6 @@ class ReplacementFileTest : public ::testing::Test {
   [[nodiscard]] std::vector<std::string> Names() const { return NamesInFolder(folder_).value(); }
   static std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-  std::string folder_;
   std::string path_;
 };
 

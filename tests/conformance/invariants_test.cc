@@ -4,17 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
 namespace thimble::testing {
 namespace {
-
-std::vector<std::int32_t> RandomIds(std::size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::vector<std::int32_t> ids(count);
-  for (auto& id : ids) id = static_cast<std::int32_t>(random() % 2000);
-  return ids;
-}
 
 // Logits after `ids` fed in the given cuts, then eight greedy steps' logits.
 std::vector<float> Outcome(LoadedModel& model, std::span<const std::int32_t> ids, std::span<const std::size_t> cuts) {

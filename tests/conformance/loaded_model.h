@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <memory>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -103,6 +104,14 @@ inline Batch TextBatch(std::span<const std::int32_t> ids, std::span<const Positi
   batch.positions = positions;
   batch.logits = logits;
   return batch;
+}
+
+// Ordinary tokens, the same for the same seed.
+inline std::vector<std::int32_t> RandomIds(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<std::int32_t> ids(count);
+  for (auto& id : ids) id = static_cast<std::int32_t>(random() % 2000);
+  return ids;
 }
 
 // Runs `ids` after what the state holds and commits them.

@@ -4,17 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
 namespace thimble::testing {
 namespace {
-
-std::vector<std::int32_t> RandomIds(std::size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::vector<std::int32_t> ids(count);
-  for (auto& id : ids) id = static_cast<std::int32_t>(random() % 2000);
-  return ids;
-}
 
 // A conversation that has read something and writes on: rows of each step as given ids, so that all steps are alike.
 struct Talk {
