@@ -33,6 +33,14 @@ constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 
 }  // namespace
 
+Result<Bytes> ByteSource::View(std::uint64_t offset, std::uint64_t size) const {
+  if (offset > this->size() || size > this->size() - offset) {
+    return Error{Code::kInvalid,
+                 Cat("[source] bytes from ", offset, " on, ", size, " of them, do not lie in ", this->size())};
+  }
+  return Bytes::Borrowed(bytes().subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size)));
+}
+
 Error FileError(const std::string& path, std::string_view action, const std::error_code& why) {
   Code code = Code::kSystem;
   if (why == std::errc::no_such_file_or_directory || why == std::errc::not_a_directory) code = Code::kNotFound;

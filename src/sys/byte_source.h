@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ByteSource: bytes at an offset, mapped where the system can, held in memory otherwise.
+// ByteSource: bytes at an offset, mapped where the system can, held in memory or read in pieces otherwise.
 #pragma once
 
 #include "base/result.h"
@@ -13,11 +13,42 @@
 
 namespace thimble {
 
-// Const and shareable between threads. Views stay valid as long as the source.
+// Bytes out of a source: borrowed from one that has them in memory, or owned.
+class Bytes {
+ public:
+  Bytes() = default;
+  // Valid as long as the source.
+  static Bytes Borrowed(std::span<const std::byte> bytes) {
+    Bytes out;
+    out.span_ = bytes;
+    return out;
+  }
+  static Bytes Owned(std::vector<std::byte> bytes) {
+    Bytes out;
+    out.owned_ = std::move(bytes);
+    out.span_ = out.owned_;
+    return out;
+  }
+  // Moved, never copied: the bytes of a vector stay where they are.
+  Bytes(Bytes&&) = default;
+  Bytes& operator=(Bytes&&) = default;
+
+  [[nodiscard]] std::span<const std::byte> span() const { return span_; }
+  [[nodiscard]] bool is_borrowed() const { return owned_.empty(); }
+
+ private:
+  std::vector<std::byte> owned_;
+  std::span<const std::byte> span_;
+};
+
+// Const and shareable between threads.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
   [[nodiscard]] virtual std::uint64_t size() const = 0;
+  // `size` bytes from `offset` on, which must lie inside. Errors: kInvalid where they do not, kSystem where reading
+  // fails, kExhausted where there is no memory for a copy.
+  [[nodiscard]] virtual Result<Bytes> View(std::uint64_t offset, std::uint64_t size) const;
   // All bytes. A mapped file that another process truncates meanwhile is beyond what we can guard.
   [[nodiscard]] virtual std::span<const std::byte> bytes() const = 0;
   // These bytes will not be read again soon; a mapped source may drop their pages. A hint.
