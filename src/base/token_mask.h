@@ -56,6 +56,17 @@ class TokenMask {
     }
   }
 
+  // Appends the index of every group of `size` tokens (a divisor of 64) of which one is allowed at least.
+  void ListGroups(std::size_t size, std::vector<std::int32_t>* out) const {
+    const std::uint64_t group = size == kWordBits ? ~std::uint64_t{0} : (std::uint64_t{1} << size) - 1;
+    for (std::size_t word = 0; word < words_.size(); ++word) {
+      for (std::size_t at = 0; words_[word] != 0 && at < kWordBits; at += size) {
+        if ((words_[word] >> at & group) != 0)
+          out->push_back(static_cast<std::int32_t>((word * kWordBits + at) / size));
+      }
+    }
+  }
+
  private:
   static constexpr std::size_t kWordBits = 64;
   std::size_t size_;

@@ -60,7 +60,7 @@ Status Bench::Read(int num_tokens, DecoderState* state, bool wants_logits, const
     batch.tokens = ids;
     batch.positions = positions;
     batch.logits = wants_logits && read + count == num_tokens ? LogitRows::kLast : LogitRows::kNone;
-    batch.best = best;
+    batch.logits.best = best;
     THIMBLE_RETURN_IF_ERROR(decoder.Forward(batch, state, lease->scratch(), lease->ops()));
     state->CommitAll();
     read += count;

@@ -242,6 +242,12 @@ Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
 
 namespace {
 
+// Where nobody knows how much memory is free (browsers), as much as a few beginnings of a small model take.
+std::uint64_t DefaultBeginningsBytes() {
+  const std::uint64_t available = AvailableMemoryBytes();
+  return available == 0 ? std::uint64_t{64} << 20 : std::min(available / 4, std::uint64_t{2} << 30);
+}
+
 // What only the vocabulary and the files' hints tell.
 void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, EngineParts* parts) {
   for (const std::string& warning : vocabulary.warnings) parts->warnings.push_back(warning);
@@ -324,6 +330,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts);
   if (p.is_short_of_memory) parts.blind_code = Code::kExhausted;
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
+  parts.beginnings.SetBudget(options.beginnings_bytes.value_or(DefaultBeginningsBytes()));
   parts.load_seconds = MonotonicSeconds() - begin;
   return std::shared_ptr<const Engine>(std::move(engine));
 }

@@ -47,6 +47,9 @@ struct OpenOptions {
   std::optional<PixelLimits> pixel_limits;  // overrides the file's and the released ones
   // Area that a video's frame may have at most; besides, the file's (or the released) limits hold for the whole video.
   std::optional<std::int64_t> max_frame_pixels;
+  // Memory for beginnings of prompts that sessions share, in bytes; 0: they share none. Unset: a quarter of what is
+  // free after loading, at most 2 GiB.
+  std::optional<std::uint64_t> beginnings_bytes;
   bool check_memory = true;     // refuse before loading when it cannot fit
   PackCacheOptions pack_cache;  // off unless asked for
   // Share of loading done, 0 to 1; returning false cancels. May be empty.

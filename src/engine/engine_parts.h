@@ -3,7 +3,9 @@
 #pragma once
 
 #include "base/token_mask.h"
+#include "engine/album.h"
 #include "engine/engine.h"
+#include "engine/prefix_store.h"
 #include "engine/workshop.h"
 #include "model/decoder.h"
 #include "model/scratch.h"
@@ -46,6 +48,11 @@ struct EngineParts {
   const kernels::KernelTable* table = nullptr;
   Weights weights;
   TokenMask exists{0};  // tokens that may be written: those that have a text
+
+  // What its sessions share. Each may be used from any thread.
+  Album album;
+  PrefixStore beginnings{0};
+  std::atomic<std::uint64_t> num_steps{0};  // of all generations
 
   // Who has a turn in the workshop may use these.
   Workshop workshop;

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "engine/picture.h"
+#include "engine/token_filter.h"
 #include "sampling/sampler.h"
 #include "text/chat.h"
 #include "text/reply_parser.h"
@@ -34,6 +35,8 @@ struct GenerateRequest {
   // turn.
   std::optional<Detail> detail;
 
+  // What the reply may say; nullptr: anything. Used up by it.
+  std::shared_ptr<TokenFilter> filter;
   SamplerHints sampling;  // what the user set; the rest from file and card
   std::vector<std::pair<std::int32_t, double>> logit_bias;
   std::optional<std::uint64_t> seed;  // unset: drawn from the clock and reported in stats
@@ -59,6 +62,7 @@ struct GenerateStats {
   int tokens = 0;              // generated
   double seconds = 0;          // generating them
   double first_token_seconds = 0;
+  double cpu_seconds = 0;  // of all threads; of passes that several shared, the share of this reply's rows
   std::uint64_t seed = 0;
   std::uint64_t peak_rss_bytes = 0;
   ScreenCounts head;  // of passes that wanted the highest logits only; all zero when the head is never screened
@@ -124,8 +128,10 @@ class Session {
  private:
   friend class Engine;
   friend class SessionInspector;  // of the tests
+  friend class Generation;
+  friend class Reading;
+  friend class Writing;
   struct Memory;
-  class Generation;
   Result<int> EvaluateRows(const GenerateRequest& request, LogitRows rows,
                            const std::function<bool(int index, std::span<const float> logits)>& on_row);
   Session();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/workshop.h"
 
+#include "base/check.h"
 #include "base/no_memory.h"
 #include "engine/engine_parts.h"
 #include "sys/machine.h"
@@ -47,26 +48,35 @@ const Workshop::Turn* Workshop::Next() const {
   return queue_.front();
 }
 
-Status Workshop::WaitFor(Turn* turn) {
-  while (!turn->is_done && (is_taken_ || Next() != turn)) {
-    if (!turn->is_running && IsStopped(turn->stop)) {
-      Remove(turn);
-      changed_.Broadcast();
-      return Cancelled();
-    }
-    changed_.WaitWithin(&mutex_, kLookAgainSeconds);
+void Workshop::TakeOutStopped(std::span<Turn> turns) {
+  for (Turn& turn : turns) {
+    if (turn.is_done || turn.is_running || !IsStopped(turn.stop)) continue;
+    turn.is_stopped = true;
+    turn.is_done = true;
+    Remove(&turn);
+    changed_.Broadcast();
   }
-  return Done{};
+}
+
+void Workshop::WaitFor(std::span<Turn> turns) {
+  const auto is_done = [](const Turn& turn) { return turn.is_done; };
+  const auto is_next = [&](const Turn& turn) { return !turn.is_done && Next() == &turn; };
+  TakeOutStopped(turns);
+  while (!std::all_of(turns.begin(), turns.end(), is_done) &&
+         (is_taken_ || std::none_of(turns.begin(), turns.end(), is_next))) {
+    changed_.WaitWithin(&mutex_, kLookAgainSeconds);
+    TakeOutStopped(turns);
+  }
 }
 
 Status Workshop::Enter(const std::atomic<bool>* stop) {
   THIMBLE_RETURN_IF_ERROR(CheckNotHeld());
-  if (IsStopped(stop)) return Cancelled();
   Turn turn;
   turn.stop = stop;
   const MutexLock lock(&mutex_);
   queue_.push_back(&turn);
-  THIMBLE_RETURN_IF_ERROR(WaitFor(&turn));
+  WaitFor({&turn, 1});
+  if (turn.is_stopped) return Cancelled();
   Remove(&turn);
   is_taken_ = true;
   was_alone_ = true;
@@ -130,19 +140,31 @@ class Workshop::RunningScope {
   std::span<Turn* const> turns_;
 };
 
-Status Workshop::Run(EngineParts* parts, SharedRows* rows, const std::atomic<bool>* stop) {
-  THIMBLE_RETURN_IF_ERROR(CheckNotHeld());
-  if (IsStopped(stop)) return Cancelled();
-  Turn own;
-  own.rows = rows;
-  own.stop = stop;
-  rows->status = Error{Code::kSystem, "not run"};  // until somebody has
+void Workshop::Run(EngineParts* parts, std::span<SharedRows* const> rows) {
+  std::array<Turn, Decoder::kMaxSequences> own;
+  THIMBLE_CHECK(rows.size() <= own.size());
+  const std::span<Turn> turns = std::span(own).first(rows.size());
+  const Status free = CheckNotHeld();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    turns[i].rows = rows[i];
+    turns[i].stop = rows[i]->stop;
+    rows[i]->is_left = false;
+    rows[i]->status = free.ok() ? Status(Cancelled()) : free;  // until somebody has run it
+  }
+  if (!free.ok() || rows.empty()) return;
   const MutexLock lock(&mutex_);
-  queue_.push_back(&own);
+  for (Turn& turn : turns) queue_.push_back(&turn);
   num_expected_ = std::max(num_expected_, NumSharedWaiting());
-  THIMBLE_RETURN_IF_ERROR(WaitFor(&own));
-  if (own.is_done) return rows->status;
+  const auto is_done = [](const Turn& turn) { return turn.is_done; };
+  while (true) {
+    WaitFor(turns);
+    if (std::all_of(turns.begin(), turns.end(), is_done)) return;
+    RunQueued(parts);
+  }
+}
 
+// With the mutex held, and the turn being a token's: runs all tokens that wait.
+void Workshop::RunQueued(EngineParts* parts) {
   is_taken_ = true;
   was_alone_ = false;
   WaitForCompanions();
@@ -153,52 +175,89 @@ Status Workshop::Run(EngineParts* parts, SharedRows* rows, const std::atomic<boo
     turn->is_running = true;
     turns[count++] = turn;
   }
-  {
-    const std::span<Turn* const> all = std::span(turns).first(count);
-    const RunningScope running(this, parts, all);
-    RunTogether(parts, all);
-  }
-  return rows->status;
+  const std::span<Turn* const> all = std::span(turns).first(count);
+  const RunningScope running(this, parts, all);
+  RunTogether(parts, all);
 }
 
 void Workshop::RunTogether(EngineParts* parts, std::span<Turn* const> turns) {
-  // One that has no room is refused by itself.
   const Decoder decoder(&parts->config, &parts->weights);
   std::array<Turn*, Decoder::kMaxSequences> able;
   std::size_t count = 0;
   for (Turn* turn : turns) {
-    turn->rows->status = ExhaustedIfNoMemory([&] { return decoder.Reserve(*turn->rows->batch, turn->rows->state); });
-    if (turn->rows->status.ok()) able[count++] = turn;
+    SharedRows& rows = *turn->rows;
+    if (rows.left != nullptr && rows.left->is_begun()) {
+      rows.status = RunAlone(parts, &rows);
+      continue;
+    }
+    // One that has no room is refused by itself.
+    rows.status = ExhaustedIfNoMemory([&] { return decoder.Reserve(*rows.batch, rows.state); });
+    if (rows.status.ok()) able[count++] = turn;
   }
   if (count == 0) return;
   const std::span<Turn* const> all = std::span(able).first(count);
+  if (count == 1) {
+    able[0]->rows->status = RunAlone(parts, able[0]->rows);
+    return;
+  }
   // What a listener's own use of the logits runs out of is its own: only a pass that did not take place is run again.
   const Status pass = RunRows(parts, all);
-  if (count == 1 || pass.ok() || pass.error().code != Code::kExhausted) return;
-  for (Turn* const& turn : all) (void)RunRows(parts, {&turn, 1});
+  if (pass.ok() || pass.error().code != Code::kExhausted) return;
+  for (Turn* const turn : all) turn->rows->status = RunAlone(parts, turn->rows);
+}
+
+Status Workshop::RunAlone(EngineParts* parts, SharedRows* rows) {
+  const Decoder decoder(&parts->config, &parts->weights);
+  const Ops ops{*parts->table, *parts->pool, parts->precision};
+  std::function<bool()> goes_on;
+  if (rows->deadline > 0 && rows->left != nullptr)
+    goes_on = [deadline = rows->deadline] { return MonotonicSeconds() < deadline; };
+  UnfinishedPass unused;
+  const ScreenCounts before = parts->scratch.screen.counts();
+  const double begin = ProcessorSeconds();
+  parts->pool->StopWhen(rows->stop);
+  const Status status = ExhaustedIfNoMemory([&]() -> Status {
+    THIMBLE_ASSIGN_OR_RETURN(const bool is_done,
+                             decoder.ForwardSome(*rows->batch, rows->state, &parts->scratch, ops, goes_on,
+                                                 rows->left != nullptr ? rows->left : &unused));
+    rows->is_left = !is_done;
+    return Done{};
+  });
+  parts->pool->StopWhen(nullptr);
+  rows->cpu_seconds += ProcessorSeconds() - begin;
+  if (rows->screened != nullptr) *rows->screened += parts->scratch.screen.counts().Since(before);
+  if (!status.ok() || rows->is_left) return status;
+  return Use(parts, rows, 0);
+}
+
+// The pass took place: its rows become part of the state, and the logits are looked at.
+Status Workshop::Use(EngineParts* parts, SharedRows* rows, std::int64_t row) {
+  return ExhaustedIfNoMemory([&]() -> Status {
+    rows->state->CommitAll();
+    rows->use(parts->scratch.logits().RowSpan(row));
+    return Done{};
+  });
 }
 
 Status Workshop::RunRows(EngineParts* parts, std::span<Turn* const> turns) {
   const Decoder decoder(&parts->config, &parts->weights);
   const Ops ops{*parts->table, *parts->pool, parts->precision};
   std::array<Sequence, Decoder::kMaxSequences> sequences;
-  for (std::size_t i = 0; i < turns.size(); ++i) sequences[i] = {turns[i]->rows->batch, turns[i]->rows->state};
-  // A pass of one stops when that one is cancelled; a shared one goes on for the others.
-  parts->pool->StopWhen(turns.size() == 1 ? turns[0]->stop : nullptr);
-  const ScreenCounts before = parts->scratch.screen.counts();
-  Status status = ExhaustedIfNoMemory(
-      [&] { return decoder.Forward(std::span(sequences).first(turns.size()), &parts->scratch, ops); });
+  std::int64_t num_rows = 0;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    sequences[i] = {turns[i]->rows->batch, turns[i]->rows->state};
+    num_rows += turns[i]->rows->batch->num_rows();
+  }
+  // One that is cancelled does not stop the others.
   parts->pool->StopWhen(nullptr);
-  if (turns.size() == 1 && turns[0]->rows->screened != nullptr)
-    *turns[0]->rows->screened += parts->scratch.screen.counts().Since(before);
+  const double begin = ProcessorSeconds();
+  const Status status = ExhaustedIfNoMemory(
+      [&] { return decoder.Forward(std::span(sequences).first(turns.size()), &parts->scratch, ops); });
+  const double row_seconds = (ProcessorSeconds() - begin) / static_cast<double>(num_rows);
   for (std::size_t i = 0; i < turns.size(); ++i) {
     SharedRows& rows = *turns[i]->rows;
-    rows.status = ExhaustedIfNoMemory([&]() -> Status {
-      if (!status.ok()) return status.error();
-      rows.state->CommitAll();
-      rows.use(parts->scratch.logits().RowSpan(static_cast<std::int64_t>(i)));
-      return Done{};
-    });
+    rows.cpu_seconds += row_seconds * static_cast<double>(rows.batch->num_rows());
+    rows.status = status.ok() ? Use(parts, &rows, static_cast<std::int64_t>(i)) : status;
   }
   return status;
 }

@@ -27,8 +27,17 @@ struct SharedRows {
   // Called with the logits of the last row while whoever ran the pass still has the turn. Touches only what belongs to
   // this conversation.
   std::function<void(std::span<float> logits)> use;
-  ScreenCounts* screened = nullptr;  // gets what the screened head counted, where these rows were alone
+  const std::atomic<bool>* stop = nullptr;  // cancels, once it becomes true
+  // A pass that these rows have alone is left between layers when MonotonicSeconds() is beyond this; 0: it is not. One
+  // that was left is gone on with by the next Run with the same rows.
+  double deadline = 0;
+  UnfinishedPass* left = nullptr;
+
+  // What became of them.
   Status status = Done{};
+  bool is_left = false;              // the pass was left, `use` not called
+  double cpu_seconds = 0;            // added to: their share of the processor time
+  ScreenCounts* screened = nullptr;  // gets what the screened head counted, where these rows were alone
 };
 
 class Workshop {
@@ -38,10 +47,11 @@ class Workshop {
   Status Enter(const std::atomic<bool>* stop);
   void Leave();
 
-  // Runs the rows in a turn of its own or in somebody else's, commits them, and lets `use` have the logits. Their owner
-  // holds no turn. Errors are its own, whatever becomes of its companions: kExhausted, kCancelled (nothing is
-  // committed). A pass for which there is no room is run for each alone.
-  Status Run(EngineParts* parts, SharedRows* rows, const std::atomic<bool>* stop);
+  // Runs the rows, of conversations that this thread writes, in a turn of their own or in somebody else's, commits
+  // them, and lets `use` have the logits. The caller holds no turn. Each has a status of its own, whatever becomes of
+  // its companions: kExhausted, kCancelled (nothing is committed). A pass for which there is no room is run for each
+  // alone. At most Decoder::kMaxSequences.
+  void Run(EngineParts* parts, std::span<SharedRows* const> rows);
 
   // Conversations that write at the moment: readers take short slices then, and a pass waits an instant for those that
   // were in the last ones.
@@ -61,6 +71,7 @@ class Workshop {
   struct Turn {
     SharedRows* rows = nullptr;  // nullptr: alone
     const std::atomic<bool>* stop = nullptr;
+    bool is_stopped = false;  // before it ran
     bool is_running = false;
     bool is_done = false;
   };
@@ -71,11 +82,16 @@ class Workshop {
   // Whose turn is next: after one alone a token's, so that those who write wait for one slice of reading, not for one
   // of each who reads.
   [[nodiscard]] const Turn* Next() const;
-  // With the mutex held: waits until the turn is next, or done by another. kCancelled: it is out of the queue.
-  Status WaitFor(Turn* turn);
+  // With the mutex held: waits until one of the turns is next, or all are done. Those that are cancelled meanwhile are
+  // done, and out of the queue.
+  void WaitFor(std::span<Turn> turns);
+  void TakeOutStopped(std::span<Turn> turns);
   [[nodiscard]] std::size_t NumSharedWaiting() const;
   void WaitForCompanions();
+  void RunQueued(EngineParts* parts);
   static void RunTogether(EngineParts* parts, std::span<Turn* const> turns);
+  static Status RunAlone(EngineParts* parts, SharedRows* rows);
+  static Status Use(EngineParts* parts, SharedRows* rows, std::int64_t row);
   // One pass; what became of it. Where it failed, no state was changed.
   static Status RunRows(EngineParts* parts, std::span<Turn* const> turns);
   void Remove(const Turn* turn);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch: the rows of one forward pass. Owns nothing.
+// Batch: the rows of one forward pass, and what is wanted of their logits. Owns nothing.
 #pragma once
 
-#include "base/mat_view.h"
+#include "base/token_mask.h"
 #include "ops/rope.h"
 #include "ops/screened_head.h"
 
@@ -13,15 +13,24 @@ namespace thimble {
 
 enum class LogitRows { kNone, kLast, kAll };
 
+// Which logits of a pass are wanted, told before the output head is computed.
+struct LogitRequest {
+  LogitRequest(LogitRows wanted = LogitRows::kLast) : rows(wanted) {}  // NOLINT(google-explicit-constructor)
+
+  LogitRows rows;
+  // With kLast: the tokens whose logits will be looked at; those of others may be anything or minus infinity. Where it
+  // leaves few, only their part of the head is computed. nullptr: all.
+  const TokenMask* mask = nullptr;
+  // With kLast: that of those nothing but the highest will be looked at. nullptr: all are wanted.
+  const BestLogits* best = nullptr;
+};
+
 struct Batch {
   std::span<const std::int32_t> tokens;  // [T]; for rows that come from a picture, its placeholder token
   std::span<const Position> positions;   // [T]
-  // Row t uses image_rows row image_row[t] in place of the embedding when image_row is not empty and image_row[t] >= 0.
-  std::span<const std::int32_t> image_row;  // [T] or empty
-  MatView<const float> image_rows;          // [any, D]
-  LogitRows logits = LogitRows::kLast;
-  // With kLast: that nothing but these will be looked at. nullptr: all logits are wanted.
-  const BestLogits* best = nullptr;
+  // Row t is picture_rows[t] ([D]) in place of the token's embedding, where it is not nullptr.
+  std::span<const float* const> picture_rows;  // [T] or empty
+  LogitRequest logits;
 
   [[nodiscard]] std::int64_t num_rows() const { return static_cast<std::int64_t>(tokens.size()); }
 };

@@ -2,6 +2,7 @@
 // Decoder: the forward pass of the text model: embedding or picture rows, layers, final norm, logits.
 #pragma once
 
+#include "base/buffer.h"
 #include "base/mat_view.h"
 #include "base/result.h"
 #include "model/batch.h"
@@ -19,6 +20,7 @@ namespace thimble {
 
 class Scratch;
 struct DeltaMemory;
+struct PassContext;
 
 // The rows of one conversation in a pass that several share.
 struct Sequence {
@@ -28,6 +30,19 @@ struct Sequence {
 
 // Called with named intermediate results when a test asks for them; the names are those of the reference traces.
 using Trace = std::function<void(std::string_view name, int layer, MatView<const float> rows)>;
+
+// Where a pass was left between two layers. Other passes may use the scratch until it goes on. To give it up is to
+// forget it: the state it works on has not changed.
+class UnfinishedPass {
+ public:
+  [[nodiscard]] bool is_begun() const { return row_ > 0 || layer_ > 0; }
+
+ private:
+  friend class Decoder;
+  std::int64_t row_ = 0;  // rows done with
+  int layer_ = 0;         // of the rows that follow, layers done with
+  Buffer<float> x_;       // their residual stream
+};
 
 class Decoder {
  public:
@@ -50,6 +65,13 @@ class Decoder {
   Status Forward(const Batch& batch, DecoderState* state, Scratch* scratch, const Ops& ops,
                  const Trace* trace = nullptr) const;
 
+  // The same in steps, for a pass without LogitRows::kAll: `goes_on` is asked between layers, not before the
+  // first of a call, and where it says no, the pass is left in `at`, to be gone on with by a call with the same batch
+  // and state. True: done, the rows are pending. Errors as above, kExhausted too where there is no room to leave a
+  // pass; `at` is then as if new.
+  Result<bool> ForwardSome(const Batch& batch, DecoderState* state, Scratch* scratch, const Ops& ops,
+                           const std::function<bool()>& goes_on, UnfinishedPass* at) const;
+
   // One pass for several conversations that write: the weights are read once for all of them, and each gets the bits
   // that it would get alone (a head that is screened for one is read in full for several). Each batch has at most
   // DecoderState::kMaxPartialRows rows and asks for its last logits: those of sequence i are row i of the scratch's.
@@ -64,16 +86,28 @@ class Decoder {
   void Commit(int num_tokens, DecoderState* state, Scratch* scratch, const Ops& ops) const;
 
   // Logits of up to kMaxLogitRows final-normed hidden rows, into scratch->logits(). `hidden` may be rows of
-  // scratch->hidden(). For one row of which only the `best` will be looked at, the others may be minus infinity.
-  Status Head(MatView<const float> hidden, Scratch* scratch, const Ops& ops, const BestLogits* best = nullptr) const;
+  // scratch->hidden(). `wanted` tells, for one row, what of it will be looked at.
+  Status Head(MatView<const float> hidden, Scratch* scratch, const Ops& ops,
+              const LogitRequest& wanted = LogitRows::kLast) const;
 
  private:
   struct Part;
-  void BeginPass(std::span<const Part> parts, std::int64_t num_rows, Scratch* scratch, const Ops& ops) const;
+  struct Run;
+  Result<bool> RunPass(const Batch& batch, DecoderState* state, Scratch* scratch, const Ops& ops, const Trace* trace,
+                       const std::function<bool()>& goes_on, UnfinishedPass* at) const;
+  Status Leave(const Run& run, UnfinishedPass* at) const;
+  static std::int64_t RowsTogether(std::int64_t position, std::int64_t left);
+  void Embed(std::span<const Part> parts, std::int64_t num_rows, Scratch* scratch, const Ops& ops) const;
+  void Rotate(std::span<const Part> parts, std::int64_t num_rows, Scratch* scratch) const;
   static DeltaMemory MemoryOf(const Part& part, int delta_layer);
-  // All parts through all layers; `hidden` [T, D] takes their final-normed rows.
-  Status RunParts(std::span<const Part> parts, MatView<float> hidden, Scratch* scratch, const Ops& ops,
-                  const Trace* trace) const;
+  [[nodiscard]] int PlaceAmongItsKind(int layer) const;
+  void Mix(const Run& run, const PassContext& pass, const LayerWeights& weights, MatView<float> mixed) const;
+  void Layer(const Run& run, int layer) const;
+  // Layers from `*layer` on, as long as `goes_on` says so; whether those were all.
+  Result<bool> RunLayers(const Run& run, int* layer, const std::function<bool()>& goes_on) const;
+  void FinalNorm(const Run& run, MatView<float> hidden) const;
+  // The logits that `mask` allows, where computing only their panels of the head saves something.
+  bool MaskedHead(MatView<const float> hidden, const TokenMask& mask, Scratch* scratch, const Ops& ops) const;
 
   const ModelConfig* config_;
   const Weights* weights_;

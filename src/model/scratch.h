@@ -11,6 +11,9 @@
 #include "ops/matmul.h"
 #include "ops/screened_head.h"
 
+#include <cstdint>
+#include <vector>
+
 namespace thimble {
 
 class Scratch {
@@ -50,6 +53,9 @@ class Scratch {
   Buffer<float> pair;         // [T, 2D] MTP: embedding | hidden
   Buffer<float> hidden_rows;  // [max_rows, D]
   Buffer<float> logits_rows;  // [.., V]
+  // Of a head of which only a part is computed: its panels, and their outputs.
+  std::vector<std::int32_t> panels;
+  std::vector<float> panel_logits;
   MatView<float> logits_view;
   MatView<const float> hidden_view;
 };

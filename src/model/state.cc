@@ -66,15 +66,31 @@ std::uint64_t DecoderState::RecurrentBytes(const ModelConfig& config) {
          (2 * (StateFloats(config) + TailFloats(config)) + kMaxPartialRows * ReplayFloats(config));
 }
 
-Status DecoderState::Grow(std::int64_t num_tokens) {
-  const auto needed = static_cast<std::size_t>((num_tokens + KvView::kPageTokens - 1) / KvView::kPageTokens);
-  while (num_attention_layers_ > 0 && pages_.size() < needed) {
-    THIMBLE_ASSIGN_OR_RETURN(auto page,
-                             Buffer<std::byte>::Create(page_bytes_ * static_cast<std::size_t>(num_attention_layers_)));
-    for (std::size_t layer = 0; layer < tables_.size(); ++layer)
-      tables_[layer].push_back(page.data() + layer * page_bytes_);
-    pages_.push_back(std::move(page));
+void DecoderState::PutPage(std::size_t index, std::shared_ptr<KvPage> page) {
+  for (std::size_t layer = 0; layer < tables_.size(); ++layer) {
+    if (tables_[layer].size() <= index) tables_[layer].resize(index + 1);
+    tables_[layer][index] = page->data() + layer * page_bytes_;
   }
+  if (pages_.size() <= index) pages_.resize(index + 1);
+  pages_[index] = std::move(page);
+}
+
+Status DecoderState::MakeWritable(std::size_t index) {
+  const bool is_new = index >= pages_.size();
+  // Nobody else can come to hold it meanwhile: only who has a page gives it away.
+  if (!is_new && pages_[index].use_count() == 1) return Done{};
+  THIMBLE_ASSIGN_OR_RETURN(KvPage page, KvPage::Create(page_bytes_ * static_cast<std::size_t>(num_attention_layers_)));
+  const bool holds_tokens = static_cast<std::int64_t>(index) * KvView::kPageTokens < length_;
+  if (!is_new && holds_tokens) std::memcpy(page.data(), pages_[index]->data(), page.size_bytes());
+  PutPage(index, std::make_shared<KvPage>(std::move(page)));
+  return Done{};
+}
+
+Status DecoderState::Grow(std::int64_t num_tokens) {
+  if (num_attention_layers_ == 0) return Done{};
+  const auto needed = static_cast<std::size_t>((num_tokens + KvView::kPageTokens - 1) / KvView::kPageTokens);
+  for (auto index = static_cast<std::size_t>(length_ / KvView::kPageTokens); index < needed; ++index)
+    THIMBLE_RETURN_IF_ERROR(MakeWritable(index));
   return Done{};
 }
 
@@ -98,20 +114,32 @@ void DecoderState::CommitAll() {
 Result<Checkpoint> DecoderState::Save() const {
   THIMBLE_CHECK(num_pending_ == 0);
   const Buffer<float>& half = halves_[committed_half_];
+  THIMBLE_ASSIGN_OR_RETURN(Buffer<float> floats, Buffer<float>::Create(half.size()));
+  if (!half.empty()) std::memcpy(floats.data(), half.data(), half.size_bytes());
   Checkpoint checkpoint;
   checkpoint.length_ = length_;
-  THIMBLE_ASSIGN_OR_RETURN(checkpoint.floats_, Buffer<float>::Create(half.size()));
-  if (!half.empty()) std::memcpy(checkpoint.floats_.data(), half.data(), half.size_bytes());
+  checkpoint.floats_ = std::make_shared<const Buffer<float>>(std::move(floats));
+  const std::size_t held = static_cast<std::size_t>(length_ + KvView::kPageTokens - 1) / KvView::kPageTokens;
+  checkpoint.pages_.assign(pages_.begin(), pages_.begin() + static_cast<std::ptrdiff_t>(std::min(held, pages_.size())));
   return checkpoint;
 }
 
 void DecoderState::Restore(const Checkpoint& checkpoint) {
-  THIMBLE_CHECK(checkpoint.length_ <= length_ && checkpoint.floats_.size() == halves_[committed_half_].size());
-  if (!checkpoint.floats_.empty()) {
-    std::memcpy(halves_[committed_half_].data(), checkpoint.floats_.data(), checkpoint.floats_.size_bytes());
+  Buffer<float>& half = halves_[committed_half_];
+  THIMBLE_CHECK(checkpoint.length_ <= max_tokens_ && checkpoint.recurrent_bytes() == half.size_bytes());
+  if (!half.empty()) std::memcpy(half.data(), checkpoint.floats_->data(), half.size_bytes());
+  for (std::size_t i = 0; i < checkpoint.pages_.size(); ++i) {
+    if (i >= pages_.size() || pages_[i] != checkpoint.pages_[i]) PutPage(i, checkpoint.pages_[i]);
   }
   length_ = checkpoint.length_;
   num_pending_ = 0;
+}
+
+void DecoderState::ForEachPart(const std::function<void(const StatePart& part)>& visit) const {
+  const int held = (length_ + KvView::kPageTokens - 1) / KvView::kPageTokens;
+  for (int i = 0; i < held && i < static_cast<int>(pages_.size()); ++i)
+    visit({StatePart::Kind::kKeysAndValues, i, std::as_bytes(pages_[static_cast<std::size_t>(i)]->span())});
+  visit({StatePart::Kind::kRecurrent, 0, std::as_bytes(halves_[committed_half_].span())});
 }
 
 void DecoderState::Clear() {

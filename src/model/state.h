@@ -9,22 +9,37 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
 namespace thimble {
 
-// The recurrent half of a DecoderState at one length. Keys and values need no copy: they are append-only, so returning
-// to an earlier length only truncates them.
+// Keys and values of KvView::kPageTokens tokens, of all layers. Shared by the states and checkpoints that hold these
+// tokens; whoever writes into one that is shared writes into a copy.
+using KvPage = Buffer<std::byte>;
+
+// A DecoderState at one length, to go back to or to go on from in another state of the same engine: the recurrent half,
+// and the pages with its keys and values. Copies share both.
 class Checkpoint {
  public:
   [[nodiscard]] int length() const { return length_; }
-  [[nodiscard]] std::size_t size_bytes() const { return floats_.size_bytes(); }
+  [[nodiscard]] std::size_t recurrent_bytes() const { return floats_ == nullptr ? 0 : floats_->size_bytes(); }
+  [[nodiscard]] std::span<const std::shared_ptr<KvPage>> pages() const { return pages_; }
 
  private:
   friend class DecoderState;
   int length_ = 0;
-  Buffer<float> floats_;
+  std::shared_ptr<const Buffer<float>> floats_;
+  std::vector<std::shared_ptr<KvPage>> pages_;
+};
+
+// A part of what a state holds.
+struct StatePart {
+  enum class Kind { kKeysAndValues, kRecurrent } kind = Kind::kRecurrent;
+  int index = 0;  // of the page of keys and values
+  std::span<const std::byte> bytes;
 };
 
 // Not thread-safe: belongs to the one session that owns it.
@@ -53,12 +68,16 @@ class DecoderState {
   void CommitAll();
   void DropPending() { num_pending_ = 0; }
 
-  // The committed recurrent half; nothing may be pending.
+  // What is committed; nothing may be pending. Pages are shared from now on.
   [[nodiscard]] Result<Checkpoint> Save() const;
-  // Back to the checkpoint's length, which must be one this state has been at, on the same tokens.
+  // Becomes what the state was of which the checkpoint was made: this one, or another of the same model and KvType.
   void Restore(const Checkpoint& checkpoint);
   // Back to length 0.
   void Clear();
+
+  // Every part of what is committed, keys and values first: for counting, and for writing it somewhere. Bytes of a
+  // page behind the last token are none of it and may be anything.
+  void ForEachPart(const std::function<void(const StatePart& part)>& visit) const;
 
  private:
   friend class Decoder;
@@ -66,8 +85,10 @@ class DecoderState {
   friend class StateInspector;  // of the tests
   DecoderState() = default;
 
-  // Pages for `num_tokens` tokens in all.
+  // Pages for `num_tokens` tokens in all, of its own where the tokens behind length_ will be written.
   Status Grow(std::int64_t num_tokens);
+  Status MakeWritable(std::size_t page);
+  void PutPage(std::size_t index, std::shared_ptr<KvPage> page);
   [[nodiscard]] KvView Kv(int attention_layer) const;
   // Recurrent part of delta layer `layer`: states, then the convolution's tail [taps - 1, channels].
   [[nodiscard]] float* Recurrent(int half, int layer) {
@@ -84,8 +105,8 @@ class DecoderState {
   int head_ = 0;
   int num_attention_layers_ = 0;
   int num_delta_layers_ = 0;
-  std::size_t page_bytes_ = 0;                   // of one layer
-  std::vector<Buffer<std::byte>> pages_;         // each for kPageTokens tokens of all layers
+  std::size_t page_bytes_ = 0;  // of one layer
+  std::vector<std::shared_ptr<KvPage>> pages_;
   std::vector<std::vector<std::byte*>> tables_;  // per attention layer: its part of each page
 
   std::size_t layer_floats_ = 0;

@@ -50,11 +50,15 @@ Taps TapsOf(int index, int count, int side) {
   return {first, std::min(first + 1, side - 1), static_cast<float>(place - first)};
 }
 
-class Tower {
+// What the tower does one after the other; kQkv to kMlp for each block. Each is cut into pieces.
+enum class Stage { kEmbed, kPositions, kQkv, kAttend, kMlp, kNorm, kMerge, kDone };
+
+}  // namespace
+
+class VisionEncoder::Tower {
  public:
-  Tower(const VisionConfig& config, const VisionWeights& weights, const Patches& patches, const Ops& ops,
-        const VisionOptions& options)
-      : c_(config), w_(weights), patches_(patches), ops_(ops), options_(options) {
+  Tower(const VisionConfig& config, const VisionWeights& weights, const Patches& patches, const Trace* trace)
+      : c_(config), w_(weights), patches_(patches), trace_(trace) {
     num_patches_ = patches.num_patches();
     per_frame_ = num_patches_ / std::max(1, patches.grid_t);
     // Where weights are taken as 8-bit codes there is no point in more precision between them.
@@ -63,28 +67,30 @@ class Tower {
                          w_.blocks[0].qkv.family() == kernels::Family::kU8Flat);
   }
 
-  Result<VisionRows> Run() {
-    THIMBLE_RETURN_IF_ERROR(Allocate());
-    THIMBLE_RETURN_IF_ERROR(Embed());
-    for (std::size_t block = 0; block < w_.blocks.size(); ++block) {
-      share_ = static_cast<double>(block) / static_cast<double>(w_.blocks.size() + 1);
-      THIMBLE_RETURN_IF_ERROR(Block(w_.blocks[block]));
-      Report(options_.trace, "vision_block", static_cast<int>(block), X());
-    }
-    share_ = static_cast<double>(w_.blocks.size()) / static_cast<double>(w_.blocks.size() + 1);
-    return Merge();
+  Result<bool> Step(const Ops& ops) {
+    THIMBLE_CHECK(stage_ != Stage::kDone);
+    Piece(ops);
+    THIMBLE_RETURN_IF_ERROR(CheckNotStopped(ops.pool));
+    if (++piece_ < NumPieces()) return true;
+    piece_ = 0;
+    Advance();
+    return stage_ != Stage::kDone;
   }
 
- private:
-  MatView<float> X() { return {x_.data(), num_patches_, c_.width}; }
-
-  // Asked often: a block of a large picture takes many seconds.
-  [[nodiscard]] Status GoOn() const {
-    if (!options_.progress || options_.progress(share_)) return Done{};
-    return Error{Code::kCancelled, "[vision] cancelled"};
+  [[nodiscard]] double share() const {
+    if (stage_ == Stage::kDone) return 1.0;
+    // Blocks are nearly all of the work, and much the same; so are their pieces.
+    const double piece = static_cast<double>(piece_) / static_cast<double>(NumPieces());
+    const double num_blocks = static_cast<double>(w_.blocks.size());
+    double blocks = static_cast<double>(block_);
+    if (stage_ >= Stage::kQkv && stage_ <= Stage::kMlp)
+      blocks += (static_cast<double>(stage_) - static_cast<double>(Stage::kQkv) + piece) / 3;
+    return blocks / (num_blocks + 1);
   }
 
-  Status Allocate() {
+  VisionRows TakeRows() { return std::move(out_); }
+
+  Status Allocate(int num_threads) {
     const auto rows = static_cast<std::size_t>(num_patches_);
     const auto width = static_cast<std::size_t>(c_.width);
     const std::int64_t slice = std::min(kSlice, num_patches_);
@@ -99,43 +105,104 @@ class Tower {
     THIMBLE_ASSIGN_OR_RETURN(sin_, Buffer<float>::Create(static_cast<std::size_t>(per_frame_ * c_.head / 2)));
     THIMBLE_ASSIGN_OR_RETURN(activations_, Activations::Create(slice, widest));
     if (rounds_attention_) {
-      THIMBLE_ASSIGN_OR_RETURN(rounded_attention_,
-                               RoundedAttention::Create(w_.blocks[0].qkv.family(), per_frame_, c_.num_heads, c_.head,
-                                                        ops_.pool.num_threads()));
+      THIMBLE_ASSIGN_OR_RETURN(rounded_attention_, RoundedAttention::Create(w_.blocks[0].qkv.family(), per_frame_,
+                                                                            c_.num_heads, c_.head, num_threads));
     } else {
-      THIMBLE_ASSIGN_OR_RETURN(attention_, AttentionScratch::Create(ops_.pool.num_threads(), c_.head));
+      THIMBLE_ASSIGN_OR_RETURN(attention_, AttentionScratch::Create(num_threads, c_.head));
     }
+    out_.num_rows = num_patches_ / 4;
+    THIMBLE_ASSIGN_OR_RETURN(out_.rows, Buffer<float>::Create(static_cast<std::size_t>(out_.num_rows) *
+                                                              static_cast<std::size_t>(c_.out_width)));
+    places_ = PatchPlaces(patches_.grid_h, patches_.grid_w, c_.patches.merge);
+    VisionRopeTable(places_, c_.head, c_.rope_theta, {cos_.data(), per_frame_, c_.head / 2},
+                    {sin_.data(), per_frame_, c_.head / 2});
     return Done{};
   }
+
+ private:
+  MatView<float> X() { return {x_.data(), num_patches_, c_.width}; }
   [[nodiscard]] std::int64_t PatchCols() const {
     return static_cast<std::int64_t>(3) * c_.patches.temporal * c_.patches.patch * c_.patches.patch;
   }
 
-  template <typename F>
-  Status ForSlices(std::int64_t rows, const F& body) {
-    for (std::int64_t first = 0; first < rows; first += kSlice) {
-      THIMBLE_RETURN_IF_ERROR(GoOn());
-      body(first, std::min(kSlice, rows - first));
-    }
-    return Done{};
+  [[nodiscard]] static std::int64_t NumSlices(std::int64_t rows, std::int64_t slice) {
+    return (rows + slice - 1) / slice;
   }
-  void Product(MatView<const float> in, const PackedMatrix& weight, const Buffer<float>& bias, MatView<float> out) {
-    activations_.Set(in);
-    MatMul(ops_, &activations_, weight, out);
-    AddBias(ops_, out, bias.span());
+  // Pieces of the stage.
+  [[nodiscard]] std::int64_t NumPieces() const {
+    switch (stage_) {
+      case Stage::kEmbed:
+      case Stage::kQkv:
+      case Stage::kMlp:
+        return NumSlices(num_patches_, kSlice);
+      case Stage::kAttend:
+        return num_patches_ / per_frame_ * NumSlices(per_frame_, kQuerySlice);
+      case Stage::kMerge:
+        return NumSlices(num_patches_ / 4, kSlice);
+      default:
+        return 1;
+    }
+  }
+  // The rows of this piece, of `rows` in all.
+  [[nodiscard]] std::int64_t First() const { return piece_ * kSlice; }
+  [[nodiscard]] std::int64_t Count(std::int64_t rows) const { return std::min(kSlice, rows - First()); }
+
+  void Piece(const Ops& ops) {
+    switch (stage_) {
+      case Stage::kEmbed:
+        return Embed(ops, First(), Count(num_patches_));
+      case Stage::kPositions:
+        return AddPositions(ops);
+      case Stage::kQkv:
+        return Qkv(ops, w_.blocks[block_], First(), Count(num_patches_));
+      case Stage::kAttend:
+        return Attend(ops);
+      case Stage::kMlp:
+        return Mlp(ops, w_.blocks[block_], First(), Count(num_patches_));
+      case Stage::kNorm:
+        // LayerNorm per patch, then four patches side by side through two products (spec 3.5).
+        return LayerNorm(ops, X(), w_.merger_norm_weight.span(), w_.merger_norm_bias.span(), c_.norm_eps, X());
+      case Stage::kMerge:
+        return Merge(ops, First(), Count(out_.num_rows));
+      case Stage::kDone:
+        break;
+    }
   }
 
-  // Patches times the patch matrix, plus learned positions read from their grid between the four nearest
-  // (spec 3.2, 3.3).
-  Status Embed() {
+  // A stage is done with: on to the next.
+  void Advance() {
+    if (stage_ == Stage::kEmbed) Report(trace_, "patch_embed", 0, X());
+    if (stage_ == Stage::kPositions) Report(trace_, "with_positions", 0, X());
+    if (stage_ == Stage::kMlp) {
+      Report(trace_, "vision_block", static_cast<int>(block_), X());
+      ++block_;
+    }
+    if (stage_ == Stage::kMerge) Report(trace_, "merged", 0, {out_.rows.data(), out_.num_rows, c_.out_width});
+    const bool begins_block = stage_ == Stage::kPositions || stage_ == Stage::kMlp;
+    if (begins_block) {
+      stage_ = block_ < w_.blocks.size() ? Stage::kQkv : Stage::kNorm;
+    } else {
+      stage_ = static_cast<Stage>(static_cast<int>(stage_) + 1);
+    }
+  }
+
+  void Product(const Ops& ops, MatView<const float> in, const PackedMatrix& weight, const Buffer<float>& bias,
+               MatView<float> out) {
+    activations_.Set(in);
+    MatMul(ops, &activations_, weight, out);
+    AddBias(ops, out, bias.span());
+  }
+
+  // Patches times the patch matrix (spec 3.2).
+  void Embed(const Ops& ops, std::int64_t first, std::int64_t count) {
     const MatView<const float> values(patches_.values.data(), num_patches_, PatchCols());
-    THIMBLE_RETURN_IF_ERROR(ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
-      Product(values.Rows(first, count), w_.patch, w_.patch_bias, X().Rows(first, count));
-    }));
-    Report(options_.trace, "patch_embed", 0, X());
-    const auto places = PatchPlaces(patches_.grid_h, patches_.grid_w, c_.patches.merge);
-    ForEachRow(ops_, num_patches_, 8 * c_.width, [&](std::int64_t p) {
-      const auto& place = places[static_cast<std::size_t>(p % per_frame_)];
+    Product(ops, values.Rows(first, count), w_.patch, w_.patch_bias, X().Rows(first, count));
+  }
+
+  // Learned positions, read from their grid between the four nearest (spec 3.3).
+  void AddPositions(const Ops& ops) {
+    ForEachRow(ops, num_patches_, 8 * c_.width, [&](std::int64_t p) {
+      const auto& place = places_[static_cast<std::size_t>(p % per_frame_)];
       const Taps y = TapsOf(place[0], patches_.grid_h, c_.position_side);
       const Taps x = TapsOf(place[1], patches_.grid_w, c_.position_side);
       const auto row = [&](int r, int col) {
@@ -150,84 +217,72 @@ class Tower {
         out[i] += corner[0][i] * share[0] + corner[1][i] * share[1] + corner[2][i] * share[2] + corner[3][i] * share[3];
       }
     });
-    Report(options_.trace, "with_positions", 0, X());
-    VisionRopeTable(places, c_.head, c_.rope_theta, {cos_.data(), per_frame_, c_.head / 2},
-                    {sin_.data(), per_frame_, c_.head / 2});
-    return Done{};
   }
 
-  Status Block(const VisionBlockWeights& w) {
+  void Qkv(const Ops& ops, const VisionBlockWeights& w, std::int64_t first, std::int64_t count) {
     const std::int64_t width = c_.width;
-    const MatView<float> qkv(qkv_.data(), num_patches_, 3 * width);
-    const MatView<float> context(context_.data(), num_patches_, width);
-    THIMBLE_RETURN_IF_ERROR(ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
-      const MatView<float> normed(normed_.data(), count, width);
-      LayerNorm(ops_, X().Rows(first, count), w.norm1_weight.span(), w.norm1_bias.span(), c_.norm_eps, normed);
-      Product(normed, w.qkv, w.qkv_bias, qkv.Rows(first, count));
-    }));
-    // Patches attend those of their own frame only.
-    for (std::int64_t first = 0; first < num_patches_; first += per_frame_) {
-      THIMBLE_RETURN_IF_ERROR(GoOn());
-      const MatView<float> frame = qkv.Rows(first, per_frame_);
+    const MatView<float> normed(normed_.data(), count, width);
+    LayerNorm(ops, X().Rows(first, count), w.norm1_weight.span(), w.norm1_bias.span(), c_.norm_eps, normed);
+    Product(ops, normed, w.qkv, w.qkv_bias, MatView<float>(qkv_.data(), num_patches_, 3 * width).Rows(first, count));
+  }
+
+  // Patches attend those of their own frame only. A frame's first piece makes its keys ready.
+  void Attend(const Ops& ops) {
+    const std::int64_t width = c_.width;
+    const std::int64_t pieces = NumSlices(per_frame_, kQuerySlice);
+    const std::int64_t first = piece_ / pieces * per_frame_;
+    const std::int64_t row = piece_ % pieces * kQuerySlice;
+    const MatView<float> frame = MatView<float>(qkv_.data(), num_patches_, 3 * width).Rows(first, per_frame_);
+    const MatView<const float> k = frame.Cols(width, width);
+    const MatView<const float> v = frame.Cols(2 * width, width);
+    if (row == 0) {
       const MatView<const float> cos(cos_.data(), per_frame_, c_.head / 2);
       const MatView<const float> sin(sin_.data(), per_frame_, c_.head / 2);
-      ApplyRope(ops_, frame.Cols(0, width), c_.num_heads, c_.head, cos, sin);
-      ApplyRope(ops_, frame.Cols(width, width), c_.num_heads, c_.head, cos, sin);
-      const MatView<const float> q = frame.Cols(0, width);
-      const MatView<const float> k = frame.Cols(width, width);
-      const MatView<const float> v = frame.Cols(2 * width, width);
-      if (rounds_attention_) rounded_attention_.SetKeys(ops_, k, v);
-      for (std::int64_t row = 0; row < per_frame_; row += kQuerySlice) {
-        THIMBLE_RETURN_IF_ERROR(GoOn());
-        const std::int64_t count = std::min(kQuerySlice, per_frame_ - row);
-        const MatView<float> out = context.Rows(first + row, count);
-        if (rounds_attention_) {
-          rounded_attention_.Attend(ops_, q.Rows(row, count), out);
-        } else {
-          FullAttention(ops_, q.Rows(row, count), k, v, c_.num_heads, c_.head, &attention_, out);
-        }
-      }
+      ApplyRope(ops, frame.Cols(0, width), c_.num_heads, c_.head, cos, sin);
+      ApplyRope(ops, frame.Cols(width, width), c_.num_heads, c_.head, cos, sin);
+      if (rounds_attention_) rounded_attention_.SetKeys(ops, k, v);
     }
-    return ForSlices(num_patches_, [&](std::int64_t first, std::int64_t count) {
-      const MatView<float> x = X().Rows(first, count);
-      const MatView<float> normed(normed_.data(), count, width);
-      Product(context.Rows(first, count), w.proj, w.proj_bias, normed);
-      AddInPlace(ops_, x, normed);
-      LayerNorm(ops_, x, w.norm2_weight.span(), w.norm2_bias.span(), c_.norm_eps, normed);
-      const MatView<float> mlp(wide_.data(), count, c_.mlp);
-      Product(normed, w.fc1, w.fc1_bias, mlp);
-      Gelu(ops_, mlp, GeluForm::kTanh);
-      Product(mlp, w.fc2, w.fc2_bias, normed);
-      AddInPlace(ops_, x, normed);
-    });
+    const std::int64_t count = std::min(kQuerySlice, per_frame_ - row);
+    const MatView<const float> q = frame.Cols(0, width).Rows(row, count);
+    const MatView<float> out = MatView<float>(context_.data(), num_patches_, width).Rows(first + row, count);
+    if (rounds_attention_) {
+      rounded_attention_.Attend(ops, q, out);
+    } else {
+      FullAttention(ops, q, k, v, c_.num_heads, c_.head, &attention_, out);
+    }
   }
 
-  // LayerNorm per patch, then four patches side by side through two products (spec 3.5).
-  Result<VisionRows> Merge() {
-    VisionRows out;
+  void Mlp(const Ops& ops, const VisionBlockWeights& w, std::int64_t first, std::int64_t count) {
+    const std::int64_t width = c_.width;
+    const MatView<float> x = X().Rows(first, count);
+    const MatView<float> normed(normed_.data(), count, width);
+    Product(ops, MatView<float>(context_.data(), num_patches_, width).Rows(first, count), w.proj, w.proj_bias, normed);
+    AddInPlace(ops, x, normed);
+    LayerNorm(ops, x, w.norm2_weight.span(), w.norm2_bias.span(), c_.norm_eps, normed);
+    const MatView<float> mlp(wide_.data(), count, c_.mlp);
+    Product(ops, normed, w.fc1, w.fc1_bias, mlp);
+    Gelu(ops, mlp, GeluForm::kTanh);
+    Product(ops, mlp, w.fc2, w.fc2_bias, normed);
+    AddInPlace(ops, x, normed);
+  }
+
+  void Merge(const Ops& ops, std::int64_t first, std::int64_t count) {
     const std::int64_t merged_width = 4 * static_cast<std::int64_t>(c_.width);
-    out.num_rows = num_patches_ / 4;
-    THIMBLE_ASSIGN_OR_RETURN(out.rows, Buffer<float>::Create(static_cast<std::size_t>(out.num_rows) *
-                                                             static_cast<std::size_t>(c_.out_width)));
-    LayerNorm(ops_, X(), w_.merger_norm_weight.span(), w_.merger_norm_bias.span(), c_.norm_eps, X());
-    const MatView<const float> merged(x_.data(), out.num_rows, merged_width);
-    THIMBLE_RETURN_IF_ERROR(ForSlices(out.num_rows, [&](std::int64_t first, std::int64_t count) {
-      const MatView<float> inner(wide_.data(), count, merged_width);
-      Product(merged.Rows(first, count), w_.merger_fc1, w_.merger_fc1_bias, inner);
-      Gelu(ops_, inner, GeluForm::kErf);
-      Product(inner, w_.merger_fc2, w_.merger_fc2_bias, {out.rows.data() + first * c_.out_width, count, c_.out_width});
-    }));
-    Report(options_.trace, "merged", 0, {out.rows.data(), out.num_rows, c_.out_width});
-    if (options_.progress && !options_.progress(1.0)) return Error{Code::kCancelled, "[vision] cancelled"};
-    return out;
+    const MatView<const float> merged(x_.data(), out_.num_rows, merged_width);
+    const MatView<float> inner(wide_.data(), count, merged_width);
+    Product(ops, merged.Rows(first, count), w_.merger_fc1, w_.merger_fc1_bias, inner);
+    Gelu(ops, inner, GeluForm::kErf);
+    Product(ops, inner, w_.merger_fc2, w_.merger_fc2_bias,
+            {out_.rows.data() + first * c_.out_width, count, c_.out_width});
   }
 
   const VisionConfig& c_;
   const VisionWeights& w_;
   const Patches& patches_;
-  const Ops& ops_;
-  const VisionOptions& options_;
-  double share_ = 0;  // of the work done
+  const Trace* trace_;
+  Stage stage_ = Stage::kEmbed;
+  std::size_t block_ = 0;
+  std::int64_t piece_ = 0;  // of the stage
   std::int64_t num_patches_ = 0;
   std::int64_t per_frame_ = 0;
   Buffer<float> x_;        // [P, Vh] residual stream
@@ -241,15 +296,38 @@ class Tower {
   bool rounds_attention_;
   AttentionScratch attention_;
   RoundedAttention rounded_attention_;
+  std::vector<std::array<std::int32_t, 2>> places_;
+  VisionRows out_;
 };
 
-}  // namespace
+VisionEncoder::VisionEncoder(std::unique_ptr<Tower> tower) : tower_(std::move(tower)) {}
+VisionEncoder::~VisionEncoder() = default;
+
+Result<std::unique_ptr<VisionEncoder>> VisionEncoder::Create(const VisionConfig& config, const VisionWeights& weights,
+                                                             const Patches& patches, const ThreadPool& pool,
+                                                             const Trace* trace) {
+  THIMBLE_CHECK(patches.grid_h % config.patches.merge == 0 && patches.grid_w % config.patches.merge == 0 &&
+                patches.num_patches() > 0);
+  auto tower = std::make_unique<Tower>(config, weights, patches, trace);
+  THIMBLE_RETURN_IF_ERROR(tower->Allocate(pool.num_threads()));
+  return std::unique_ptr<VisionEncoder>(new VisionEncoder(std::move(tower)));
+}
+
+Result<bool> VisionEncoder::Step(const Ops& ops) { return tower_->Step(ops); }
+double VisionEncoder::share() const { return tower_->share(); }
+VisionRows VisionEncoder::TakeRows() { return tower_->TakeRows(); }
 
 Result<VisionRows> EncodePatches(const VisionConfig& config, const VisionWeights& weights, const Patches& patches,
                                  const Ops& ops, const VisionOptions& options) {
-  THIMBLE_CHECK(patches.grid_h % config.patches.merge == 0 && patches.grid_w % config.patches.merge == 0 &&
-                patches.num_patches() > 0);
-  return Tower(config, weights, patches, ops, options).Run();
+  THIMBLE_ASSIGN_OR_RETURN(const auto encoder,
+                           VisionEncoder::Create(config, weights, patches, ops.pool, options.trace));
+  bool has_more = true;
+  while (has_more) {
+    if (options.progress && !options.progress(encoder->share())) return Error{Code::kCancelled, "[vision] cancelled"};
+    THIMBLE_ASSIGN_OR_RETURN(has_more, encoder->Step(ops));
+  }
+  if (options.progress && !options.progress(1.0)) return Error{Code::kCancelled, "[vision] cancelled"};
+  return encoder->TakeRows();
 }
 
 std::uint64_t VisionScratchBytes(const VisionConfig& config, std::int64_t num_patches, int num_threads) {

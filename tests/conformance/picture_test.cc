@@ -55,15 +55,15 @@ class Pictures : public ::testing::TestWithParam<Case> {
     }
     const std::int32_t image_pad = 2012;
     const std::int32_t video_pad = 2013;
-    std::vector<std::int32_t> image_row(ids.size(), -1);
-    std::int32_t next = 0;
+    const auto width = static_cast<std::size_t>(model_.config.width);
+    std::vector<const float*> picture_rows(ids.size(), nullptr);
+    std::size_t next = 0;
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (ids[i] == image_pad || ids[i] == video_pad) image_row[i] = next++;
+      if (ids[i] == image_pad || ids[i] == video_pad) picture_rows[i] = rows.data() + width * next++;
     }
+    ASSERT_EQ(rows.size(), next * width);
     Batch batch = TextBatch(ids, positions, LogitRows::kLast);
-    batch.image_row = image_row;
-    batch.image_rows = {rows.data(), next, model_.config.width};
-    ASSERT_EQ(rows.size(), static_cast<std::size_t>(next) * static_cast<std::size_t>(model_.config.width));
+    batch.picture_rows = picture_rows;
     DecoderState state = model_.NewState();
     Get(model_.decoder.Forward(batch, &state, &model_.scratch, model_.ops));
     state.CommitAll();

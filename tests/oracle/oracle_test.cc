@@ -236,8 +236,11 @@ TEST(Engine, EqualsTheOracleOnRandomPositionsAndPictures) {
     const Matrix hidden = model.oracle.Hidden(ids, places, picture_row, FromFloats(pictures, width), {});
     const Matrix wanted = model.oracle.Logits(hidden.Rows(kRows - 1, 1));
     Batch batch = testing::TextBatch(ids, positions, LogitRows::kLast);
-    batch.image_row = picture_row;
-    batch.image_rows = {pictures.data(), 9, engine.config.width};
+    std::vector<const float*> picture_rows(kRows, nullptr);
+    for (std::size_t t = 0; t < kRows; ++t) {
+      if (picture_row[t] >= 0) picture_rows[t] = pictures.data() + static_cast<std::size_t>(picture_row[t]) * width;
+    }
+    batch.picture_rows = picture_rows;
     DecoderState state = engine.NewState();
     Get(engine.decoder.Forward(batch, &state, &engine.scratch, engine.ops));
     EXPECT_LT(LargestDifference(wanted, engine.scratch.logits().RowSpan(0)), 1e-3);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Album: what the vision tower made of pictures, kept for all sessions of an engine.
+#pragma once
+
+#include "model/vision.h"
+#include "sys/mutex.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace thimble {
+
+// A picture at the size at which it is read.
+using PictureKey = std::uint64_t;
+
+// Safe to use from any thread. What it holds or has dropped changes no reply, only how long it takes.
+class Album {
+ public:
+  static constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
+
+  explicit Album(std::size_t most_bytes = kMaxBytes) : most_bytes_(most_bytes) {}
+
+  // The picture's rows; nullptr where they are not here. They stay as they are for as long as somebody holds them.
+  std::shared_ptr<const VisionRows> Find(const PictureKey& key);
+  [[nodiscard]] bool Has(const PictureKey& key) const;
+  // Keeps the rows, and drops what was used least recently where that makes too many bytes; the newest always stay.
+  void Keep(const PictureKey& key, std::shared_ptr<const VisionRows> rows);
+
+  [[nodiscard]] std::size_t bytes() const;
+
+ private:
+  struct Entry {
+    PictureKey key;
+    std::shared_ptr<const VisionRows> rows;
+  };
+
+  const std::size_t most_bytes_;
+  mutable Mutex mutex_;
+  std::vector<Entry> entries_;  // most recently used last
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace thimble
