@@ -85,7 +85,7 @@ class Writer {
     ReplyOptions options;
     options.starts_in_thinking = starts_in_thinking;
     options.stop_strings = request.stop_strings;
-    options.tools = request.chat.tools;
+    options.tools = request.tools();
     return options;
   }
 
@@ -99,7 +99,7 @@ Error Cancelled() { return Error{Code::kCancelled, "[session] cancelled"}; }
 
 // Without a budget of the user's own: a default, and never so much that the context has no room for an answer.
 int ThinkBudget(const GenerateRequest& request, std::int64_t context_left) {
-  if (request.think_budget.has_value() || !request.ids.empty()) return request.think_budget.value_or(0);
+  if (request.think_budget.has_value() || !request.has_chat()) return request.think_budget.value_or(0);
   const auto most = static_cast<int>(static_cast<double>(context_left) * kThinkShare);
   return std::max(1, std::min(kDefaultThinkBudget, most));
 }
@@ -126,7 +126,7 @@ class Session::Generation {
         return Error{Code::kInvalid,
                      Cat("[request] logit bias for token ", id, ", the vocabulary has ", engine_.config.vocab)};
     }
-    THIMBLE_ASSIGN_OR_RETURN(prompt_, BuildPrompt(engine_, request_));
+    THIMBLE_ASSIGN_OR_RETURN(prompt_, BuildPrompt(engine_.prompts, request_));
     reply_.prompt_ids = prompt_.ids;
     reply_.pictures = prompt_.readings;
     reply_.stats.load_seconds = engine_.load_seconds;
@@ -248,7 +248,7 @@ class Session::Generation {
       };
     }
     guard_.emplace(ThinkBudget(request_, engine_.context - static_cast<std::int64_t>(prompt_.ids.size())),
-                   request_.loop_guard.value_or(request_.ids.empty()));
+                   request_.loop_guard.value_or(request_.has_chat()));
     writer_.emplace(engine_, request_, prompt_.ends_in_thinking, &reply_);
     reply_.ids.reserve(static_cast<std::size_t>(room_));
   }
@@ -315,7 +315,7 @@ class Session::Generation {
     rows.batch = &batch;
     rows.state = &m_.state;
     rows.use = [&](std::span<float> logits) {
-      m_.keys.push_back(static_cast<std::uint64_t>(id));
+      m_.keys.push_back(PromptKey::OfToken(id));
       ChooseNext(logits);
     };
     rows.screened = &reply_.stats.head;

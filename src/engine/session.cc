@@ -20,7 +20,8 @@ Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, Imag
   if (available == 0 || needed <= available) return Done{};
   return Error{Code::kExhausted,
                Cat("[vision] a picture of ", size.width, " x ", size.height, " needs ", FormatBytes(needed), ", ",
-                   FormatBytes(available), " free; use --max-pixels to make it smaller")};
+                   FormatBytes(available), " free"),
+               {{Advice::kLowerPixels}}};
 }
 
 std::int64_t NumPatches(const EngineParts& parts, ImageSize size) {
@@ -66,7 +67,7 @@ void Session::Memory::Clear() {
   checkpoints.clear();
 }
 
-Status Session::Memory::RewindTo(std::span<const std::uint64_t> wanted, std::int64_t limit) {
+Status Session::Memory::RewindTo(std::span<const PromptKey> wanted, std::int64_t limit) {
   std::int64_t common = 0;
   const auto most =
       std::min<std::int64_t>({static_cast<std::int64_t>(keys.size()), static_cast<std::int64_t>(wanted.size()), limit});
@@ -94,10 +95,10 @@ Status Session::Memory::KeepCheckpoint() {
 }
 
 Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, const PictureReading& reading,
-                                                  std::uint64_t hash, const Lease& lease,
+                                                  const PictureId& id, const Lease& lease,
                                                   const std::function<bool(double)>& progress, GenerateStats* stats) {
   for (auto it = pictures.begin(); it != pictures.end(); ++it) {
-    if (it->hash != hash) continue;
+    if (it->id != id) continue;
     std::rotate(it, it + 1, pictures.end());  // most recently used last
     return &pictures.back().rows;
   }
@@ -105,12 +106,12 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, const 
   // A picture's size is known before its patches take memory; a video's only then.
   if (!picture.is_video())
     THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts, NumPatches(*parts, reading.read), reading.read));
-  THIMBLE_ASSIGN_OR_RETURN(const Patches patches, PatchifyPicture(*parts, picture, reading));
+  THIMBLE_ASSIGN_OR_RETURN(const Patches patches, PatchifyPicture(parts->prompts, picture, reading));
   if (picture.is_video()) THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts, patches.num_patches(), patches.resized));
   VisionOptions options;
   options.progress = progress;
   CachedPicture cached;
-  cached.hash = hash;
+  cached.id = id;
   THIMBLE_ASSIGN_OR_RETURN(cached.rows,
                            EncodePatches(*parts->config.vision, *parts->weights.vision, patches, lease.ops(), options));
   stats->picture_seconds += MonotonicSeconds() - begin;
@@ -126,13 +127,13 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, const 
 
 Session::Memory::PictureWork Session::Memory::PicturesToEncode(const Prompt& prompt, std::int64_t first) const {
   PictureWork work;
-  const auto& hashes = prompt.picture_hashes;
+  const auto& ids = prompt.pictures;
   for (const PictureRun& run : prompt.runs) {
-    const std::uint64_t hash = hashes[static_cast<std::size_t>(run.picture)];
-    const auto is_it = [hash](const CachedPicture& picture) { return picture.hash == hash; };
+    const PictureId& id = ids[static_cast<std::size_t>(run.picture)];
+    const auto is_it = [&id](const CachedPicture& picture) { return picture.id == id; };
     if (run.first_token + run.count <= first || std::any_of(pictures.begin(), pictures.end(), is_it)) continue;
     // The same picture again is encoded once.
-    if (std::find(hashes.begin(), hashes.begin() + run.picture, hash) != hashes.begin() + run.picture) continue;
+    if (std::find(ids.begin(), ids.begin() + run.picture, id) != ids.begin() + run.picture) continue;
     // A run is one temporal patch, whose patches attend one another.
     const VisionConfig& vision = *parts->config.vision;
     const std::int64_t patches = run.count * vision.patches.merge * vision.patches.merge;
@@ -174,7 +175,7 @@ Status Session::Memory::GatherRows(const Prompt& prompt, std::span<const Picture
     };
     const int num_encoded = stats->pictures_encoded;
     THIMBLE_ASSIGN_OR_RETURN(const VisionRows* rows, RowsOf(request_pictures[picture], prompt.readings[picture],
-                                                            prompt.picture_hashes[picture], lease, report, stats));
+                                                            prompt.pictures[picture], lease, report, stats));
     if (stats->pictures_encoded > num_encoded) encoded += rows_of(run.picture);
     THIMBLE_CHECK(run.first_row + run.count <= rows->num_rows);
     std::memcpy(out->rows.data() + static_cast<std::size_t>(at) * width,
@@ -214,7 +215,7 @@ Result<int> Session::EvaluateRows(const GenerateRequest& request, LogitRows rows
   Memory& m = *memory_;
   const BusyScope busy(&m.is_busy);
   THIMBLE_RETURN_IF_ERROR(busy.status());
-  THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(*m.parts, request));
+  THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(m.parts->prompts, request));
   THIMBLE_ASSIGN_OR_RETURN(const auto held, Lease::Take(m.parts, nullptr));
   const Lease& lease = *held;
   GenerateStats stats;

@@ -30,7 +30,7 @@ struct Session::Memory {
   static constexpr std::int64_t kHeadRows = 8;
 
   struct CachedPicture {
-    std::uint64_t hash = 0;
+    PictureId id;
     VisionRows rows;
   };
 
@@ -39,10 +39,10 @@ struct Session::Memory {
 
   void Clear();
   // Brings the state to the longest prefix of `wanted` that it can continue from, at most `limit` tokens.
-  Status RewindTo(std::span<const std::uint64_t> wanted, std::int64_t limit);
+  Status RewindTo(std::span<const PromptKey> wanted, std::int64_t limit);
   Status KeepCheckpoint();
   // A picture's rows, from memory or encoded now. Valid until the next call.
-  Result<const VisionRows*> RowsOf(const Picture& picture, const PictureReading& reading, std::uint64_t hash,
+  Result<const VisionRows*> RowsOf(const Picture& picture, const PictureReading& reading, const PictureId& id,
                                    const Lease& lease, const std::function<bool(double)>& progress,
                                    GenerateStats* stats);
   // Rows of tokens from `first` on that pictures still to be encoded give, and the multiply-adds of encoding them.
@@ -61,7 +61,7 @@ struct Session::Memory {
   std::shared_ptr<const Engine> engine;  // keeps it alive
   EngineParts* parts;
   DecoderState state;
-  std::vector<std::uint64_t> keys;  // of every token that the state holds
+  std::vector<PromptKey> keys;  // of every token that the state holds
   std::vector<Checkpoint> checkpoints;
   std::vector<CachedPicture> pictures;
   std::size_t picture_bytes = 0;
