@@ -1,19 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a conversation or a client's request in JSON: parsed, rendered with both templates, written and read
-// back; system messages made one.
+// Any bytes as a conversation or a client's request in JSON: parsed, rendered with both templates, made tokens of,
+// written and read back; system messages made one. Whatever anybody says, the special tokens are those that the
+// template wrote.
+#include "base/text.h"
 #include "files/json.h"
+#include "small_tokenizer.h"
 #include "text/chat.h"
 #include "text/chat_template.h"
 #include "text/client_request.h"
+#include "text/tokenizer.h"
 
 #include <algorithm>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace thimble;
+
+constexpr std::string_view kSpecials[] = {"<|im_start|>",  "<|im_end|>",    "<|vision_start|>", "<|vision_end|>",
+                                          "<|image_pad|>", "<|video_pad|>", "<think>",          "</think>",
+                                          "<tool_call>",   "</tool_call>",  "<tool_response>",  "</tool_response>"};
+constexpr std::int32_t kFirstSpecial = 300;
+
+Tokenizer MakeTokenizer() {
+  std::string added;
+  std::int32_t id = kFirstSpecial;
+  for (const std::string_view special : kSpecials)
+    added += Cat(added.empty() ? "" : ",", R"({"id":)", id++, R"(,"content":")", special, R"("})");
+  auto tokenizer = Tokenizer::FromJson(SmallTokenizerJson(added));
+  if (!tokenizer.ok()) std::abort();
+  return std::move(tokenizer).value();
+}
+
+void CheckTokens(const RenderedChat& rendered) {
+  static const Tokenizer tokenizer = MakeTokenizer();
+  const std::string text = rendered.Text();
+  std::vector<std::int32_t> wanted;
+  std::size_t last = 0;
+  for (const TextRange& range : rendered.own) {
+    if (range.begin < last || range.begin >= range.end || range.end > text.size()) std::abort();
+    last = range.end;
+    const std::string_view own = std::string_view(text).substr(range.begin, range.end - range.begin);
+    for (std::size_t at = own.find('<'); at < own.size(); at = own.find('<', at + 1)) {
+      for (std::size_t i = 0; i < std::size(kSpecials); ++i) {
+        if (own.substr(at).starts_with(kSpecials[i])) wanted.push_back(kFirstSpecial + static_cast<std::int32_t>(i));
+      }
+    }
+  }
+  std::vector<std::int32_t> ids;
+  tokenizer.EncodeTo(text, rendered.own, &ids);
+  std::erase_if(ids, [](std::int32_t id) { return id < kFirstSpecial; });
+  if (ids != wanted) std::abort();
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  using namespace thimble;
   const auto json = Json::Parse({reinterpret_cast<const char*>(bytes), size}, "fuzz");
   if (!json.ok()) return 0;
   for (const ArgumentStrings strings : {ArgumentStrings::kKeep, ArgumentStrings::kParse}) {
@@ -31,6 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       if (r.generation_prompt_piece < r.pieces.size() &&
           r.generation_prompt_offset > r.pieces[r.generation_prompt_piece].text.size())
         std::abort();
+      CheckTokens(r);
     }
     if (!ParseChat(MessagesToJson(chat.value().messages), strings).ok()) std::abort();
   }

@@ -33,7 +33,7 @@ inline Message UserMessage(const std::string& text, const std::string& image = "
 }
 inline GenerateRequest Ask(const std::string& text, int max_tokens = 12) {
   GenerateRequest request;
-  request.chat.messages.push_back(UserMessage(text));
+  request.chat().messages.push_back(UserMessage(text));
   request.sampling.temperature = 0.0;
   request.max_tokens = max_tokens;
   request.ignore_eos = true;

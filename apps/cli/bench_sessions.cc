@@ -20,12 +20,14 @@ constexpr int kLongPrompt = 2048;
 
 // A prompt of tokens that are random and always the same.
 GenerateRequest RequestOf(const Engine& engine, int prompt, int tokens, std::uint64_t seed) {
-  GenerateRequest request;
+  PromptIds tokens_read;
   const auto words = static_cast<std::uint64_t>(engine.tokenizer().num_ids());
   for (int i = 0; i < prompt; ++i) {
     const std::uint64_t bits = RandomBits(seed, static_cast<std::uint64_t>(i));
-    request.ids.push_back(static_cast<std::int32_t>(bits % std::min<std::uint64_t>(words, 1000)));
+    tokens_read.ids.push_back(static_cast<std::int32_t>(bits % std::min<std::uint64_t>(words, 1000)));
   }
+  GenerateRequest request;
+  request.prompt = std::move(tokens_read);
   request.sampling.temperature = 0.0;
   request.ignore_eos = true;
   request.max_tokens = tokens;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // thimble chat: a conversation in the terminal.
 #include "base/text.h"
+#include "cli/advice.h"
 #include "cli/atomic_file.h"
 #include "cli/context_lines.h"
 #include "cli/input.h"
@@ -159,7 +160,7 @@ class Chatting {
     }
     auto picture = LoadPicture(path, ForConversation(options_.common));
     if (!picture.ok()) {
-      Complain(ExitStatus(picture.error().code), picture.error().message);
+      Complain(ExitStatus(picture.error().code), WordsOf(picture.error()));
       return false;
     }
     const Image& image = picture.value().image;
@@ -221,7 +222,7 @@ class Chatting {
       // Nothing is lost, and pictures stay attached: one can go on.
       printer_.Note(Cat("stopped; ", taken_back));
     } else if (!answer.ok()) {
-      Complain(ExitStatus(answer.error().code), answer.error().message);
+      Complain(ExitStatus(answer.error().code), WordsOf(answer.error()));
     } else {
       last_ = std::move(answer).value().reply;
       NoteEnding(*last_);
@@ -241,7 +242,7 @@ class Chatting {
 
   void Context() {
     auto use = talk_.Count(&attached_);
-    if (!use.ok()) return Complain(ExitStatus(use.error().code), use.error().message);
+    if (!use.ok()) return Complain(ExitStatus(use.error().code), WordsOf(use.error()));
     for (const std::string& line : ContextLines(talk_, use.value(), attached_)) printer_.Note(line);
   }
 
@@ -270,7 +271,7 @@ class Chatting {
     if (path.empty()) return Complain(kExitInvalid, "/save takes a file name");
     const std::string text = talk_.Save().Dump(Json::Style::kPretty) + "\n";
     if (auto status = WriteFileAtomically(path, text); !status.ok()) {
-      return Complain(ExitStatus(status.error().code), Cat("not saved: ", status.error().message));
+      return Complain(ExitStatus(status.error().code), Cat("not saved: ", WordsOf(status.error())));
     }
     printer_.Note(Cat("saved ", talk_.num_left_out() + talk_.messages().size(), " messages to ", path));
   }
@@ -281,13 +282,13 @@ class Chatting {
     input.messages = path;
     FileSettings file;
     auto loaded = BuildRequest(input, options_.common, Purpose::kConversation, &file);
-    if (!loaded.ok()) return Complain(ExitStatus(loaded.error().code), Cat("not loaded: ", loaded.error().message));
+    if (!loaded.ok()) return Complain(ExitStatus(loaded.error().code), Cat("not loaded: ", WordsOf(loaded.error())));
     if (!loaded.value().pictures.empty() && !talk_.engine().can_see()) {
       return Complain(ExitStatus(talk_.engine().BlindError().code),
                       Cat("not loaded, for it has pictures: ", talk_.engine().why_blind()));
     }
     attached_.clear();
-    talk_.Load(std::move(loaded.value().chat), std::move(loaded.value().pictures));
+    talk_.Load(std::move(loaded.value().chat()), std::move(loaded.value().pictures));
     printer_.Note(Cat("loaded ", talk_.messages().size(), " messages"));
     if (!file.keys.empty()) {
       std::string keys;

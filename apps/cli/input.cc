@@ -220,7 +220,7 @@ Detail DetailOf(std::string_view word) {
 Status FillPictures(const InputOptions& input, const CommonOptions& common, GenerateRequest* request) {
   std::size_t next = 0;
   bool has_frames = !input.frames.empty();
-  for (Message& message : request->chat.messages) {
+  for (Message& message : request->chat().messages) {
     for (Part& part : message.content) {
       if (part.kind == Part::Kind::kVideo) {
         if (has_frames) part.source = input.frames;
@@ -263,7 +263,7 @@ Status ReadTools(const InputOptions& input, GenerateRequest* request) {
   const Json* list = json.IsObject() ? json.Find("tools") : &json;
   if (list == nullptr || !list->IsArray())
     return Error{Code::kInvalid, Cat("[tools] ", input.tools, " must hold a JSON list of tools")};
-  request->chat.tools = NormaliseTools(list->items());
+  request->tools() = NormaliseTools(list->items());
   return Done{};
 }
 
@@ -293,9 +293,10 @@ Status ReadMessages(const InputOptions& input, GenerateRequest* request, FileSet
   THIMBLE_ASSIGN_OR_RETURN(const Json json, ParseRequestJson(text, input.messages));
   THIMBLE_ASSIGN_OR_RETURN(ClientRequest read, ParseClientRequest(json));
   if (!read.unused.empty()) Warn(Cat(NameOfSource(input.messages), ": not used: ", read.unused.Line()));
-  request->chat = std::move(read.chat);
-  request->chat.tools = NormaliseTools(std::move(request->chat.tools));
-  MergeSystemMessages(&request->chat);
+  Chat chat = std::move(read.chat);
+  chat.tools = NormaliseTools(std::move(chat.tools));
+  MergeSystemMessages(&chat);
+  request->prompt = std::move(chat);
   ApplySettings(read.settings, request);
   if (from_file != nullptr) *from_file = {read.settings.context.value_or(0), std::move(read.used_settings)};
   return Done{};
@@ -303,7 +304,8 @@ Status ReadMessages(const InputOptions& input, GenerateRequest* request, FileSet
 
 Status ReadIds(const InputOptions& input, const CommonOptions& common, GenerateRequest* request) {
   if (!input.system.empty()) return Error{Code::kInvalid, "[ids] --system goes with a prompt, not with --ids"};
-  THIMBLE_ASSIGN_OR_RETURN(request->ids, ParseIds(input.ids));
+  THIMBLE_ASSIGN_OR_RETURN(std::vector<std::int32_t> ids, ParseIds(input.ids));
+  request->prompt = PromptIds{std::move(ids), {}};
   for (const std::string& image : input.images) {
     THIMBLE_ASSIGN_OR_RETURN(Picture picture, LoadPicture(image, common));
     request->pictures.push_back(std::move(picture));
@@ -316,13 +318,13 @@ Status ReadIds(const InputOptions& input, const CommonOptions& common, GenerateR
 }
 
 void WritePrompt(const InputOptions& input, GenerateRequest* request) {
-  if (!input.system.empty()) request->chat.messages.push_back({"system", {TextPart(input.system)}, false, {}, {}});
+  if (!input.system.empty()) request->chat().messages.push_back({"system", {TextPart(input.system)}, false, {}, {}});
   Message message;
   message.role = "user";
   for (std::size_t i = 0; i < input.images.size(); ++i) message.content.push_back({Part::Kind::kImage, "", ""});
   if (!input.frames.empty()) message.content.push_back({Part::Kind::kVideo, "", ""});
   message.content.push_back(TextPart(input.prompt));
-  request->chat.messages.push_back(std::move(message));
+  request->chat().messages.push_back(std::move(message));
 }
 
 }  // namespace
@@ -393,7 +395,7 @@ Status ApplyGenerate(const GenerateOptions& options, GenerateRequest* request) {
     request->think = options.think == "on"    ? ThinkMode::kOn
                      : options.think == "off" ? ThinkMode::kOff
                                               : ThinkMode::kAuto;
-    request->chat.options.enable_thinking.reset();
+    if (request->has_chat()) request->chat().options.enable_thinking.reset();
   }
   if (options.think_budget.has_value()) request->think_budget = options.think_budget;
   if (options.no_loop_guard) request->loop_guard = false;

@@ -135,8 +135,8 @@ int Perplexity(const PerplexityOptions& options) {
   for (std::size_t first = 0; first + 1 < ids.size(); first += static_cast<std::size_t>(window)) {
     GenerateRequest request;
     const std::size_t end = std::min(ids.size(), first + static_cast<std::size_t>(window));
-    request.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(first),
-                       ids.begin() + static_cast<std::ptrdiff_t>(end));
+    request.prompt = PromptIds{
+        {ids.begin() + static_cast<std::ptrdiff_t>(first), ids.begin() + static_cast<std::ptrdiff_t>(end)}, {}};
     auto done = session.value()->Evaluate(request, LogitRows::kAll, [&](int index, std::span<const float> logits) {
       const std::size_t next = first + static_cast<std::size_t>(index) + 1;
       if (next < end) {

@@ -3,6 +3,7 @@
 
 #include "base/outside_text.h"
 #include "base/text.h"
+#include "cli/advice.h"
 #include "sys/machine.h"
 
 #include <langinfo.h>
@@ -55,7 +56,7 @@ std::string ForPeople(std::string_view message) {
 
 int Fail(const Error& error) {
   std::fflush(stdout);
-  std::fprintf(stderr, "thimble: %s\n", ForPeople(error.message).c_str());
+  std::fprintf(stderr, "thimble: %s\n", ForPeople(WordsOf(error)).c_str());
   return ExitStatus(error.code);
 }
 

@@ -2,6 +2,7 @@
 #include "cli/thread_choice.h"
 
 #include "base/text.h"
+#include "cli/advice.h"
 #include "cli/atomic_file.h"
 #include "cli/terminal.h"
 #include "files/json.h"
@@ -96,7 +97,7 @@ Result<ThreadChoice> ChooseThreads(const ThreadQuestion& question, MeasureThread
   if (best == 0) {
     const std::string reason = is_busy        ? ": other programs keep the cores busy"
                                : timings.ok() ? ""
-                                              : Cat(": ", timings.error().message);
+                                              : Cat(": ", WordsOf(timings.error()));
     return ThreadChoice{DefaultThreads(topology), Cat(machine, ", not measured", reason)};
   }
   const bool is_kept = Remember(question.file, key, best);

@@ -13,12 +13,14 @@ namespace thimble {
 inline Error NoMemory() {
 #if defined(__cpp_exceptions)
   try {
-    return Error{Code::kExhausted, "[memory] the system has no room left; try a smaller model, or a smaller --context"};
+    return Error{
+        Code::kExhausted, "[memory] the system has no room left", {{Advice::kSmallerModel}, {Advice::kLowerContext}}};
   } catch (const std::bad_alloc&) {
     return Error{Code::kExhausted, "out of memory"};  // short strings are kept in place
   }
 #else
-  return Error{Code::kExhausted, "[memory] the system has no room left; try a smaller model, or a smaller --context"};
+  return Error{
+      Code::kExhausted, "[memory] the system has no room left", {{Advice::kSmallerModel}, {Advice::kLowerContext}}};
 #endif
 }
 

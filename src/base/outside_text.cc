@@ -43,18 +43,17 @@ std::string_view BinaryFormat(std::string_view bytes) {
     std::string_view name;
   };
   static constexpr Format kFormats[] = {
-      {"\x89PNG", "a PNG picture; pictures are given with --image"},
-      {"\xff\xd8\xff", "a JPEG picture; pictures are given with --image"},
-      {"GIF8", "a GIF picture; pictures are given with --image"},
-      {"BM", "a BMP picture; pictures are given with --image"},
+      {"\x89PNG", "a PNG picture"},
+      {"\xff\xd8\xff", "a JPEG picture"},
+      {"GIF8", "a GIF picture"},
+      {"BM", "a BMP picture"},
       {"%PDF-", "a PDF; take its text out first (pdftotext)"},
       {"PK\x03\x04", "a ZIP archive or an office document; save it as plain text first"},
       {"\xd0\xcf\x11\xe0", "an office document; save it as plain text first"},
       {"\x1f\x8b", "compressed (gzip); unpack it first"},
       {"GGUF", "a GGUF model; the model is the argument before the prompt"},
   };
-  if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP")
-    return "a WebP picture; pictures are given with --image";
+  if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP") return "a WebP picture";
   for (const Format& format : kFormats) {
     if (bytes.starts_with(format.begin)) return format.name;
   }
@@ -104,9 +103,10 @@ Result<std::string> TextFromOutside(std::string bytes, std::string_view place, N
   } else if (text.starts_with("\xef\xbb\xbf")) {
     bytes.erase(0, 3);
   }
-  if (nul_bytes == NulBytes::kRefuse && bytes.find('\0') != std::string::npos)
-    return Error{Code::kInvalid, Cat("[text] ", place, " ", DescribeNulBytes(bytes))};
-  return bytes;
+  if (nul_bytes == NulBytes::kKeep || bytes.find('\0') == std::string::npos) return bytes;
+  Error error{Code::kInvalid, Cat("[text] ", place, " ", DescribeNulBytes(bytes))};
+  if (BinaryFormat(bytes).ends_with("picture")) error.advice = {{Advice::kGiveAsPicture}};
+  return error;
 }
 
 std::string Excerpt(std::string_view text, std::size_t most) {

@@ -3,9 +3,11 @@
 // Every function that reads outside data or asks the system for something returns one.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace thimble {
 
@@ -19,9 +21,30 @@ enum class Code {
   kSystem,     // the operating system refused
 };
 
+// A way out of an error: front ends make of it the words, or the button, that they have for it.
+struct Advice {
+  enum class Kind {
+    kShorten,           // what is asked, or was said before
+    kLowerDetail,       // of pictures: a smaller budget of tokens
+    kLowerPixels,       // of pictures: read them with fewer pixels
+    kRaiseImagePixels,  // that a picture file may have, or make it smaller; value: what this one has
+    kRaiseContext,      // value: what is possible at most; 0: not said
+    kLowerContext,      // value: what would fit; 0: not said
+    kSmallerFile,       // of the same model
+    kSmallerModel,
+    kGiveAsPicture,     // what was given is a picture, and stands where something else belongs
+    kGiveAsVisionFile,  // what was given as the model is a vision file, that goes beside one
+  };
+  using enum Kind;
+
+  Kind kind = Kind::kShorten;
+  std::int64_t value = 0;
+};
+
 struct Error {
   Code code = Code::kInvalid;
-  std::string message;  // "[place] rule, found value", e.g. "[gguf] string of 9 bytes at 24, 4 left"
+  std::string message;              // "[place] rule, found value", e.g. "[gguf] string of 9 bytes at 24, 4 left"
+  std::vector<Advice> advice = {};  // any of them helps; what no front end has a switch for, the message says itself
 };
 
 template <typename T>

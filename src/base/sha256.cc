@@ -20,26 +20,35 @@ constexpr std::array<std::uint32_t, 64> kRound = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-}  // namespace
+// Four words side by side, one of each stream.
+typedef std::uint32_t FourWords __attribute__((vector_size(16)));
 
-void Sha256::Compress(const std::byte* block) {
-  std::array<std::uint32_t, 64> w;
-  for (std::size_t i = 0; i < 16; ++i) {
-    std::uint32_t word = 0;
-    for (std::size_t j = 0; j < 4; ++j) word = word << 8 | static_cast<std::uint32_t>(block[4 * i + j]);
-    w[i] = word;
-  }
+template <typename Word>
+Word RotateRight(Word x, int count) {
+  return (x >> count) | (x << (32 - count));
+}
+
+std::uint32_t WordAt(const std::byte* bytes) {
+  std::uint32_t word = 0;
+  for (std::size_t j = 0; j < 4; ++j) word = word << 8 | static_cast<std::uint32_t>(bytes[j]);
+  return word;
+}
+
+// One block, the first 16 of 64 words, into the eight words of `state`. The others are written.
+template <typename Word>
+void CompressWords(Word* w, Word* state) {
   for (std::size_t i = 16; i < 64; ++i) {
-    const std::uint32_t s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3);
-    const std::uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
+    const Word s0 = RotateRight(w[i - 15], 7) ^ RotateRight(w[i - 15], 18) ^ (w[i - 15] >> 3);
+    const Word s1 = RotateRight(w[i - 2], 17) ^ RotateRight(w[i - 2], 19) ^ (w[i - 2] >> 10);
     w[i] = w[i - 16] + s0 + w[i - 7] + s1;
   }
-  auto [a, b, c, d, e, f, g, h] = state_;
+  Word a = state[0], b = state[1], c = state[2], d = state[3];
+  Word e = state[4], f = state[5], g = state[6], h = state[7];
   for (std::size_t i = 0; i < 64; ++i) {
-    const std::uint32_t s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
-    const std::uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
-    const std::uint32_t s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
-    const std::uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
+    const Word s1 = RotateRight(e, 6) ^ RotateRight(e, 11) ^ RotateRight(e, 25);
+    const Word t1 = h + s1 + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+    const Word s0 = RotateRight(a, 2) ^ RotateRight(a, 13) ^ RotateRight(a, 22);
+    const Word t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
     h = g;
     g = f;
     f = e;
@@ -49,8 +58,16 @@ void Sha256::Compress(const std::byte* block) {
     b = a;
     a = t1 + t2;
   }
-  const std::array<std::uint32_t, 8> added = {a, b, c, d, e, f, g, h};
-  for (std::size_t i = 0; i < 8; ++i) state_[i] += added[i];
+  const Word added[8] = {a, b, c, d, e, f, g, h};
+  for (std::size_t i = 0; i < 8; ++i) state[i] += added[i];
+}
+
+}  // namespace
+
+void Sha256::Compress(const std::byte* block) {
+  std::uint32_t w[64];
+  for (std::size_t i = 0; i < 16; ++i) w[i] = WordAt(block + 4 * i);
+  CompressWords(w, state_.data());
 }
 
 void Sha256::Add(std::span<const std::byte> bytes) {
@@ -72,13 +89,52 @@ void Sha256::Add(std::span<const std::byte> bytes) {
   }
 }
 
-std::string Sha256::Finish() {
+void Sha256::AddInStreams(std::span<const std::byte> bytes) {
+  constexpr std::size_t kStreams = 4;
+  FourWords state[8];
+  for (std::size_t i = 0; i < 8; ++i) {
+    for (std::size_t stream = 0; stream < kStreams; ++stream) state[i][stream] = Sha256().state_[i];
+  }
+  const std::uint64_t num_bytes = bytes.size();
+  for (; bytes.size() >= 64 * kStreams; bytes = bytes.subspan(64 * kStreams)) {
+    FourWords w[64];
+    for (std::size_t i = 0; i < 16; ++i) {
+      for (std::size_t stream = 0; stream < kStreams; ++stream)
+        w[i][stream] = WordAt(bytes.data() + 64 * stream + 4 * i);
+    }
+    CompressWords(w, state);
+  }
+  // What the streams came to, what was left of the bytes, and how many there were.
+  std::array<std::byte, 8 * kStreams * 4 + 8> sums;
+  std::size_t at = 0;
+  const auto put = [&](std::uint64_t value, int num_bits) {
+    for (int shift = num_bits - 8; shift >= 0; shift -= 8) sums[at++] = static_cast<std::byte>(value >> shift);
+  };
+  for (const FourWords& words : state) {
+    for (std::size_t stream = 0; stream < kStreams; ++stream) put(words[stream], 32);
+  }
+  put(num_bytes, 64);
+  Add(sums);
+  Add(bytes);
+}
+
+void Sha256::Pad() {
   const std::uint64_t num_bits = num_bytes_ * 8;
   std::array<std::byte, 72> tail{};
   tail[0] = std::byte{0x80};
   const std::size_t zeros = (119 - num_held_) % 64;  // so that 1 + zeros + 8 bytes fill the block
   for (std::size_t i = 0; i < 8; ++i) tail[1 + zeros + i] = static_cast<std::byte>(num_bits >> (56 - 8 * i));
   Add(std::span(tail).first(1 + zeros + 8));
+}
+
+Digest128 Sha256::Finish128() {
+  Pad();
+  const auto pair = [this](std::size_t i) { return static_cast<std::uint64_t>(state_[i]) << 32 | state_[i + 1]; };
+  return {pair(0), pair(2)};
+}
+
+std::string Sha256::Finish() {
+  Pad();
   std::string hex;
   for (const std::uint32_t word : state_) {
     for (int shift = 28; shift >= 0; shift -= 4) hex.push_back("0123456789abcdef"[(word >> shift) & 15u]);

@@ -6,7 +6,7 @@
 
 namespace thimble {
 
-std::shared_ptr<const VisionRows> Album::Find(const PictureKey& key) {
+std::shared_ptr<const VisionRows> Album::Find(const PictureId& key) {
   const MutexLock lock(&mutex_);
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
     if (it->key != key) continue;
@@ -16,12 +16,12 @@ std::shared_ptr<const VisionRows> Album::Find(const PictureKey& key) {
   return nullptr;
 }
 
-bool Album::Has(const PictureKey& key) const {
+bool Album::Has(const PictureId& key) const {
   const MutexLock lock(&mutex_);
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == key; });
 }
 
-void Album::Keep(const PictureKey& key, std::shared_ptr<const VisionRows> rows) {
+void Album::Keep(const PictureId& key, std::shared_ptr<const VisionRows> rows) {
   if (Find(key) != nullptr) return;
   const MutexLock lock(&mutex_);
   const std::size_t bytes = rows->rows.size_bytes();

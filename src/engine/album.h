@@ -2,6 +2,7 @@
 // Album: what the vision tower made of pictures, kept for all sessions of an engine.
 #pragma once
 
+#include "engine/picture.h"
 #include "model/vision.h"
 #include "sys/mutex.h"
 
@@ -12,9 +13,6 @@
 
 namespace thimble {
 
-// A picture at the size at which it is read.
-using PictureKey = std::uint64_t;
-
 // Safe to use from any thread. What it holds or has dropped changes no reply, only how long it takes.
 class Album {
  public:
@@ -23,16 +21,16 @@ class Album {
   explicit Album(std::size_t most_bytes = kMaxBytes) : most_bytes_(most_bytes) {}
 
   // The picture's rows; nullptr where they are not here. They stay as they are for as long as somebody holds them.
-  std::shared_ptr<const VisionRows> Find(const PictureKey& key);
-  [[nodiscard]] bool Has(const PictureKey& key) const;
+  std::shared_ptr<const VisionRows> Find(const PictureId& key);
+  [[nodiscard]] bool Has(const PictureId& key) const;
   // Keeps the rows, and drops what was used least recently where that makes too many bytes; the newest always stay.
-  void Keep(const PictureKey& key, std::shared_ptr<const VisionRows> rows);
+  void Keep(const PictureId& key, std::shared_ptr<const VisionRows> rows);
 
   [[nodiscard]] std::size_t bytes() const;
 
  private:
   struct Entry {
-    PictureKey key;
+    PictureId key;
     std::shared_ptr<const VisionRows> rows;
   };
 

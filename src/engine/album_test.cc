@@ -8,6 +8,12 @@
 namespace thimble::testing {
 namespace {
 
+PictureId Id(int number) {
+  PictureId id;
+  id.grid.w = number;
+  return id;
+}
+
 std::shared_ptr<const VisionRows> Rows(std::size_t floats) {
   VisionRows rows;
   rows.rows = Get(Buffer<float>::Create(floats));
@@ -16,31 +22,31 @@ std::shared_ptr<const VisionRows> Rows(std::size_t floats) {
 
 TEST(Album, KeepsWhatWasUsedLast) {
   Album album(100 * sizeof(float));
-  album.Keep(PictureKey{1}, Rows(40));
-  album.Keep(PictureKey{2}, Rows(40));
-  EXPECT_NE(album.Find(PictureKey{1}), nullptr);
-  album.Keep(PictureKey{3}, Rows(40));
-  EXPECT_TRUE(album.Has(PictureKey{1}));
-  EXPECT_FALSE(album.Has(PictureKey{2}));
-  EXPECT_TRUE(album.Has(PictureKey{3}));
+  album.Keep(Id(1), Rows(40));
+  album.Keep(Id(2), Rows(40));
+  EXPECT_NE(album.Find(Id(1)), nullptr);
+  album.Keep(Id(3), Rows(40));
+  EXPECT_TRUE(album.Has(Id(1)));
+  EXPECT_FALSE(album.Has(Id(2)));
+  EXPECT_TRUE(album.Has(Id(3)));
   EXPECT_EQ(album.bytes(), 80 * sizeof(float));
 }
 
 TEST(Album, ThePictureThatIsReadStaysHoweverLarge) {
   Album album(10);
-  album.Keep(PictureKey{1}, Rows(40));
-  const auto held = album.Find(PictureKey{1});
+  album.Keep(Id(1), Rows(40));
+  const auto held = album.Find(Id(1));
   ASSERT_NE(held, nullptr);
-  album.Keep(PictureKey{2}, Rows(50));
-  EXPECT_EQ(album.Find(PictureKey{1}), nullptr);
+  album.Keep(Id(2), Rows(50));
+  EXPECT_EQ(album.Find(Id(1)), nullptr);
   EXPECT_EQ(held->rows.size(), 40U);  // whoever reads it still has it
   EXPECT_EQ(album.bytes(), 50 * sizeof(float));
 }
 
 TEST(Album, TheSamePictureIsKeptOnce) {
   Album album;
-  album.Keep(PictureKey{1}, Rows(40));
-  album.Keep(PictureKey{1}, Rows(40));
+  album.Keep(Id(1), Rows(40));
+  album.Keep(Id(1), Rows(40));
   EXPECT_EQ(album.bytes(), 40 * sizeof(float));
 }
 

@@ -101,7 +101,7 @@ const ScreenCounts& Bench::head_counts() const { return engine_->parts_->scratch
 
 Result<double> Bench::EncodePicture(const Patches& patches) const {
   const EngineParts& parts = *engine_->parts_;
-  if (!parts.config.vision.has_value()) return Error{Code::kUnsupported, "[vision] " + parts.why_blind};
+  if (!parts.config.vision.has_value()) return Error{Code::kUnsupported, "[vision] " + parts.prompts.why_blind};
   THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_->parts_.get(), nullptr));
   VisionOptions options;
   if (goes_on_) options.progress = [this](double) { return goes_on_(); };

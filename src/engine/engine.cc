@@ -185,14 +185,16 @@ Status CheckMemory(const OpenOptions& options, Prepared* prepared) {
     return CheckMemory(options, prepared);
   }
   const std::uint64_t fixed = p.needs.total() - p.needs.kv_bytes;
-  std::string advice = "try a smaller file";
+  std::vector<Advice> advice = {{Advice::kSmallerFile}};
   if (p.needs.kv_bytes > 0 && fixed < available) {
     const double per_token = static_cast<double>(p.needs.kv_bytes) / p.context;
     const int fitting = static_cast<int>(static_cast<double>(available - fixed) / per_token) / 1024 * 1024;
-    if (fitting >= 1024) advice += Cat(", or --context ", fitting);
+    if (fitting >= 1024) advice.push_back({Advice::kLowerContext, fitting});
   }
-  return Error{Code::kExhausted, Cat("[memory] ", options.model, " needs ", FormatBytes(p.needs.total()), ", ",
-                                     FormatBytes(available), " free; ", advice)};
+  return Error{
+      Code::kExhausted,
+      Cat("[memory] ", options.model, " needs ", FormatBytes(p.needs.total()), ", ", FormatBytes(available), " free"),
+      std::move(advice)};
 }
 
 // A vocabulary that names tokens the embedding has no row for belongs to another model.
@@ -253,8 +255,9 @@ void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engine
   for (const std::string& warning : vocabulary.warnings) parts->warnings.push_back(warning);
   parts->text_model = std::make_unique<TextModel>(std::move(vocabulary));
   const Tokenizer& tokenizer = parts->text_model->tokenizer;
-  parts->special = {tokenizer.Find("<|image_pad|>"), tokenizer.Find("<|video_pad|>"), tokenizer.Find("<think>"),
-                    tokenizer.Find("</think>")};
+  parts->prompts.tokenizer = &tokenizer;
+  parts->prompts.chat_template = parts->text_model->chat_template.variant;
+  parts->prompts.special = FindSpecialIds(tokenizer);
   // Padding rows and holes of the vocabulary are never written.
   parts->exists = TokenMask(static_cast<std::size_t>(parts->config.vocab));
   for (std::int32_t id = 0; id < tokenizer.num_ids(); ++id) {
@@ -262,12 +265,12 @@ void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engine
   }
   parts->file_hints = ReadFileHints(*parts->text_file);
   if (!parts->config.vision.has_value()) {
-    parts->why_blind =
+    parts->prompts.why_blind =
         Cat("this model cannot see: ", why_unpaired.empty()
                                            ? "it has no vision tower, and no vision file (mmproj) was found beside it"
                                            : why_unpaired);
-  } else if (!parts->special.image_pad.has_value()) {
-    parts->why_blind = "this model cannot see: its vocabulary has no <|image_pad|> token";
+  } else if (!parts->prompts.special.image_pad.has_value()) {
+    parts->prompts.why_blind = "this model cannot see: its vocabulary has no <|image_pad|> token";
   }
 }
 
@@ -293,13 +296,17 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   parts.vision_choice = std::move(p.vision_choice);
   parts.config = std::move(p.config);
   parts.warnings = std::move(p.warnings);
-  parts.pixel_limits = options.pixel_limits.value_or(ReadPixelLimits(*parts.text_file));
-  parts.video_limits = ReadVideoLimits(*parts.text_file);
-  parts.video_limits.max_frame_pixels = options.max_frame_pixels;
+  parts.prompts.pixel_limits = options.pixel_limits.value_or(ReadPixelLimits(*parts.text_file));
+  parts.prompts.video_limits = ReadVideoLimits(*parts.text_file);
+  parts.prompts.video_limits.max_frame_pixels = options.max_frame_pixels;
   parts.needs = p.needs;
   parts.precision = options.precision;
   parts.kv_type = KvTypeOf(options);
   parts.context = p.context;
+  parts.prompts.context = p.context;
+  parts.prompts.most_context = parts.config.context_length;
+  parts.prompts.vocab = parts.config.vocab;
+  if (parts.config.vision.has_value()) parts.prompts.patches = parts.config.vision->patches;
   parts.table = p.table;
 
   // The vocabulary takes one thread about as long as a cached load takes all of them; neither needs the other.
@@ -328,7 +335,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   if (!weights.ok()) return weights.error();
   parts.weights = std::move(weights).value();
   TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts);
-  if (p.is_short_of_memory) parts.blind_code = Code::kExhausted;
+  if (p.is_short_of_memory) parts.prompts.blind_code = Code::kExhausted;
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
   parts.beginnings.SetBudget(options.beginnings_bytes.value_or(DefaultBeginningsBytes()));
   parts.load_seconds = MonotonicSeconds() - begin;
@@ -344,9 +351,11 @@ const ModelFile* Engine::vision_file() const { return parts_->vision_file.get();
 const VisionChoice& Engine::vision_choice() const { return parts_->vision_choice; }
 std::span<const std::string> Engine::warnings() const { return parts_->warnings; }
 std::span<const std::string> Engine::notes() const { return parts_->notes; }
-bool Engine::can_see() const { return parts_->why_blind.empty(); }
-std::string Engine::why_blind() const { return parts_->why_blind; }
-Error Engine::BlindError() const { return Error{parts_->blind_code, Cat("[vision] ", parts_->why_blind)}; }
+bool Engine::can_see() const { return parts_->prompts.why_blind.empty(); }
+std::string Engine::why_blind() const { return parts_->prompts.why_blind; }
+Error Engine::BlindError() const {
+  return Error{parts_->prompts.blind_code, Cat("[vision] ", parts_->prompts.why_blind)};
+}
 Status Engine::CheckPicture(ImageSize size) const {
   if (!parts_->config.vision.has_value()) return BlindError();
   return CheckTowerMemory(*parts_, NumPatches(*parts_, size), size);
@@ -356,11 +365,11 @@ int Engine::num_threads() const { return parts_->pool->num_threads(); }
 const char* Engine::isa() const { return parts_->table->name; }
 double Engine::load_seconds() const { return parts_->load_seconds; }
 const MemoryNeeds& Engine::memory_needs() const { return parts_->needs; }
-const PixelLimits& Engine::pixel_limits() const { return parts_->pixel_limits; }
-const VideoLimits& Engine::video_limits() const { return parts_->video_limits; }
+const PixelLimits& Engine::pixel_limits() const { return parts_->prompts.pixel_limits; }
+const VideoLimits& Engine::video_limits() const { return parts_->prompts.video_limits; }
 
 Result<PromptCounts> Engine::Measure(const GenerateRequest& request) const {
-  return ExhaustedIfNoMemory([&] { return CountPrompt(*parts_, request); });
+  return ExhaustedIfNoMemory([&] { return CountPrompt(parts_->prompts, request); });
 }
 
 Result<VisionRows> Engine::EmbedPatches(const Patches& patches) const {

@@ -6,6 +6,7 @@
 #include "engine/album.h"
 #include "engine/engine.h"
 #include "engine/prefix_store.h"
+#include "engine/prompt.h"
 #include "engine/workshop.h"
 #include "model/decoder.h"
 #include "model/scratch.h"
@@ -14,16 +15,10 @@
 
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace thimble {
-
-// Tokens that prompts are built from, found by their text; unset where the vocabulary lacks one.
-struct SpecialIds {
-  std::optional<std::int32_t> image_pad, video_pad, think_open, think_close;
-};
 
 struct EngineParts {
   // Constant after Open.
@@ -31,15 +26,11 @@ struct EngineParts {
   std::shared_ptr<const ModelFile> vision_file;
   ModelConfig config;
   std::unique_ptr<TextModel> text_model;
-  SpecialIds special;
+  PromptParts prompts;
   SamplerHints file_hints;
   std::vector<std::string> warnings;
   std::vector<std::string> notes;
-  std::string why_blind;
-  Code blind_code = Code::kUnsupported;  // kExhausted where memory had no room for the tower
   VisionChoice vision_choice;
-  PixelLimits pixel_limits;
-  VideoLimits video_limits;
   MemoryNeeds needs;
   Precision precision = Precision::kFast;
   KvType kv_type = KvType::kF16;

@@ -49,7 +49,7 @@ struct Generation::Work {
 
   Status Prepare() {
     THIMBLE_RETURN_IF_ERROR(CheckBias(*request, engine.config.vocab));
-    THIMBLE_ASSIGN_OR_RETURN(prompt, BuildPrompt(engine, *request));
+    THIMBLE_ASSIGN_OR_RETURN(prompt, BuildPrompt(engine.prompts, *request));
     const auto total = static_cast<std::int64_t>(prompt.ids.size());
     room =
         std::min<std::int64_t>(request->max_tokens > 0 ? request->max_tokens : engine.context, engine.context - total);

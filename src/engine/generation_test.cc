@@ -21,7 +21,7 @@ GenerateRequest LongQuestion(int num_words, int max_tokens) {
 
 GenerateRequest PictureQuestion() {
   GenerateRequest request = Ask("", 6);
-  request.chat.messages = {UserMessage("What is this?", "rgb.png")};
+  request.chat().messages = {UserMessage("What is this?", "rgb.png")};
   request.pictures.push_back(LoadImage("rgb.png"));
   return request;
 }

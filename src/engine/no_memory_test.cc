@@ -45,7 +45,7 @@ bool FailFrom(long n, Body&& body) {
 TEST(NoMemory, InTheMiddleOfAReply) {
   const auto engine = OpenModel("models/vl");
   GenerateRequest request = Ask("", 12);
-  request.chat.messages = {UserMessage("What is this?", "rgb.png")};
+  request.chat().messages = {UserMessage("What is this?", "rgb.png")};
   request.pictures.push_back(LoadImage("rgb.png"));
   const Reply wanted = Get(NewSession(engine)->Generate(request, kNoSink));
   const auto session = NewSession(engine);

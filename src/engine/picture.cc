@@ -2,6 +2,8 @@
 #include "engine/picture.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <span>
 #include <utility>
 
@@ -14,32 +16,17 @@ constexpr std::int64_t kAutoTokens = 1024;
 // Less than this shows nothing; a picture gets it even where it is more than its share.
 constexpr std::int64_t kLeastTokens = 64;
 
-// Over 64-bit words, with a final mix: fast enough for megapixels, and only equality matters.
-class Hash {
- public:
-  void Add(std::uint64_t word) { state_ = (state_ ^ word) * 0x9E3779B97F4A7C15ull ^ (state_ >> 29); }
-  void Add(std::span<const std::uint8_t> bytes) {
-    std::size_t i = 0;
-    for (; i + 8 <= bytes.size(); i += 8) {
-      std::uint64_t word = 0;
-      for (std::size_t j = 0; j < 8; ++j) word |= static_cast<std::uint64_t>(bytes[i + j]) << (8 * j);
-      Add(word);
-    }
-    for (; i < bytes.size(); ++i) Add(bytes[i]);
-  }
-  void Add(const Image& image) {
-    Add(static_cast<std::uint64_t>(image.width) << 32 | static_cast<std::uint32_t>(image.height));
-    Add(std::span<const std::uint8_t>(image.rgb));
-  }
-  [[nodiscard]] std::uint64_t value() const {
-    std::uint64_t z = state_ ^ (state_ >> 31);
-    z *= 0x94D049BB133111EBull;
-    return z ^ (z >> 30);
-  }
+void AddNumber(std::uint64_t number, Sha256* hash) {
+  std::array<std::byte, 8> bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(number >> (8 * i));
+  hash->Add(bytes);
+}
 
- private:
-  std::uint64_t state_ = 0xCBF29CE484222325ull;
-};
+void AddImage(const Image& image, Sha256* hash) {
+  AddNumber(static_cast<std::uint64_t>(image.width), hash);
+  AddNumber(static_cast<std::uint64_t>(image.height), hash);
+  hash->AddInStreams(std::as_bytes(std::span(image.rgb)));
+}
 
 std::int64_t Area(ImageSize size) { return static_cast<std::int64_t>(size.height) * size.width; }
 
@@ -111,12 +98,15 @@ void Settle(const PictureReading& reading, Picture* picture) {
   picture->image = std::move(resized).value();
 }
 
-std::uint64_t DigestOf(const Picture& picture) {
-  if (picture.digest != 0) return picture.digest;
-  Hash hash;
-  hash.Add(picture.image);
-  for (const Image& frame : picture.frames) hash.Add(frame);
-  return std::max<std::uint64_t>(hash.value(), 1);
+Digest128 DigestOf(const Picture& picture) {
+  if (picture.digest.has_value()) return *picture.digest;
+  Sha256 hash;
+  AddNumber(picture.frames.size(), &hash);
+  if (!picture.is_video()) AddImage(picture.image, &hash);
+  for (const Image& frame : picture.frames) AddImage(frame, &hash);
+  return hash.Finish128();
 }
+
+void KeepDigest(Picture* picture) { picture->digest = DigestOf(*picture); }
 
 }  // namespace thimble

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/sha256.h"
 #include "image/image.h"
 #include "image/preprocess.h"
 
@@ -30,12 +31,27 @@ struct Picture {
   std::optional<ImageSize> read_size;  // decided before: read at this size, whatever the limits say
   // Of a settled picture (Settle), whose pixels are those of read_size: what it was before. 0: not settled.
   ImageSize given;
-  std::uint64_t digest = 0;  // of the pixels as given; 0: not computed yet
+  std::optional<Digest128> digest;  // of the pixels as given, where it was computed before (KeepDigest, Settle)
 
   [[nodiscard]] bool is_video() const { return !frames.empty(); }
   [[nodiscard]] ImageSize size() const {  // as given
     return given.width > 0 ? given : ImageSize{image.height, image.width};
   }
+};
+
+// Patches of a picture after resizing: t temporal ones of h x w.
+struct PictureGrid {
+  int t = 1, h = 0, w = 0;
+  // Rows that the model reads, of one temporal patch.
+  [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(h / 2) * (w / 2); }
+  friend bool operator==(const PictureGrid&, const PictureGrid&) = default;
+};
+
+// What tells pictures as the model reads them apart: equal ones give equal rows.
+struct PictureId {
+  Digest128 digest;  // of the pixels as given
+  PictureGrid grid;
+  friend bool operator==(const PictureId&, const PictureId&) = default;
 };
 
 // How a picture was read.
@@ -48,7 +64,7 @@ struct PictureReading {
   bool is_reduced = false;        // the file's limits alone would have given more tokens
   bool fills_its_share = false;   // the room left, not its budget, decided
   bool context_can_grow = false;  // a larger context of this model would have given it more
-  std::uint64_t digest = 0;
+  Digest128 digest;
 };
 
 // The size at which a picture is read that follows `tokens_before` tokens of a context of `context`. With kFile what
@@ -62,7 +78,10 @@ Result<PictureReading> ChooseReading(ImageSize given, Detail detail, const Patch
 // for which there is no memory stays as it is.
 void Settle(const PictureReading& reading, Picture* picture);
 
-// 64 bits that tell pictures apart; the pixels as given and, for a video, its frames.
-std::uint64_t DigestOf(const Picture& picture);
+// Tells pictures apart: a hash of the pixels as given or, for a video, of its frames (when they were taken is text, and
+// no part of it). Takes as long as reading 0.8 GB a second, or nothing where the picture has it already.
+Digest128 DigestOf(const Picture& picture);
+// Computes it once for all requests that this picture will be a part of.
+void KeepDigest(Picture* picture);
 
 }  // namespace thimble

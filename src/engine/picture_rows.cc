@@ -19,11 +19,11 @@ PictureRows::PictureRows(EngineParts* parts, const Prompt* prompt, std::span<con
     if (needed_.empty() || needed_.back().picture != run.picture) {
       Needed needed;
       needed.picture = run.picture;
-      needed.rows = parts->album.Find(KeyOf(needed));
+      needed.rows = parts->album.Find(IdOf(needed));
       needed_.push_back(std::move(needed));
     }
     Needed& needed = needed_.back();
-    const auto is_same = [&](const Needed& other) { return &other != &needed && KeyOf(other) == KeyOf(needed); };
+    const auto is_same = [&](const Needed& other) { return &other != &needed && IdOf(other) == IdOf(needed); };
     // The same picture again is encoded once.
     if (needed.rows != nullptr || std::any_of(needed_.begin(), needed_.end(), is_same)) continue;
     // A run is one temporal patch, whose patches attend one another.
@@ -48,7 +48,7 @@ Result<bool> PictureRows::Step(const Lease& lease, GenerateStats* stats) {
   const double begin = MonotonicSeconds();
   if (encoder_ == nullptr) {
     Needed& needed = needed_[next_];
-    needed.rows = parts_->album.Find(KeyOf(needed));  // another session's, or the same picture's, by now
+    needed.rows = parts_->album.Find(IdOf(needed));  // another session's, or the same picture's, by now
     if (needed.rows == nullptr) THIMBLE_RETURN_IF_ERROR(Begin(stats));
   }
   bool has_more = encoder_ != nullptr;
@@ -67,7 +67,7 @@ Status PictureRows::Begin(GenerateStats* stats) {
   const PictureReading& reading = prompt_->readings[index];
   if (!picture.is_video())
     THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, NumPatches(*parts_, reading.read), reading.read));
-  THIMBLE_ASSIGN_OR_RETURN(patches_, PatchifyPicture(*parts_, picture, reading));
+  THIMBLE_ASSIGN_OR_RETURN(patches_, PatchifyPicture(parts_->prompts, picture, reading));
   if (picture.is_video()) THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, patches_.num_patches(), patches_.resized));
   THIMBLE_ASSIGN_OR_RETURN(
       encoder_, VisionEncoder::Create(*parts_->config.vision, *parts_->weights.vision, patches_, *parts_->pool));
@@ -79,7 +79,7 @@ void PictureRows::Finish() {
   Needed& needed = needed_[next_];
   if (encoder_ != nullptr) {
     needed.rows = std::make_shared<const VisionRows>(encoder_->TakeRows());
-    parts_->album.Keep(KeyOf(needed), needed.rows);
+    parts_->album.Keep(IdOf(needed), needed.rows);
     encoder_.reset();
     patches_ = Patches();
   }

@@ -43,8 +43,8 @@ class PictureRows {
   Status Begin(GenerateStats* stats);
   void Finish();
   void Place();
-  [[nodiscard]] const PictureKey& KeyOf(const Needed& needed) const {
-    return prompt_->picture_hashes[static_cast<std::size_t>(needed.picture)];
+  [[nodiscard]] const PictureId& IdOf(const Needed& needed) const {
+    return prompt_->pictures[static_cast<std::size_t>(needed.picture)];
   }
 
   EngineParts* parts_;

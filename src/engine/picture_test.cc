@@ -93,13 +93,13 @@ TEST(Reading, LaterPicturesChangeNoEarlierOne) {
   photo.image.rgb.assign(std::size_t{1300} * 1000 * 3, 90);
   GenerateRequest request = Ask("", 3);
   request.detail = Detail::kHigh;
-  request.chat.messages.clear();
+  request.chat().messages.clear();
   std::vector<std::int64_t> tokens;
   std::int64_t left = 1200;
   for (int turn = 0; turn < 4; ++turn) {
     photo.image.rgb[0] = static_cast<std::uint8_t>(turn);
     request.pictures.push_back(photo);
-    request.chat.messages.push_back(UserMessage("Look", "p.png"));
+    request.chat().messages.push_back(UserMessage("Look", "p.png"));
     const Reply reply = Get(session->Generate(request, kNoSink));
     ASSERT_EQ(reply.pictures.size(), static_cast<std::size_t>(turn) + 1);
     for (int i = 0; i < turn; ++i)
@@ -111,12 +111,12 @@ TEST(Reading, LaterPicturesChangeNoEarlierOne) {
     EXPECT_EQ(reply.stats.pictures_encoded, 1);
     left = 1200 - static_cast<std::int64_t>(reply.prompt_ids.size());
     for (std::size_t i = 0; i < reply.pictures.size(); ++i) Settle(reply.pictures[i], &request.pictures[i]);
-    request.chat.messages.push_back({"assistant", {{Part::Kind::kText, reply.text, ""}}, false, {}, {}});
+    request.chat().messages.push_back({"assistant", {{Part::Kind::kText, reply.text, ""}}, false, {}, {}});
   }
   EXPECT_GT(tokens[0], tokens[1]);
   // Ids and the engine's own default keep the file's limits.
   GenerateRequest plain = Ask("", 1);
-  plain.chat.messages = {UserMessage("Look", "p.png")};
+  plain.chat().messages = {UserMessage("Look", "p.png")};
   plain.pictures = {photo};
   EXPECT_FALSE(session->Generate(plain, kNoSink).ok());
 }

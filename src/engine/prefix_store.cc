@@ -10,7 +10,7 @@ namespace thimble {
 
 namespace {
 
-bool BeginsWith(std::span<const TokenKey> keys, std::span<const TokenKey> beginning) {
+bool BeginsWith(std::span<const PromptKey> keys, std::span<const PromptKey> beginning) {
   return keys.size() >= beginning.size() && std::equal(beginning.begin(), beginning.end(), keys.begin());
 }
 
@@ -22,7 +22,7 @@ void PrefixStore::SetBudget(std::uint64_t budget) {
   while (bytes_ > budget_) DropLeast();
 }
 
-std::optional<Checkpoint> PrefixStore::Find(std::span<const TokenKey> wanted, std::int64_t limit) {
+std::optional<Checkpoint> PrefixStore::Find(std::span<const PromptKey> wanted, std::int64_t limit) {
   const MutexLock lock(&mutex_);
   Entry* best = nullptr;
   for (Entry& entry : entries_) {
@@ -38,16 +38,16 @@ std::optional<Checkpoint> PrefixStore::Find(std::span<const TokenKey> wanted, st
   return best->checkpoint;
 }
 
-bool PrefixStore::Wants(std::span<const TokenKey> keys, std::uint64_t recurrent_bytes) const {
+bool PrefixStore::Wants(std::span<const PromptKey> keys, std::uint64_t recurrent_bytes) const {
   const MutexLock lock(&mutex_);
   return recurrent_bytes < budget_ && !keys.empty() && FindExactly(keys) == nullptr;
 }
 
-void PrefixStore::Keep(std::span<const TokenKey> keys, Checkpoint checkpoint) {
+void PrefixStore::Keep(std::span<const PromptKey> keys, Checkpoint checkpoint) {
   THIMBLE_CHECK(static_cast<std::size_t>(checkpoint.length()) == keys.size() && keys.size() % kStride == 0);
   const MutexLock lock(&mutex_);
   if (keys.empty() || FindExactly(keys) != nullptr) return;
-  entries_.push_back({std::vector<TokenKey>(keys.begin(), keys.end()), std::move(checkpoint), 0});
+  entries_.push_back({std::vector<PromptKey>(keys.begin(), keys.end()), std::move(checkpoint), 0});
   Count(entries_.back(), true);
   Touch(&entries_.back());
   while (bytes_ > budget_) DropLeast();
@@ -69,7 +69,7 @@ std::size_t PrefixStore::size() const {
   return entries_.size();
 }
 
-const PrefixStore::Entry* PrefixStore::FindExactly(std::span<const TokenKey> keys) const {
+const PrefixStore::Entry* PrefixStore::FindExactly(std::span<const PromptKey> keys) const {
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     return entry.keys.size() == keys.size() && BeginsWith(keys, entry.keys);
   });
@@ -93,7 +93,7 @@ std::int64_t PrefixStore::OwnTokens(const Entry& entry) const {
 
 // A page that several share counts once.
 void PrefixStore::Count(const Entry& entry, bool is_added) {
-  const std::uint64_t own = entry.checkpoint.recurrent_bytes() + entry.keys.size() * sizeof(TokenKey);
+  const std::uint64_t own = entry.checkpoint.recurrent_bytes() + entry.keys.size() * sizeof(PromptKey);
   bytes_ = is_added ? bytes_ + own : bytes_ - own;
   for (const auto& page : entry.checkpoint.pages()) {
     int& users = page_users_[page.get()];

@@ -3,6 +3,7 @@
 // or a picture is read once.
 #pragma once
 
+#include "engine/prompt.h"
 #include "model/state.h"
 #include "sys/mutex.h"
 
@@ -14,9 +15,6 @@
 #include <vector>
 
 namespace thimble {
-
-// What tells one token of a prompt from another (engine/prompt.h).
-using TokenKey = std::uint64_t;
 
 // Holds checkpoints at lengths that are multiples of 64, where a pass may be cut without changing a bit, of tokens that
 // were all *read* from the first one on. So whether a session begins with one of them or reads the same tokens itself
@@ -31,14 +29,14 @@ class PrefixStore {
   void SetBudget(std::uint64_t budget);
 
   // The longest beginning of `wanted` that is held, of at most `limit` tokens.
-  std::optional<Checkpoint> Find(std::span<const TokenKey> wanted, std::int64_t limit);
+  std::optional<Checkpoint> Find(std::span<const PromptKey> wanted, std::int64_t limit);
   // Whether a beginning of exactly these tokens would be kept: none is, and the budget is large enough for one.
-  [[nodiscard]] bool Wants(std::span<const TokenKey> keys, std::uint64_t recurrent_bytes) const;
+  [[nodiscard]] bool Wants(std::span<const PromptKey> keys, std::uint64_t recurrent_bytes) const;
   // Keeps the beginning of which the checkpoint was made. Where that makes too many bytes, others go, or this one: of
   // those that no longer one goes on from, the one that is worth least: the tokens that would have to be read again,
   // and how long ago it was used (so many short requests do not push out a long conversation, but a long idle one goes
   // in the end).
-  void Keep(std::span<const TokenKey> keys, Checkpoint checkpoint);
+  void Keep(std::span<const PromptKey> keys, Checkpoint checkpoint);
   void Clear();
 
   [[nodiscard]] std::uint64_t bytes() const;
@@ -46,13 +44,13 @@ class PrefixStore {
 
  private:
   struct Entry {
-    std::vector<TokenKey> keys;
+    std::vector<PromptKey> keys;
     Checkpoint checkpoint;
     double worth = 0;  // higher: kept longer
   };
 
   // With the mutex held.
-  [[nodiscard]] const Entry* FindExactly(std::span<const TokenKey> keys) const;
+  [[nodiscard]] const Entry* FindExactly(std::span<const PromptKey> keys) const;
   [[nodiscard]] bool IsLeaf(const Entry& entry) const;
   // Tokens beyond the longest other beginning of it.
   [[nodiscard]] std::int64_t OwnTokens(const Entry& entry) const;

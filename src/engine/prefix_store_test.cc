@@ -22,9 +22,9 @@ class PrefixStoreTest : public ::testing::Test {
     for (std::size_t at = 0; at < count; at += 64) Feed(model_, state, RandomIds(64, 1), LogitRows::kNone);
     return Get(state.Save());
   }
-  static std::vector<TokenKey> Keys(std::size_t count, std::uint64_t salt) {
-    std::vector<TokenKey> keys;
-    for (std::size_t i = 0; i < count; ++i) keys.push_back(TokenKey{i * 31 + salt});
+  static std::vector<PromptKey> Keys(std::size_t count, std::uint64_t salt) {
+    std::vector<PromptKey> keys;
+    for (std::size_t i = 0; i < count; ++i) keys.push_back(PromptKey{salt, i});
     return keys;
   }
   LoadedModel model_{Fixture("models/text-tied"), "", Precision::kFast};
@@ -39,9 +39,9 @@ TEST_F(PrefixStoreTest, FindsTheLongestBeginning) {
   EXPECT_EQ(store.Find(keys, 191)->length(), 64);
   EXPECT_FALSE(store.Find(keys, 63).has_value());
   auto other = keys;
-  other[100] = TokenKey{7};
+  other[100] = PromptKey{7, 7};
   EXPECT_EQ(store.Find(other, 255)->length(), 64);
-  other[0] = TokenKey{7};
+  other[0] = PromptKey{7, 7};
   EXPECT_FALSE(store.Find(other, 255).has_value());
   EXPECT_FALSE(store.Wants(std::span(keys).first(192), 1));
   EXPECT_TRUE(store.Wants(std::span(keys).first(128), 1));
@@ -103,7 +103,7 @@ class SharedBeginnings : public ::testing::Test {
     for (int i = 0; i < 150; ++i) system += "rule " + std::to_string(i * i) + " ";
     Message first = UserMessage(system);
     first.role = "system";
-    request.chat.messages = {first, UserMessage("Look at this.", "rgb.png"), UserMessage(text)};
+    request.chat().messages = {first, UserMessage("Look at this.", "rgb.png"), UserMessage(text)};
     request.pictures.push_back(LoadImage("rgb.png"));
     return request;
   }

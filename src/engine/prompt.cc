@@ -1,44 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/prompt.h"
 
+#include "base/sha256.h"
 #include "base/text.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdio>
 #include <ranges>
+#include <span>
+#include <utility>
 
 namespace thimble {
 
 namespace {
 
-// The grid of a picture after resizing, without touching its pixels.
-struct Grid {
-  int t = 1, h = 0, w = 0;
-  [[nodiscard]] std::int64_t rows() const {
-    return static_cast<std::int64_t>(h / 2) * (w / 2);
-  }  // of one temporal patch
-};
-
-Result<Grid> GridOfVideo(const EngineParts& engine, const Picture& video) {
-  const PatchSizes& sizes = engine.config.vision->patches;
+// The grid of a video after resizing, without touching its pixels.
+Result<PictureGrid> GridOfVideo(const PromptParts& parts, const Picture& video) {
+  const PatchSizes& sizes = parts.patches;
   const auto num_frames = static_cast<int>(video.frames.size());
   THIMBLE_ASSIGN_OR_RETURN(const ImageSize size, SmartResizeVideo(num_frames, video.frames[0].height,
-                                                                  video.frames[0].width, sizes, engine.video_limits));
-  return Grid{(num_frames + sizes.temporal - 1) / sizes.temporal, size.height / sizes.patch, size.width / sizes.patch};
+                                                                  video.frames[0].width, sizes, parts.video_limits));
+  return PictureGrid{(num_frames + sizes.temporal - 1) / sizes.temporal, size.height / sizes.patch,
+                     size.width / sizes.patch};
+}
+
+// The first row's key; the others count on from there. Its highest bit is set, so that no token has the same.
+PromptKey FirstKeyOf(const PictureId& id) {
+  const std::uint64_t sides = static_cast<std::uint64_t>(id.grid.h) << 32 | static_cast<std::uint32_t>(id.grid.w);
+  std::array<std::byte, 32> bytes;
+  std::size_t at = 0;
+  for (const std::uint64_t word : {id.digest.high, id.digest.low, sides, static_cast<std::uint64_t>(id.grid.t)}) {
+    for (int shift = 0; shift < 64; shift += 8) bytes[at++] = static_cast<std::byte>(word >> shift);
+  }
+  Sha256 hash;
+  hash.Add(bytes);
+  const Digest128 mixed = hash.Finish128();
+  return {mixed.high | std::uint64_t{1} << 63, mixed.low};
+}
+
+// Of `ranges` what lies between two places, counted from the first of them.
+std::vector<TextRange> Clip(std::span<const TextRange> ranges, std::size_t begin, std::size_t end) {
+  std::vector<TextRange> clipped;
+  const auto is_before = [begin](const TextRange& range) { return range.end <= begin; };
+  for (auto it = std::partition_point(ranges.begin(), ranges.end(), is_before); it != ranges.end() && it->begin < end;
+       ++it)
+    clipped.push_back({std::max(it->begin, begin) - begin, std::min(it->end, end) - begin});
+  return clipped;
 }
 
 class Builder {
  public:
-  Builder(const EngineParts& engine, const GenerateRequest& request) : engine_(engine), request_(request) {}
+  Builder(const PromptParts& parts, const GenerateRequest& request) : parts_(parts), request_(request) {}
 
   Result<Prompt> Run() {
     THIMBLE_RETURN_IF_ERROR(Write());
-    if (static_cast<std::int64_t>(prompt_.ids.size()) > engine_.context) {
-      const bool has_budgets = request_.ids.empty() && request_.detail.value_or(Detail::kFile) != Detail::kFile;
+    if (static_cast<std::int64_t>(prompt_.ids.size()) > parts_.context) {
+      const bool has_budgets = request_.has_chat() && request_.detail.value_or(Detail::kFile) != Detail::kFile;
       return Error{Code::kExhausted,
-                   Cat("[context] the prompt has ", prompt_.ids.size(), " tokens, the context ", engine_.context,
-                       "; shorten it, use smaller pictures (", has_budgets ? "--detail low" : "--max-pixels",
-                       "), or raise --context (at most ", engine_.config.context_length, ")")};
+                   Cat("[context] the prompt has ", prompt_.ids.size(), " tokens, the context ", parts_.context),
+                   {{Advice::kShorten},
+                    {has_budgets ? Advice::kLowerDetail : Advice::kLowerPixels},
+                    {Advice::kRaiseContext, parts_.most_context}}};
     }
     Place();
     return std::move(prompt_);
@@ -49,8 +73,8 @@ class Builder {
     PromptCounts counts;
     counts.total = static_cast<std::int64_t>(prompt_.ids.size());
     counts.pictures = std::move(prompt_.readings);
-    if (!request_.ids.empty()) return counts;
-    counts.messages.assign(request_.chat.messages.size(), 0);
+    if (!request_.has_chat()) return counts;
+    counts.messages.assign(request_.chat().messages.size(), 0);
     counts.answer = counts.total - prompt_.boundary;
     counts.before = prompt_.starts.empty() ? prompt_.boundary : prompt_.starts.front().first_token;
     for (std::size_t i = 0; i < prompt_.starts.size(); ++i) {
@@ -65,14 +89,14 @@ class Builder {
   // Ids and runs, however many.
   Status Write() {
     if (!request_.pictures.empty()) THIMBLE_RETURN_IF_ERROR(CheckSight());
-    THIMBLE_RETURN_IF_ERROR(request_.ids.empty() ? FromChat() : FromIds());
+    THIMBLE_RETURN_IF_ERROR(request_.has_chat() ? FromChat() : FromIds());
     if (prompt_.ids.empty()) return Error{Code::kInvalid, "[prompt] the prompt is empty"};
     return Done{};
   }
 
   Status CheckSight() const {
-    if (engine_.why_blind.empty()) return Done{};
-    return Error{engine_.blind_code, Cat("[prompt] ", engine_.why_blind)};
+    if (parts_.why_blind.empty()) return Done{};
+    return Error{parts_.blind_code, Cat("[prompt] ", parts_.why_blind)};
   }
 
   // How the next picture is read; what was decided for those before it stays as it was. Pictures of given ids keep
@@ -81,29 +105,27 @@ class Builder {
     const Picture& picture = request_.pictures[grids_.size()];
     PictureReading reading;
     if (picture.is_video()) {
-      THIMBLE_ASSIGN_OR_RETURN(const Grid grid, GridOfVideo(engine_, picture));
+      THIMBLE_ASSIGN_OR_RETURN(const PictureGrid grid, GridOfVideo(parts_, picture));
       grids_.push_back(grid);
     } else {
       THIMBLE_ASSIGN_OR_RETURN(reading, ReadingOf(picture));
-      reading.context_can_grow = reading.fills_its_share && engine_.context < engine_.config.context_length;
-      const int patch = engine_.config.vision->patches.patch;
+      reading.context_can_grow = reading.fills_its_share && parts_.context < parts_.most_context;
+      const int patch = parts_.patches.patch;
       grids_.push_back({1, reading.read.height / patch, reading.read.width / patch});
     }
     reading.digest = DigestOf(picture);
-    const Grid& grid = grids_.back();
-    const std::uint64_t sides = static_cast<std::uint64_t>(grid.h) << 32 | static_cast<std::uint32_t>(grid.w);
-    prompt_.picture_hashes.push_back((reading.digest ^ sides * 0x9E3779B97F4A7C15ull) * 0x94D049BB133111EBull);
+    prompt_.pictures.push_back({reading.digest, grids_.back()});
     prompt_.readings.push_back(reading);
     return Done{};
   }
 
   [[nodiscard]] Result<PictureReading> ReadingOf(const Picture& picture) const {
-    const PatchSizes& sizes = engine_.config.vision->patches;
+    const PatchSizes& sizes = parts_.patches;
     const Detail detail =
-        request_.ids.empty() ? picture.detail.value_or(request_.detail.value_or(Detail::kFile)) : Detail::kFile;
+        request_.has_chat() ? picture.detail.value_or(request_.detail.value_or(Detail::kFile)) : Detail::kFile;
     if (!picture.read_size.has_value()) {
-      return ChooseReading(picture.size(), detail, sizes, engine_.pixel_limits,
-                           static_cast<std::int64_t>(prompt_.ids.size()), engine_.context);
+      return ChooseReading(picture.size(), detail, sizes, parts_.pixel_limits,
+                           static_cast<std::int64_t>(prompt_.ids.size()), parts_.context);
     }
     PictureReading reading;
     reading.given = picture.size();
@@ -118,27 +140,27 @@ class Builder {
     return reading;
   }
 
-  void AddText(std::string_view text) {
-    engine_.text_model->tokenizer.EncodeTo(text, AddedTokens::kRecognise, &prompt_.ids);
-  }
+  // Our own words.
+  void AddText(std::string_view text) { parts_.tokenizer->EncodeTo(text, AddedTokens::kRecognise, &prompt_.ids); }
 
   // Messages and the generation prompt begin with a special token, so cutting before it changes no token. Between two
-  // cuts text is encoded in one go, as the reference does.
+  // cuts text is encoded in one go, as the reference does, but for special tokens in what others said.
   void AddTextPiece(const RenderedChat& rendered, std::size_t index, std::size_t offset) {
     const std::string_view text = rendered.pieces[index].text;
     std::size_t done = 0;
-    const auto cut = [&](std::size_t at) {
-      AddText(text.substr(done, at - done));
+    const auto add_up_to = [&](std::size_t at) {
+      parts_.tokenizer->EncodeTo(text.substr(done, at - done), Clip(rendered.own, offset + done, offset + at),
+                                 &prompt_.ids);
       done = at;
       return static_cast<std::int64_t>(prompt_.ids.size());
     };
     for (std::size_t i = prompt_.starts.size(); i < rendered.message_begins.size(); ++i) {
       const RenderedChat::MessageBegin& begin = rendered.message_begins[i];
       if (begin.offset >= offset + text.size()) break;
-      prompt_.starts.push_back({begin.message, cut(begin.offset - offset)});
+      prompt_.starts.push_back({begin.message, add_up_to(begin.offset - offset)});
     }
-    if (index == rendered.generation_prompt_piece) prompt_.boundary = cut(rendered.generation_prompt_offset);
-    AddText(text.substr(done));
+    if (index == rendered.generation_prompt_piece) prompt_.boundary = add_up_to(rendered.generation_prompt_offset);
+    add_up_to(text.size());
   }
 
   void AddRun(int picture, std::int64_t first_row, std::int32_t pad) {
@@ -150,7 +172,7 @@ class Builder {
   // Spec 3.7: the pad becomes, per temporal patch, "<1.5 seconds>" and a start, the rows, an end.
   Status AddVideo(int index) {
     const Picture& picture = request_.pictures[static_cast<std::size_t>(index)];
-    const Grid& grid = grids_[static_cast<std::size_t>(index)];
+    const PictureGrid& grid = grids_[static_cast<std::size_t>(index)];
     if (picture.timestamps.size() != static_cast<std::size_t>(grid.t)) {
       return Error{Code::kInvalid, Cat("[prompt] a video of ", grid.t, " temporal patches has ",
                                        picture.timestamps.size(), " timestamps")};
@@ -159,82 +181,92 @@ class Builder {
       char stamp[64];
       std::snprintf(stamp, sizeof stamp, "<%.1f seconds>", picture.timestamps[static_cast<std::size_t>(t)]);
       AddText(Cat(std::string_view(stamp), "<|vision_start|>"));
-      AddRun(index, t * grid.rows(), *engine_.special.video_pad);
+      AddRun(index, t * grid.rows(), *parts_.special.video_pad);
       AddText("<|vision_end|>");
     }
     return Done{};
   }
 
   Status FromChat() {
-    Chat chat = request_.chat;
+    Chat chat = request_.chat();
     if (request_.think != ThinkMode::kAuto) chat.options.enable_thinking = request_.think == ThinkMode::kOn;
-    THIMBLE_ASSIGN_OR_RETURN(const RenderedChat rendered, RenderChat(engine_.text_model->chat_template.variant, chat));
-    int next_picture = 0;
+    THIMBLE_ASSIGN_OR_RETURN(const RenderedChat rendered, RenderChat(parts_.chat_template, chat));
     std::size_t offset = 0;  // of the piece in the rendered text
     for (std::size_t i = 0; i < rendered.pieces.size(); offset += rendered.pieces[i++].text.size()) {
-      const PromptPiece& piece = rendered.pieces[i];
-      if (piece.kind == PromptPiece::Kind::kText) {
+      if (rendered.pieces[i].kind == PromptPiece::Kind::kText) {
         AddTextPiece(rendered, i, offset);
-        continue;
-      }
-      THIMBLE_RETURN_IF_ERROR(CheckSight());
-      const int index = next_picture++;
-      if (index >= static_cast<int>(request_.pictures.size())) {
-        return Error{Code::kInvalid, Cat("[prompt] the conversation has more places for pictures than the ",
-                                         request_.pictures.size(), " given")};
-      }
-      const bool is_video = request_.pictures[static_cast<std::size_t>(index)].is_video();
-      if (is_video != (piece.kind == PromptPiece::Kind::kVideo)) {
-        return Error{Code::kInvalid, Cat("[prompt] picture ", index + 1,
-                                         is_video ? " is a video where an image is expected"
-                                                  : " is an image where a video is expected")};
-      }
-      if (is_video && !engine_.special.video_pad.has_value())
-        return Error{Code::kUnsupported, "[prompt] the vocabulary has no <|video_pad|> token"};
-      THIMBLE_RETURN_IF_ERROR(MeasureNext());
-      if (is_video) {
-        THIMBLE_RETURN_IF_ERROR(AddVideo(index));
       } else {
-        AddRun(index, 0, *engine_.special.image_pad);
+        THIMBLE_RETURN_IF_ERROR(AddPicture(rendered.pieces[i].kind));
       }
     }
-    if (next_picture != static_cast<int>(request_.pictures.size())) {
-      return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures for ", next_picture,
+    if (grids_.size() != request_.pictures.size()) {
+      return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures for ", grids_.size(),
                                        " places in the conversation")};
     }
     if (rendered.generation_prompt_piece >= rendered.pieces.size())
       prompt_.boundary = static_cast<std::int64_t>(prompt_.ids.size());
-    // A message that goes on may itself end inside <think>.
-    prompt_.ends_in_thinking = rendered.ends_in_thinking || (chat.options.continue_final_message && EndsInThinking());
+    for (const MessageStart& start : prompt_.starts) {
+      if (start.first_token > 0) prompt_.message_ends.push_back(start.first_token);
+    }
+    if (prompt_.boundary > 0) prompt_.message_ends.push_back(prompt_.boundary);
+    prompt_.ends_in_thinking = rendered.ends_in_thinking;
+    return Done{};
+  }
+
+  // What stands in a conversation's place for the next picture.
+  Status AddPicture(PromptPiece::Kind kind) {
+    THIMBLE_RETURN_IF_ERROR(CheckSight());
+    const auto index = static_cast<int>(grids_.size());
+    if (grids_.size() >= request_.pictures.size()) {
+      return Error{Code::kInvalid, Cat("[prompt] the conversation has more places for pictures than the ",
+                                       request_.pictures.size(), " given")};
+    }
+    const bool is_video = request_.pictures[grids_.size()].is_video();
+    if (is_video != (kind == PromptPiece::Kind::kVideo)) {
+      return Error{Code::kInvalid,
+                   Cat("[prompt] picture ", index + 1,
+                       is_video ? " is a video where an image is expected" : " is an image where a video is expected")};
+    }
+    if (is_video && !parts_.special.video_pad.has_value())
+      return Error{Code::kUnsupported, "[prompt] the vocabulary has no <|video_pad|> token"};
+    THIMBLE_RETURN_IF_ERROR(MeasureNext());
+    if (is_video) return AddVideo(index);
+    AddRun(index, 0, *parts_.special.image_pad);
     return Done{};
   }
 
   // Runs of placeholders in given ids take the pictures in order; a video has one run a temporal patch.
   Status FromIds() {
-    const auto vocab = engine_.config.vocab;
-    for (const std::int32_t id : request_.ids) {
-      if (id < 0 || id >= vocab)
-        return Error{Code::kInvalid, Cat("[prompt] token id ", id, " is not below the vocabulary's ", vocab)};
+    for (const std::int32_t id : request_.ids()) {
+      if (id < 0 || id >= parts_.vocab)
+        return Error{Code::kInvalid, Cat("[prompt] token id ", id, " is not below the vocabulary's ", parts_.vocab)};
     }
     while (grids_.size() < request_.pictures.size()) THIMBLE_RETURN_IF_ERROR(MeasureNext());
-    prompt_.ids = request_.ids;
+    prompt_.ids = request_.ids();
+    // Without any picture, placeholders are ordinary tokens.
+    if (!request_.pictures.empty()) THIMBLE_RETURN_IF_ERROR(FindRuns());
+    prompt_.boundary = static_cast<std::int64_t>(prompt_.ids.size());
+    prompt_.ends_in_thinking = EndsInThinking();
+    return Done{};
+  }
+
+  Status FindRuns() {
     std::size_t picture = 0;
     int temporal = 0;
     for (std::size_t i = 0; i < prompt_.ids.size();) {
       const std::int32_t id = prompt_.ids[i];
-      if (id != engine_.special.image_pad && id != engine_.special.video_pad) {
+      if (id != parts_.special.image_pad && id != parts_.special.video_pad) {
         ++i;
         continue;
       }
       std::size_t end = i;
       while (end < prompt_.ids.size() && prompt_.ids[end] == id) ++end;
-      // Without any picture, placeholders are ordinary tokens.
-      while (i < end && !request_.pictures.empty()) {
+      while (i < end) {
         if (picture >= request_.pictures.size()) {
           return Error{Code::kInvalid, Cat("[prompt] the ids hold placeholders for more than the ",
                                            request_.pictures.size(), " pictures given")};
         }
-        const Grid& grid = grids_[picture];
+        const PictureGrid& grid = grids_[picture];
         if (static_cast<std::int64_t>(end - i) < grid.rows()) {
           return Error{Code::kInvalid, Cat("[prompt] picture ", picture + 1, " takes ", grid.rows(),
                                            " placeholders, the ids have a run of ", end - i)};
@@ -247,22 +279,17 @@ class Builder {
           ++picture;
         }
       }
-      i = end;
     }
-    if (picture != request_.pictures.size()) {
-      return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures, but placeholders for ",
-                                       picture, " in the ids")};
-    }
-    prompt_.boundary = static_cast<std::int64_t>(prompt_.ids.size());
-    prompt_.ends_in_thinking = EndsInThinking();
-    return Done{};
+    if (picture == request_.pictures.size()) return Done{};
+    return Error{Code::kInvalid, Cat("[prompt] ", request_.pictures.size(), " pictures, but placeholders for ", picture,
+                                     " in the ids")};
   }
 
   // Whether the last think block is still open.
   [[nodiscard]] bool EndsInThinking() const {
     for (const std::int32_t id : prompt_.ids | std::views::reverse) {
-      if (id == engine_.special.think_close) return false;
-      if (id == engine_.special.think_open) return true;
+      if (id == parts_.special.think_close) return false;
+      if (id == parts_.special.think_open) return true;
     }
     return false;
   }
@@ -277,45 +304,49 @@ class Builder {
     for (std::size_t i = 0; i < count;) {
       if (run < prompt_.runs.size() && prompt_.runs[run].first_token == static_cast<std::int64_t>(i)) {
         const PictureRun& r = prompt_.runs[run++];
-        const Grid& grid = grids_[static_cast<std::size_t>(r.picture)];
+        const PictureGrid& grid = grids_[static_cast<std::size_t>(r.picture)];
         const int columns = grid.w / 2;
+        const PromptKey first = FirstKeyOf(prompt_.pictures[static_cast<std::size_t>(r.picture)]);
         for (std::int64_t k = 0; k < r.count; ++k, ++i) {
           prompt_.positions[i] = {cursor, cursor + static_cast<std::int32_t>(k / columns),
                                   cursor + static_cast<std::int32_t>(k % columns)};
-          prompt_.keys[i] = prompt_.picture_hashes[static_cast<std::size_t>(r.picture)] +
-                            0x9E3779B97F4A7C15ull * static_cast<std::uint64_t>(r.first_row + k + 1);
+          prompt_.keys[i] = {first.high, first.low + static_cast<std::uint64_t>(r.first_row + k)};
         }
         cursor += std::max(grid.h, grid.w) / 2;
         continue;
       }
       prompt_.positions[i] = {cursor, cursor, cursor};
-      prompt_.keys[i] = static_cast<std::uint64_t>(prompt_.ids[i]);
+      prompt_.keys[i] = PromptKey::OfToken(prompt_.ids[i]);
       ++cursor;
       ++i;
     }
     prompt_.next_position = cursor;
   }
 
-  const EngineParts& engine_;
+  const PromptParts& parts_;
   const GenerateRequest& request_;
   Prompt prompt_;
-  std::vector<Grid> grids_;
+  std::vector<PictureGrid> grids_;
 };
 
 }  // namespace
 
-Result<Prompt> BuildPrompt(const EngineParts& engine, const GenerateRequest& request) {
-  return Builder(engine, request).Run();
+SpecialIds FindSpecialIds(const Tokenizer& tokenizer) {
+  return {tokenizer.Find("<|image_pad|>"), tokenizer.Find("<|video_pad|>"), tokenizer.Find("<think>"),
+          tokenizer.Find("</think>")};
 }
 
-Result<PromptCounts> CountPrompt(const EngineParts& engine, const GenerateRequest& request) {
-  return Builder(engine, request).Count();
+Result<Prompt> BuildPrompt(const PromptParts& parts, const GenerateRequest& request) {
+  return Builder(parts, request).Run();
 }
 
-Result<Patches> PatchifyPicture(const EngineParts& engine, const Picture& picture, const PictureReading& reading) {
-  const PatchSizes& sizes = engine.config.vision->patches;
-  if (picture.is_video()) return PatchifyVideo(picture.frames, sizes, engine.video_limits);
-  return PatchifyAt(picture.image, sizes, reading.read);
+Result<PromptCounts> CountPrompt(const PromptParts& parts, const GenerateRequest& request) {
+  return Builder(parts, request).Count();
+}
+
+Result<Patches> PatchifyPicture(const PromptParts& parts, const Picture& picture, const PictureReading& reading) {
+  if (picture.is_video()) return PatchifyVideo(picture.frames, parts.patches, parts.video_limits);
+  return PatchifyAt(picture.image, parts.patches, reading.read);
 }
 
 }  // namespace thimble

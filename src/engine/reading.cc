@@ -41,9 +41,8 @@ Reading::Reading(Session::Memory* memory, const Prompt* prompt, std::span<const 
 }
 
 void Reading::ChooseBeginnings() {
-  std::vector<std::int64_t> ends;  // of messages
-  for (std::size_t i = 1; i < prompt_.starts.size(); ++i) ends.push_back(prompt_.starts[i].first_token);
-  ends.push_back(prompt_.boundary);
+  std::vector<std::int64_t> ends = prompt_.message_ends;
+  if (ends.empty()) ends.push_back(prompt_.boundary);
   std::int64_t last = 0;
   for (std::size_t i = 0; i < ends.size(); ++i) {
     const std::int64_t length = WholeGroups(std::min(ends[i], total_ - 1));

@@ -19,7 +19,8 @@ Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, Imag
   if (available == 0 || needed <= available) return Done{};
   return Error{Code::kExhausted,
                Cat("[vision] a picture of ", size.width, " x ", size.height, " needs ", FormatBytes(needed), ", ",
-                   FormatBytes(available), " free; use --max-pixels to make it smaller")};
+                   FormatBytes(available), " free"),
+               {{Advice::kLowerPixels}}};
 }
 
 std::int64_t NumPatches(const EngineParts& parts, ImageSize size) {
@@ -68,7 +69,7 @@ void Session::Memory::Clear() {
 
 // What this session remembers wins over a longer beginning that was read elsewhere: it may hold tokens that were
 // written, which come out with other last bits than when read, and no reply may depend on what others have read.
-void Session::Memory::RewindTo(std::span<const TokenKey> wanted, std::int64_t limit) {
+void Session::Memory::RewindTo(std::span<const PromptKey> wanted, std::int64_t limit) {
   std::int64_t common = 0;
   const auto most =
       std::min<std::int64_t>({static_cast<std::int64_t>(keys.size()), static_cast<std::int64_t>(wanted.size()), limit});
@@ -90,7 +91,7 @@ void Session::Memory::RewindTo(std::span<const TokenKey> wanted, std::int64_t li
   }
 }
 
-void Session::Memory::Append(std::span<const TokenKey> read) {
+void Session::Memory::Append(std::span<const PromptKey> read) {
   const auto first = static_cast<std::int64_t>(keys.size());
   keys.insert(keys.end(), read.begin(), read.end());
   if (num_shareable == first)
@@ -154,7 +155,7 @@ Result<int> Session::EvaluateRows(const GenerateRequest& request, LogitRows rows
   Memory& m = *memory_;
   const BusyScope busy(&m.is_busy);
   THIMBLE_RETURN_IF_ERROR(busy.status());
-  THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(*m.parts, request));
+  THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(m.parts->prompts, request));
   THIMBLE_ASSIGN_OR_RETURN(const auto held, Lease::Take(m.parts, nullptr));
   const Lease& lease = *held;
   GenerateStats stats;

@@ -5,9 +5,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "engine/picture.h"
-#include "engine/token_filter.h"
-#include "sampling/sampler.h"
-#include "text/chat.h"
+#include "engine/request.h"
 #include "text/reply_parser.h"
 
 #include <atomic>
@@ -20,34 +18,6 @@
 #include <vector>
 
 namespace thimble {
-
-enum class ThinkMode { kAuto, kOff, kOn };  // kAuto: the template's default
-
-struct GenerateRequest {
-  // Either a conversation ...
-  Chat chat;
-  ThinkMode think = ThinkMode::kAuto;  // wins over chat.options.enable_thinking when not kAuto
-  // ... or token ids, whose picture placeholders are already expanded. Not empty: chat is ignored.
-  std::vector<std::int32_t> ids;
-  std::vector<Picture> pictures;
-  // How large pictures of a conversation are read that say nothing themselves; unset: Detail::kFile. A picture's size
-  // is decided where it stands: what comes later changes nothing. Reply::pictures tells; Settle keeps it for the next
-  // turn.
-  std::optional<Detail> detail;
-
-  // What the reply may say; nullptr: anything. Used up by it.
-  std::shared_ptr<TokenFilter> filter;
-  SamplerHints sampling;  // what the user set; the rest from file and card
-  std::vector<std::pair<std::int32_t, double>> logit_bias;
-  std::optional<std::uint64_t> seed;  // unset: drawn from the clock and reported in stats
-  int max_tokens = 0;                 // 0: until the context is full
-  bool ignore_eos = false;
-  std::vector<std::string> stop_strings;
-  // Thinking guard: after this many thinking tokens, or when the reasoning repeats itself, the think block is closed
-  // and the answer written. Budget: unset = a default for chats and none for ids; 0 = no limit.
-  std::optional<int> think_budget;
-  std::optional<bool> loop_guard;  // unset: on for chats, off for ids
-};
 
 enum class FinishReason { kStop, kLength, kContext, kCancelled };
 const char* FinishReasonName(FinishReason reason);  // "stop", "length", "context", "cancelled"

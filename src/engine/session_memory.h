@@ -22,9 +22,9 @@ struct Session::Memory {
   void Clear();
   // Brings the state to the longest beginning of `wanted` that it can continue from, of at most `limit` tokens: of what
   // this session itself held, or else of what any session read.
-  void RewindTo(std::span<const TokenKey> wanted, std::int64_t limit);
+  void RewindTo(std::span<const PromptKey> wanted, std::int64_t limit);
   // The tokens were read, and the state holds them now.
-  void Append(std::span<const TokenKey> read);
+  void Append(std::span<const PromptKey> read);
   // For this session's next turn.
   void KeepCheckpoint();
   // For all sessions, where what the state holds was read throughout.
@@ -33,7 +33,7 @@ struct Session::Memory {
   std::shared_ptr<const Engine> engine;  // keeps it alive
   EngineParts* parts;
   DecoderState state;
-  std::vector<TokenKey> keys;  // of every token that the state holds
+  std::vector<PromptKey> keys;  // of every token that the state holds
   // Tokens from the first on that were read in passes that were cut at multiples of PrefixStore::kStride only.
   std::int64_t num_shareable = 0;
   std::vector<Checkpoint> checkpoints;

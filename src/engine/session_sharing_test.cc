@@ -121,7 +121,7 @@ TEST(Session, CancellingCountsWhileAnotherHasTheEngine) {
 TEST(Session, CancelledInTheMiddleOfAPassItIsAsBefore) {
   const auto engine = OpenModel("models/vl", Precision::kFast, 2, 4096);
   GenerateRequest request = LongQuestion(300, 5);
-  request.chat.messages.push_back(UserMessage("And this?", "rgb.png"));
+  request.chat().messages.push_back(UserMessage("And this?", "rgb.png"));
   request.pictures.push_back(LoadImage("rgb.png"));
   const Reply wanted = Get(NewSession(engine)->Generate(request, kNoSink));
   const auto session = NewSession(engine);
@@ -151,20 +151,20 @@ TEST(Session, EditingAnOldMessageGoesBackToACheckpointAndToTheStart) {
   const auto engine = OpenModel("models/text-tied");
   const auto session = NewSession(engine);
   GenerateRequest request = Ask("", 4);
-  request.chat.messages.clear();
+  request.chat().messages.clear();
   // More turns than there are checkpoints: the first ones are gone.
   constexpr int kTurns = Session::kMaxCheckpoints + 2;
   for (int turn = 0; turn < kTurns; ++turn) {
-    request.chat.messages.push_back(UserMessage("Question " + std::to_string(turn)));
+    request.chat().messages.push_back(UserMessage("Question " + std::to_string(turn)));
     const Reply reply = Get(session->Generate(request, kNoSink));
-    request.chat.messages.push_back({"assistant", {{Part::Kind::kText, reply.text, ""}}, false, {}, {}});
+    request.chat().messages.push_back({"assistant", {{Part::Kind::kText, reply.text, ""}}, false, {}, {}});
   }
   EXPECT_EQ(SessionInspector::MemoryOf(session.get()).checkpoints.size(),
             static_cast<std::size_t>(Session::kMaxCheckpoints));
   for (const int turn : {kTurns - 1, kTurns - 2, 1, 0}) {
     GenerateRequest edited = request;
-    edited.chat.messages.resize(static_cast<std::size_t>(2 * turn));
-    edited.chat.messages.push_back(UserMessage("Another question"));
+    edited.chat().messages.resize(static_cast<std::size_t>(2 * turn));
+    edited.chat().messages.push_back(UserMessage("Another question"));
     const Reply reply = Get(session->Generate(edited, kNoSink));
     const Reply fresh = Get(NewSession(engine)->Generate(edited, kNoSink));
     EXPECT_EQ(reply.prompt_ids, fresh.prompt_ids) << turn;
@@ -182,9 +182,9 @@ TEST(Session, PicturesAreEncodedOnceForAllSessions) {
   const auto engine = OpenModel("models/vl");
   const auto session = NewSession(engine);
   GenerateRequest request = Ask("", 3);
-  request.chat.messages.clear();
+  request.chat().messages.clear();
   for (int i = 0; i < 3; ++i) {
-    request.chat.messages.push_back(UserMessage("Picture " + std::to_string(i), "rgb.png"));
+    request.chat().messages.push_back(UserMessage("Picture " + std::to_string(i), "rgb.png"));
     Picture picture = LoadImage("rgb.png");
     picture.image.rgb[0] = static_cast<std::uint8_t>(i);
     request.pictures.push_back(std::move(picture));
@@ -205,9 +205,9 @@ TEST(Session, AnAnswerThatIsToldDifferentlyIsReadAgain) {
   const auto session = NewSession(engine);
   GenerateRequest request = Ask("one", 6);
   Get(session->Generate(request, kNoSink));
-  request.chat.messages.clear();
-  Answered("one", "not what was said", &request.chat);
-  request.chat.messages.push_back(UserMessage("two"));
+  request.chat().messages.clear();
+  Answered("one", "not what was said", &request.chat());
+  request.chat().messages.push_back(UserMessage("two"));
   EXPECT_EQ(Get(session->Generate(request, kNoSink)).ids, Get(NewSession(engine)->Generate(request, kNoSink)).ids);
 }
 

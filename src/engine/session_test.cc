@@ -18,15 +18,15 @@ TEST(Session, TheSecondTurnReadsNeitherThePastNorThePictureAgain) {
   const auto engine = OpenModel("models/vl");
   const auto session = NewSession(engine);
   GenerateRequest first = Ask("", 10);
-  first.chat.messages = {UserMessage("What is this?", "rgb.png")};
+  first.chat().messages = {UserMessage("What is this?", "rgb.png")};
   first.pictures.push_back(LoadImage("rgb.png"));
   const Reply one = Get(session->Generate(first, kNoSink));
   EXPECT_EQ(one.stats.pictures_encoded, 1);
   EXPECT_EQ(one.stats.reused_tokens, 0);
 
   GenerateRequest second = first;
-  second.chat.messages.push_back({"assistant", {{Part::Kind::kText, one.text, ""}}, false, {}, {}});
-  second.chat.messages.push_back(UserMessage("And what else?"));
+  second.chat().messages.push_back({"assistant", {{Part::Kind::kText, one.text, ""}}, false, {}, {}});
+  second.chat().messages.push_back(UserMessage("And what else?"));
   const Reply two = Get(session->Generate(second, kNoSink));
   EXPECT_EQ(two.stats.pictures_encoded, 0);
   EXPECT_GT(two.stats.reused_tokens, 15);
@@ -38,7 +38,7 @@ TEST(Session, TheSecondTurnReadsNeitherThePastNorThePictureAgain) {
 TEST(Session, CancellingAtEveryEventLeavesItUsable) {
   const auto engine = OpenModel("models/vl");
   GenerateRequest request = Ask("", 6);
-  request.chat.messages = {UserMessage("What is this?", "rgb.png")};
+  request.chat().messages = {UserMessage("What is this?", "rgb.png")};
   request.pictures.push_back(LoadImage("rgb.png"));
   const Reply wanted = Get(NewSession(engine)->Generate(request, kNoSink));
   const auto session = NewSession(engine);
@@ -60,7 +60,7 @@ TEST(Session, CancellingAtEveryEventLeavesItUsable) {
 TEST(Session, ProgressGrowsWhilePicturesAreEncoded) {
   const auto session = NewSession(OpenModel("models/vl"));
   GenerateRequest request = Ask("", 1);
-  request.chat.messages = {UserMessage("What is this?", "rgb.png"), UserMessage("And this?", "rgb.png")};
+  request.chat().messages = {UserMessage("What is this?", "rgb.png"), UserMessage("And this?", "rgb.png")};
   request.pictures = {LoadImage("rgb.png"), LoadImage("rgb.png")};
   for (std::uint8_t& value : request.pictures[1].image.rgb) value = static_cast<std::uint8_t>(255 - value);
   std::vector<double> shares;
@@ -80,8 +80,8 @@ TEST(Session, AVideosFramesCanBeMadeSmaller) {
   OpenOptions options;
   options.model = Fixture("models/vl");
   GenerateRequest request = Ask("", 1);
-  request.chat.messages = {UserMessage("What happens?")};
-  request.chat.messages[0].content.insert(request.chat.messages[0].content.begin(), {Part::Kind::kVideo, "", ""});
+  request.chat().messages = {UserMessage("What happens?")};
+  request.chat().messages[0].content.insert(request.chat().messages[0].content.begin(), {Part::Kind::kVideo, "", ""});
   for (const std::size_t num_frames : {2, 3, 5}) {
     Picture video;
     video.frames.assign(num_frames, LoadPicture("rgb.png"));
@@ -156,7 +156,9 @@ TEST(Session, LimitsEndRepliesForTheReasonTheyGive) {
   const auto longer = session->Generate(Ask(words), kNoSink);
   ASSERT_FALSE(longer.ok());
   EXPECT_EQ(longer.error().code, Code::kExhausted);
-  EXPECT_NE(longer.error().message.find("--context"), std::string::npos);
+  ASSERT_EQ(longer.error().advice.size(), 3U);
+  EXPECT_EQ(longer.error().advice.back().kind, Advice::kRaiseContext);
+  EXPECT_EQ(longer.error().advice.back().value, engine->config().context_length);
   EXPECT_EQ(Get(session->Generate(Ask("hi", 5), kNoSink)).finish_reason, FinishReason::kLength);
 }
 
@@ -221,13 +223,13 @@ TEST(Engine, RefusalsSayWhatToDo) {
   request.pictures.push_back(LoadImage("rgb.png"));
   EXPECT_FALSE(session->Generate(request, kNoSink).ok());  // a picture without a place
   request = Ask("");
-  request.chat.messages = {UserMessage("two", "a.png")};
+  request.chat().messages = {UserMessage("two", "a.png")};
   EXPECT_FALSE(session->Generate(request, kNoSink).ok());  // a place without a picture
   request = Ask("hi");
   request.logit_bias = {{999999, 1.0}};
   EXPECT_FALSE(session->Generate(request, kNoSink).ok());
   request = Ask("hi");
-  request.ids = {1, 2, 999999};
+  request.prompt = PromptIds{{1, 2, 999999}, {}};
   EXPECT_FALSE(session->Generate(request, kNoSink).ok());
   OpenOptions options;
   options.model = Fixture("gguf/text-untied-bf16.gguf");
@@ -251,7 +253,9 @@ TEST(Engine, AVisionFileBesideTheModelIsFound) {
 TEST(Engine, EveryRowOfEvaluateEndsInTheLast) {
   const auto engine = OpenModel("models/text-tied");
   GenerateRequest request;
-  for (int i = 0; i < 70; ++i) request.ids.push_back((i * 37) % 2000);
+  PromptIds prompt;
+  for (int i = 0; i < 70; ++i) prompt.ids.push_back((i * 37) % 2000);
+  request.prompt = prompt;
   std::vector<float> last;
   std::vector<float> all_last;
   int rows = 0;

@@ -31,7 +31,7 @@ SamplerOptions ChooseSampling(const EngineParts& engine, const GenerateRequest& 
 
 // Without a budget of the user's own: a default, and never so much that the context has no room for an answer.
 int ThinkBudget(const GenerateRequest& request, std::int64_t context_left) {
-  if (request.think_budget.has_value() || !request.ids.empty()) return request.think_budget.value_or(0);
+  if (request.think_budget.has_value() || !request.has_chat()) return request.think_budget.value_or(0);
   const auto most = static_cast<int>(static_cast<double>(context_left) * kThinkShare);
   return std::max(1, std::min(kDefaultThinkBudget, most));
 }
@@ -40,7 +40,7 @@ ReplyOptions ParserOptions(const GenerateRequest& request, bool starts_in_thinki
   ReplyOptions options;
   options.starts_in_thinking = starts_in_thinking;
   options.stop_strings = request.stop_strings;
-  options.tools = request.chat.tools;
+  options.tools = request.tools();
   return options;
 }
 
@@ -56,7 +56,7 @@ Writing::Writing(Session::Memory* memory, const GenerateRequest& request, const 
       position_(prompt.next_position),
       sampler_(ChooseSampling(engine_, request, prompt.ends_in_thinking), engine_.config.vocab),
       guard_(ThinkBudget(request, engine_.context - static_cast<std::int64_t>(prompt.ids.size())),
-             request.loop_guard.value_or(request.ids.empty())),
+             request.loop_guard.value_or(request.has_chat())),
       decoder_(&engine_.text_model->tokenizer, true),
       parser_(ParserOptions(request, prompt.ends_in_thinking)) {
   reply_->stats.seed = sampler_.options().seed;
@@ -74,7 +74,7 @@ Writing::Writing(Session::Memory* memory, const GenerateRequest& request, const 
   rows_.screened = &reply_->stats.head;
   rows_.left = &left_;
   rows_.use = [this](std::span<float> logits) {
-    for (const std::int32_t id : taken_) m_.keys.push_back(static_cast<TokenKey>(id));
+    for (const std::int32_t id : taken_) m_.keys.push_back(PromptKey::OfToken(id));
     position_ += static_cast<std::int32_t>(taken_.size());
     taken_.clear();
     ChooseNext(logits);

@@ -29,7 +29,7 @@ constexpr std::string_view kFetchFile =
     "models "
     "ask for a login first)";
 constexpr std::string_view kFetchAgain = "a truncated download? Wait for it to end, or fetch it again";
-constexpr std::string_view kPicture = "a picture goes with --image, after the model";
+constexpr std::string_view kPicture = "a picture goes beside the model";
 constexpr std::string_view kAdapterAdvice =
     "use a model that it was merged into (it changes another model, and is not read by itself)";
 constexpr std::string_view kLlamafile =
@@ -457,8 +457,10 @@ std::optional<Error> RefusalOf(const FileFinding& finding) {
     // "an ONNX model, not a model" would be no sentence.
     const bool is_some_model =
         finding.what.find("model") != std::string::npos || finding.what.find("checkpoint") != std::string::npos;
-    return Error{Code::kUnsupported,
-                 Cat("[file] is ", finding.what, is_some_model ? ": " : ", not a model: ", finding.advice)};
+    Error error{Code::kUnsupported,
+                Cat("[file] is ", finding.what, is_some_model ? ": " : ", not a model: ", finding.advice)};
+    if (finding.advice == kPicture) error.advice = {{Advice::kGiveAsPicture}};
+    return error;
   }
   return std::nullopt;
 }

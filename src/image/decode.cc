@@ -95,7 +95,8 @@ Status CheckDecodedSize(std::string_view place, std::int64_t width, std::int64_t
   if (num_pixels <= options.max_pixels) return Done{};
   return Error{Code::kExhausted,
                Cat("[", place, "] a picture may have ", options.max_pixels, " pixels, found ", width, " x ", height,
-                   " = ", num_pixels, ": make it smaller or raise --max-image-pixels")};
+                   " = ", num_pixels, ": make it smaller"),
+               {{Advice::kRaiseImagePixels, num_pixels}}};
 }
 
 Result<Image> AllocateDecoded(std::string_view place, std::int64_t width, std::int64_t height,

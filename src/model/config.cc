@@ -75,8 +75,7 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
   const std::string arch = meta.String("general.architecture").value_or("");
   if (arch != "qwen35") {
     if (arch == "clip") {
-      return Error{Code::kUnsupported,
-                   "[config] this is a vision file (mmproj): name the text model, and give this one with --mmproj"};
+      return Error{Code::kUnsupported, "[config] this is a vision file (mmproj)", {{Advice::kGiveAsVisionFile}}};
     }
     return Error{Code::kUnsupported, Cat("[config] the file's architecture is '", EscapeControls(arch),
                                          "'; Thimble runs 'qwen35' (Qwen 3.5 0.8B, 2B, 4B, 9B) only")};

@@ -56,8 +56,9 @@ Status Decoder::Reserve(const Batch& batch, DecoderState* state) const {
   THIMBLE_CHECK(batch.picture_rows.empty() || batch.picture_rows.size() == batch.tokens.size());
   THIMBLE_RETURN_IF_ERROR(CheckTokens(batch.tokens, config_->vocab));
   if (state->length_ + T > state->max_tokens_) {
-    return Error{Code::kExhausted, Cat("[context] ", state->length_ + T, " tokens do not fit the context of ",
-                                       state->max_tokens_, "; a larger --context helps")};
+    return Error{Code::kExhausted,
+                 Cat("[context] ", state->length_ + T, " tokens do not fit the context of ", state->max_tokens_),
+                 {{Advice::kRaiseContext}}};
   }
   return state->Grow(state->length_ + T);
 }

@@ -262,7 +262,7 @@ std::optional<Judgement> JudgeTower(bool is_in_tower, const ModelFile& file, boo
   if (vision != nullptr) return Judgement{Kind::kHarmless, "of a vision tower; another file's is used"};
   if (config.vision.has_value()) return std::nullopt;
   if (form == TowerForm::kGguf)
-    return Judgement{Kind::kStrange, "of a vision tower, which is read from a file of its own (--mmproj)"};
+    return Judgement{Kind::kStrange, "of a vision tower, which is read from a file of its own"};
   // The same names tell the reader of config.json that there is a tower.
   const bool is_known = FindHfVision(file, names::kPositions.hf) != nullptr ||
                         FindHfVision(file, names::kPatch.hf) != nullptr ||

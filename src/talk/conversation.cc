@@ -42,51 +42,52 @@ Conversation::Conversation(std::shared_ptr<const Engine> engine, std::unique_ptr
       system_(std::move(system)),
       when_full_(when_full),
       request_(std::move(how)) {
-  request_.ids.clear();
   Reset();
 }
 
 void Conversation::Reset() {
-  request_.chat = {};
+  request_.prompt = Chat();
   request_.pictures.clear();
   left_out_.Clear();
   session_->Clear();
-  if (!system_.empty()) request_.chat.messages.push_back({"system", {TextPart(system_)}, false, {}, {}});
+  if (!system_.empty()) request_.chat().messages.push_back({"system", {TextPart(system_)}, false, {}, {}});
 }
 
 void Conversation::Load(Chat chat, std::vector<Picture> pictures) {
   Reset();
-  request_.chat.messages = std::move(chat.messages);
-  request_.chat.tools = std::move(chat.tools);
-  request_.chat.options.enable_thinking = chat.options.enable_thinking;
-  request_.chat.options.add_vision_id = chat.options.add_vision_id;
+  request_.chat().messages = std::move(chat.messages);
+  request_.chat().tools = std::move(chat.tools);
+  request_.chat().options.enable_thinking = chat.options.enable_thinking;
+  request_.chat().options.add_vision_id = chat.options.add_vision_id;
   request_.pictures = std::move(pictures);
+  for (Picture& picture : request_.pictures) KeepDigest(&picture);
 }
 
 Json Conversation::Save() const {
-  const std::vector<Json> read = MessagesToJson(request_.chat.messages).items();
-  const std::size_t num_pinned = NumPinned(request_.chat.messages);
+  const std::vector<Json> read = MessagesToJson(request_.chat().messages).items();
+  const std::size_t num_pinned = NumPinned(request_.chat().messages);
   std::vector<Json> all(read.begin(), read.begin() + static_cast<std::ptrdiff_t>(num_pinned));
   for (std::size_t i = 0; i < left_out_.size(); ++i) all.push_back(left_out_.ToJson(i));
   all.insert(all.end(), read.begin() + static_cast<std::ptrdiff_t>(num_pinned), read.end());
   Json list = Json::Array(std::move(all));
-  if (request_.chat.tools.empty()) return list;
-  return Json::Object({{"messages", std::move(list)}, {"tools", Json::Array(request_.chat.tools)}});
+  if (request_.chat().tools.empty()) return list;
+  return Json::Object({{"messages", std::move(list)}, {"tools", Json::Array(request_.chat().tools)}});
 }
 
 void Conversation::Append(const std::string& text, std::vector<Attachment>* attached) {
   Message question;
   question.role = "user";
   for (Attachment& one : *attached) {
+    KeepDigest(&one.picture);  // for every request from here on
     question.content.push_back({Part::Kind::kImage, "", one.source});
     request_.pictures.push_back(std::move(one.picture));
   }
   question.content.push_back(TextPart(text));
-  request_.chat.messages.push_back(std::move(question));
+  request_.chat().messages.push_back(std::move(question));
 }
 
 void Conversation::TakeBack(std::vector<Attachment>* attached) {
-  request_.chat.messages.pop_back();
+  request_.chat().messages.pop_back();
   const std::size_t first = request_.pictures.size() - attached->size();
   for (std::size_t i = 0; i < attached->size(); ++i) (*attached)[i].picture = std::move(request_.pictures[first + i]);
   request_.pictures.resize(first);
@@ -105,7 +106,7 @@ Result<Answer> Conversation::Ask(const std::string& text, std::vector<Attachment
 }
 
 Result<Answer> Conversation::Again(const TalkListener& listener) {
-  std::vector<Message>& messages = request_.chat.messages;
+  std::vector<Message>& messages = request_.chat().messages;
   if (NumQuestions(messages) == 0) return Error{Code::kInvalid, "[chat] nothing was asked yet"};
   std::vector<Message> old;
   if (messages.back().role == "assistant") MoveTail(&messages, messages.size() - 1, &old);
@@ -115,7 +116,7 @@ Result<Answer> Conversation::Again(const TalkListener& listener) {
 }
 
 Result<Answer> Conversation::Edit(int number, const std::string& text, const TalkListener& listener) {
-  std::vector<Message>& messages = request_.chat.messages;
+  std::vector<Message>& messages = request_.chat().messages;
   // Where the question stands: among those left out, then among those that are read.
   int count = 0;
   std::size_t out = 0;
@@ -158,7 +159,7 @@ Status Conversation::Return(std::size_t at) {
   std::size_t first = at;
   while (first > 0 && !left_out_.has_pictures(first - 1)) --first;
   while (first > 0 && first < at && !left_out_.is_question(first)) ++first;
-  std::vector<Message>& messages = request_.chat.messages;
+  std::vector<Message>& messages = request_.chat().messages;
   messages.resize(NumPinned(messages));
   for (std::size_t i = first; i <= at; ++i) messages.push_back(left_out_.Get(i));
   left_out_.Resize(first);
@@ -195,7 +196,7 @@ void Conversation::Keep(const Reply& reply) {
   for (std::size_t i = 0; i < reply.pictures.size(); ++i) Settle(reply.pictures[i], &request_.pictures[i]);
   Message answer{"assistant", {TextPart(reply.text)}, false, {}, reply.tool_calls};
   if (!reply.thinking.empty()) answer.reasoning_content = reply.thinking;
-  request_.chat.messages.push_back(std::move(answer));
+  request_.chat().messages.push_back(std::move(answer));
 }
 
 Result<Conversation::Dropped> Conversation::MakeRoom() {
@@ -211,13 +212,13 @@ Result<Conversation::Dropped> Conversation::MakeRoom() {
 Status Conversation::MakeRoom(Dropped* dropped) {
   while (true) {
     THIMBLE_ASSIGN_OR_RETURN(const PromptCounts counts, engine_->Measure(request_));
-    const std::vector<std::size_t> begins = ExchangeBegins(request_.chat.messages);
+    const std::vector<std::size_t> begins = ExchangeBegins(request_.chat().messages);
     const auto sum = [&](std::size_t begin, std::size_t end) {
       return std::accumulate(counts.messages.begin() + static_cast<std::ptrdiff_t>(begin),
                              counts.messages.begin() + static_cast<std::ptrdiff_t>(end), std::int64_t{0});
     };
     WindowCounts window;
-    window.fixed = counts.before + counts.answer + sum(0, NumPinned(request_.chat.messages));
+    window.fixed = counts.before + counts.answer + sum(0, NumPinned(request_.chat().messages));
     for (std::size_t i = 0; i < begins.size(); ++i)
       window.exchanges.push_back(sum(begins[i], i + 1 < begins.size() ? begins[i + 1] : counts.messages.size()));
     const WindowPlan plan = PlanWindow(window, engine_->context(), request_.max_tokens);
@@ -228,17 +229,19 @@ Status Conversation::MakeRoom(Dropped* dropped) {
 }
 
 Error Conversation::TooLong(std::int64_t fixed, std::int64_t alone) const {
-  const bool has_pictures = !request_.pictures.empty();
-  const char* smaller =
-      detail() == Detail::kFile ? ", use smaller pictures (--max-pixels)" : ", use smaller pictures (--detail low)";
-  return Error{Code::kExhausted, Cat("[context] the message has ", alone, " tokens, what always stays ", fixed,
-                                     ", the context ", engine_->context(), "; shorten it", has_pictures ? smaller : "",
-                                     ", or raise --context (at most ", engine_->config().context_length, ")")};
+  std::vector<Advice> advice = {{Advice::kShorten}};
+  if (!request_.pictures.empty())
+    advice.push_back({detail() == Detail::kFile ? Advice::kLowerPixels : Advice::kLowerDetail});
+  advice.push_back({Advice::kRaiseContext, engine_->config().context_length});
+  return Error{Code::kExhausted,
+               Cat("[context] the message has ", alone, " tokens, what always stays ", fixed, ", the context ",
+                   engine_->context()),
+               std::move(advice)};
 }
 
 // Takes the messages between the pinned ones and `end` out of the request, and their pictures.
 void Conversation::Drop(std::size_t end, int exchanges, const PromptCounts& counts, Dropped* dropped) {
-  std::vector<Message>& messages = request_.chat.messages;
+  std::vector<Message>& messages = request_.chat().messages;
   const std::size_t begin = NumPinned(messages);
   const auto num_pictures = static_cast<std::ptrdiff_t>(NumPictures(std::span(messages).subspan(begin, end - begin)));
   for (std::size_t i = begin; i < end; ++i) {
@@ -257,7 +260,7 @@ void Conversation::Drop(std::size_t end, int exchanges, const PromptCounts& coun
 }
 
 void Conversation::PutBack(Dropped dropped) {
-  std::vector<Message>& messages = request_.chat.messages;
+  std::vector<Message>& messages = request_.chat().messages;
   std::vector<Message>& back = dropped.messages;
   messages.insert(messages.begin() + static_cast<std::ptrdiff_t>(NumPinned(messages)),
                   std::make_move_iterator(back.begin()), std::make_move_iterator(back.end()));
@@ -301,9 +304,9 @@ Result<ContextUse> Conversation::Count(std::vector<Attachment>* attached) {
   use.tools = use.used = counts.value().before;
   int number = 0;
   for (std::size_t i = 0; i < left_out_.size(); ++i) number += left_out_.is_question(i) ? 1 : 0;
-  for (std::size_t i = 0; i < request_.chat.messages.size(); ++i) {
+  for (std::size_t i = 0; i < request_.chat().messages.size(); ++i) {
     const std::int64_t tokens = counts.value().messages[i];
-    use.messages.push_back({IsQuestion(request_.chat.messages[i]) ? ++number : 0, tokens});
+    use.messages.push_back({IsQuestion(request_.chat().messages[i]) ? ++number : 0, tokens});
     use.used += tokens;
   }
   return use;

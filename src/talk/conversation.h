@@ -95,7 +95,7 @@ class Conversation {
   Result<ContextUse> Count(std::vector<Attachment>* attached);
 
   // What the model reads. Left out are the first ones behind the system text, num_left_out() of them.
-  [[nodiscard]] std::span<const Message> messages() const { return request_.chat.messages; }
+  [[nodiscard]] std::span<const Message> messages() const { return request_.chat().messages; }
   [[nodiscard]] std::size_t num_left_out() const { return left_out_.size(); }
   [[nodiscard]] const Engine& engine() const { return *engine_; }
   [[nodiscard]] Session* session() { return session_.get(); }

@@ -111,16 +111,42 @@ struct Slot {
 struct Content {
   std::string text;
   std::vector<Slot> slots;
+  std::vector<TextRange> own;  // what is the template's, not somebody's words
+
+  void Own(std::string_view words) {
+    if (words.empty()) return;
+    if (own.empty() || own.back().end != text.size()) own.push_back({text.size(), text.size()});
+    text += words;
+    own.back().end = text.size();
+  }
+  void Quote(std::string_view words) { text += words; }
+  void Append(const Content& other) {
+    const std::size_t at = text.size();
+    for (const Slot& slot : other.slots) slots.push_back({at + slot.offset, slot.kind});
+    std::size_t done = 0;
+    for (const TextRange& range : other.own) {
+      Quote(std::string_view(other.text).substr(done, range.begin - done));
+      Own(std::string_view(other.text).substr(range.begin, range.end - range.begin));
+      done = range.end;
+    }
+    Quote(std::string_view(other.text).substr(done));
+  }
 
   void AddSlot(PromptPiece::Kind kind) {
-    text += "<|vision_start|>";
+    Own("<|vision_start|>");
     slots.push_back({text.size(), kind});
-    text += kind == PromptPiece::Kind::kImage ? "<|image_pad|>" : "<|video_pad|>";
-    text += "<|vision_end|>";
+    Own(kind == PromptPiece::Kind::kImage ? "<|image_pad|>" : "<|video_pad|>");
+    Own("<|vision_end|>");
   }
   void Trim() {
-    text.resize(TrimmedLength(text));
+    Cut(TrimmedLength(text));
     Drop(LeadingSpace(text));
+  }
+  // Removes what follows the first `size` bytes. No slot stands there.
+  void Cut(std::size_t size) {
+    text.resize(size);
+    while (!own.empty() && own.back().begin >= size) own.pop_back();
+    if (!own.empty()) own.back().end = std::min(own.back().end, size);
   }
   // Removes the first `count` bytes.
   void Drop(std::size_t count) {
@@ -132,6 +158,11 @@ struct Content {
       kept.push_back(slot);
     }
     slots = std::move(kept);
+    std::vector<TextRange> kept_own;
+    for (const TextRange& range : own) {
+      if (range.end > count) kept_own.push_back({std::max(range.begin, count) - count, range.end - count});
+    }
+    own = std::move(kept_own);
   }
 };
 
@@ -157,16 +188,16 @@ class Renderer {
       if (message.role != "tool" || i == 0 || messages[i - 1].role != "tool") begins_.push_back({i, out_.text.size()});
       THIMBLE_ASSIGN_OR_RETURN(Content content, Render(message, true));
       if (message.role == "user") {
-        out_.text += "<|im_start|>user\n";
+        out_.Own("<|im_start|>user\n");
         Append(content);
         EndTurn();
       } else if (message.role == "assistant") {
         THIMBLE_RETURN_IF_ERROR(Assistant(message, std::move(content), i > last_query));
       } else if (message.role == "tool") {
-        if (i == 0 || messages[i - 1].role != "tool") out_.text += "<|im_start|>user";
-        out_.text += "\n<tool_response>\n";
+        if (i == 0 || messages[i - 1].role != "tool") out_.Own("<|im_start|>user");
+        out_.Own("\n<tool_response>\n");
         Append(content);
-        out_.text += "\n</tool_response>";
+        out_.Own("\n</tool_response>");
         if (i + 1 == messages.size() || messages[i + 1].role != "tool") EndTurn();
       } else {
         return Refuse("Unexpected message role.");
@@ -177,11 +208,10 @@ class Renderer {
 
  private:
   void Append(const Content& content) {
-    for (const Slot& slot : content.slots) out_.slots.push_back({out_.text.size() + slot.offset, slot.kind});
-    out_.text += content.text;
+    out_.Append(content);
     content_end_ = out_.text.size();
   }
-  void EndTurn() { out_.text += "<|im_end|>\n"; }
+  void EndTurn() { out_.Own("<|im_end|>\n"); }
 
   // A message's content, stripped. Pictures are counted (and numbered) only when the message is really rendered.
   Result<Content> Render(const Message& message, bool counts) {
@@ -191,7 +221,7 @@ class Renderer {
       const bool is_video = part.kind == Part::Kind::kVideo;
       switch (part.kind) {
         case Part::Kind::kText:
-          content.text += part.text;
+          content.Quote(part.text);
           break;
         case Part::Kind::kUnknown:
           return Refuse("Unexpected item type in content.");
@@ -201,7 +231,7 @@ class Renderer {
             return Refuse(is_video ? "System message cannot contain videos." : "System message cannot contain images.");
           int& number = is_video ? num_videos_ : num_images_;
           if (counts) ++number;
-          if (chat_.options.add_vision_id) content.text += Cat(is_video ? "Video " : "Picture ", number, ": ");
+          if (chat_.options.add_vision_id) content.Own(Cat(is_video ? "Video " : "Picture ", number, ": "));
           content.AddSlot(is_video ? PromptPiece::Kind::kVideo : PromptPiece::Kind::kImage);
           break;
         }
@@ -220,17 +250,20 @@ class Renderer {
     }
     if (chat_.tools.empty()) {
       if (!has_system) return Done{};
-      out_.text += "<|im_start|>system\n";
+      out_.Own("<|im_start|>system\n");
       Append(content);
       EndTurn();
       return Done{};
     }
-    out_.text += "<|im_start|>system\n";
-    out_.text += kToolsHead;
-    for (const Json& tool : chat_.tools) out_.text += Cat("\n", ToJson(tool));
-    out_.text += kToolsTail;
+    out_.Own("<|im_start|>system\n");
+    out_.Own(kToolsHead);
+    for (const Json& tool : chat_.tools) {
+      out_.Own("\n");
+      out_.Quote(ToJson(tool));
+    }
+    out_.Own(kToolsTail);
     if (!content.text.empty()) {
-      out_.text += "\n\n";
+      out_.Own("\n\n");
       Append(content);
     }
     EndTurn();
@@ -261,26 +294,47 @@ class Renderer {
       content.Drop(keep);
     }
     reasoning = Strip(reasoning);
-    out_.text += "<|im_start|>assistant\n";
-    if (is_after_query) out_.text += Cat("<think>\n", reasoning, "\n</think>\n\n");
+    // As a closed pair of tags, one that opens a message to be gone on with is no word of it: it goes on in its
+    // thoughts.
+    const bool goes_on = chat_.options.continue_final_message && &message == &chat_.messages.back();
+    if (goes_on && content.text.starts_with("<think>") && content.text.find("</think>") == std::string::npos) {
+      content.own.insert(content.own.begin(), {0, std::string_view("<think>").size()});
+      goes_on_in_thinking_ = true;
+    }
+    out_.Own("<|im_start|>assistant\n");
+    if (is_after_query) {
+      out_.Own("<think>\n");
+      out_.Quote(reasoning);
+      out_.Own("\n</think>\n\n");
+    }
     Append(content);
     bool is_first = true;
     for (const ToolCall& call : message.tool_calls) {
       if (!call.arguments.IsObject()) return Refuse("Can only get item pairs from a mapping.");
       if (!is_first) {
-        out_.text += "\n";
+        out_.Own("\n");
       } else if (!Strip(content.text).empty()) {
-        out_.text += "\n\n";
+        out_.Own("\n\n");
       }
       is_first = false;
-      out_.text += Cat("<tool_call>\n<function=", call.name, ">\n");
-      for (const auto& [key, value] : call.arguments.members()) {
-        out_.text += Cat("<parameter=", key, ">\n", ArgumentText(value), "\n</parameter>\n");
-      }
-      out_.text += "</function>\n</tool_call>";
+      WriteCall(call);
     }
     EndTurn();
     return Done{};
+  }
+
+  void WriteCall(const ToolCall& call) {
+    out_.Own("<tool_call>\n<function=");
+    out_.Quote(call.name);
+    out_.Own(">\n");
+    for (const auto& [key, value] : call.arguments.members()) {
+      out_.Own("<parameter=");
+      out_.Quote(key);
+      out_.Own(">\n");
+      out_.Quote(ArgumentText(value));
+      out_.Own("\n</parameter>\n");
+    }
+    out_.Own("</function>\n</tool_call>");
   }
 
   RenderedChat Finish() {
@@ -288,11 +342,12 @@ class Renderer {
     rendered.message_begins = std::move(begins_);
     std::size_t boundary = std::string::npos;
     if (chat_.options.continue_final_message) {
-      if (content_end_ != std::string::npos) out_.text.resize(content_end_);
+      if (content_end_ != std::string::npos) out_.Cut(content_end_);
+      rendered.ends_in_thinking = goes_on_in_thinking_;
     } else if (chat_.options.add_generation_prompt) {
       boundary = out_.text.size();
       const bool thinks = chat_.options.enable_thinking.value_or(variant_ == TemplateVariant::kLarge);
-      out_.text += thinks ? "<|im_start|>assistant\n<think>\n" : "<|im_start|>assistant\n<think>\n\n</think>\n\n";
+      out_.Own(thinks ? "<|im_start|>assistant\n<think>\n" : "<|im_start|>assistant\n<think>\n\n</think>\n\n");
       rendered.ends_in_thinking = thinks;
     }
     const auto add_text = [&](std::size_t begin, std::size_t end) {
@@ -311,6 +366,7 @@ class Renderer {
       at = slot.offset + pad.size();
     }
     add_text(at, out_.text.size());
+    rendered.own = std::move(out_.own);
     if (boundary == std::string::npos) rendered.generation_prompt_piece = rendered.pieces.size();
     return rendered;
   }
@@ -320,6 +376,7 @@ class Renderer {
   Content out_;
   std::vector<RenderedChat::MessageBegin> begins_;
   std::size_t content_end_ = std::string::npos;  // of the message rendered last
+  bool goes_on_in_thinking_ = false;
   int num_images_ = 0;
   int num_videos_ = 0;
 };

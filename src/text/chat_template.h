@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "text/chat.h"
+#include "text/text_range.h"
 
 #include <string>
 #include <string_view>
@@ -39,7 +40,7 @@ struct PromptPiece {
 
 struct RenderedChat {
   std::vector<PromptPiece> pieces;
-  bool ends_in_thinking = false;  // the prompt ends inside <think>
+  bool ends_in_thinking = false;  // the prompt, or the message to be gone on with, ends inside <think>
   // Index into `pieces` and byte offset there of the place where the generation prompt begins: the last message
   // boundary, where a checkpoint is worth keeping. pieces.size() when there is no generation prompt.
   std::size_t generation_prompt_piece = 0;
@@ -52,6 +53,10 @@ struct RenderedChat {
     std::size_t offset = 0;
   };
   std::vector<MessageBegin> message_begins;
+
+  // What the template itself wrote, as bytes of Text(): in order, apart from one another. Everything else is what
+  // users, tools and documents said, in which "<|im_end|>" is no token but ten characters (Tokenizer::EncodeTo).
+  std::vector<TextRange> own;
 
   [[nodiscard]] std::string Text() const;  // all pieces joined: what the reference prints
 };

@@ -272,19 +272,36 @@ void Tokenizer::EncodeTo(std::string_view text, AddedTokens added, std::vector<s
     repaired = ReplaceInvalidUtf8(text);
     text = repaired;
   }
+  const TextRange all{0, text.size()};
+  EncodeTo(text, std::span(&all, added == AddedTokens::kRecognise ? 1 : 0), ids);
+}
+
+void Tokenizer::EncodeTo(std::string_view text, std::span<const TextRange> trusted,
+                         std::vector<std::int32_t>* ids) const {
+  const bool is_valid = IsValidUtf8(text);
   Tables::Scratch scratch;
-  if (added == AddedTokens::kPlainText) {
-    tables_->EncodeStretch(text, &scratch, ids);
-    return;
+  std::size_t done = 0;
+  const auto encode_up_to = [&](std::size_t end) {
+    const std::string_view stretch = text.substr(done, end - done);
+    // Repaired here, so that the ranges stay where they are.
+    if (is_valid) {
+      tables_->EncodeStretch(stretch, &scratch, ids);
+    } else {
+      tables_->EncodeStretch(ReplaceInvalidUtf8(stretch), &scratch, ids);
+    }
+    done = end;
+  };
+  for (const TextRange& range : trusted) {
+    const std::string_view before_end = text.substr(0, range.end);
+    for (std::size_t at = range.begin; at < range.end; at = done) {
+      const AddedMatcher::Match match = tables_->added.FindNext(before_end, at);
+      if (match.id < 0) break;
+      encode_up_to(match.position);
+      ids->push_back(match.id);
+      done += match.num_bytes;
+    }
   }
-  std::size_t position = 0;
-  while (position < text.size()) {
-    const AddedMatcher::Match match = tables_->added.FindNext(text, position);
-    const std::size_t end = match.id >= 0 ? match.position : text.size();
-    tables_->EncodeStretch(text.substr(position, end - position), &scratch, ids);
-    if (match.id >= 0) ids->push_back(match.id);
-    position = end + match.num_bytes;
-  }
+  encode_up_to(text.size());
 }
 
 std::string_view Tokenizer::TokenBytes(std::int32_t id) const { return tables_->vocabulary.Bytes(id); }

@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "files/model_file.h"
+#include "text/text_range.h"
 
 #include <cstdint>
 #include <memory>
@@ -39,6 +40,11 @@ class Tokenizer {
   [[nodiscard]] std::vector<std::int32_t> Encode(std::string_view text, AddedTokens added) const;
   // Appends to `ids` (reuses its memory).
   void EncodeTo(std::string_view text, AddedTokens added, std::vector<std::int32_t>* ids) const;
+  // The same with added tokens recognised where all of their characters lie in one of the `trusted` ranges (in order,
+  // apart from one another); everywhere else they are ordinary characters. What lies between two tokens so recognised
+  // is encoded in one go, whoever wrote which part of it: a text that spells no added token elsewhere becomes the same
+  // ids as with kRecognise.
+  void EncodeTo(std::string_view text, std::span<const TextRange> trusted, std::vector<std::int32_t>* ids) const;
 
   // The bytes a token stands for; empty for padding rows and ids out of range. Valid as long as this object.
   [[nodiscard]] std::string_view TokenBytes(std::int32_t id) const;
