@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "model/config_limits.h"
 #include "model/names.h"
+#include "model/weight_plan.h"
 
 #include <algorithm>
 #include <cmath>

@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 
-#include <algorithm>
 #include <array>
 
 namespace thimble {
@@ -121,28 +120,6 @@ std::string NameOfMtp(ModelFile::Format format, const WeightName& name, int num_
   // What the head has beyond a layer's weights is named in full.
   if (name.hf.starts_with("mtp.")) return std::string(name.hf);
   return Cat("mtp.", NameOfLayer(name.hf, 0));
-}
-
-bool HoldsMtp(const ModelFile& file, int num_layers) {
-  static constexpr std::array kNames = {names::kMtpFc,
-                                        names::kMtpEmbeddingNorm,
-                                        names::kMtpHiddenNorm,
-                                        names::kMtpFinalNorm,
-                                        names::kMixerNorm,
-                                        names::kMlpNorm,
-                                        names::kQ,
-                                        names::kK,
-                                        names::kV,
-                                        names::kAttentionOut,
-                                        names::kQNorm,
-                                        names::kKNorm,
-                                        names::kMlpGate,
-                                        names::kMlpUp,
-                                        names::kMlpDown};
-  return std::all_of(kNames.begin(), kNames.end(), [&](const WeightName& name) {
-    const std::string full = NameOfMtp(file.format(), name, num_layers);
-    return (file.format() == ModelFile::Format::kGguf ? file.Find(full) : FindHfText(file, full)) != nullptr;
-  });
 }
 
 }  // namespace thimble

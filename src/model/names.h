@@ -96,7 +96,5 @@ std::string HfVisionName(const ModelFile& file, std::string_view name);
 
 // Name of a weight of the MTP head in a GGUF or Hugging Face file whose model has `num_layers` layers without it.
 std::string NameOfMtp(ModelFile::Format format, const WeightName& name, int num_layers);
-// True when every tensor of the MTP head is there: files exist that announce one and hold none or parts of it.
-bool HoldsMtp(const ModelFile& file, int num_layers);
 
 }  // namespace thimble

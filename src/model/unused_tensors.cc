@@ -6,6 +6,7 @@
 #include "kernels/dequant.h"
 #include "model/config_limits.h"
 #include "model/names.h"
+#include "model/weight_plan.h"
 
 #include <algorithm>
 #include <array>
@@ -146,39 +147,14 @@ bool AreOnes(const ModelFile& file, const std::string& name) {
   return std::all_of(values.begin(), values.end(), [](float value) { return value == 1.0F; });
 }
 
-// What the layers of the text model and its draft head have.
-constexpr std::array kLayerWeights = {names::kMixerNorm,
-                                      names::kMlpNorm,
-                                      names::kMlpGate,
-                                      names::kMlpUp,
-                                      names::kMlpDown,
-                                      names::kQ,
-                                      names::kK,
-                                      names::kV,
-                                      names::kAttentionOut,
-                                      names::kQNorm,
-                                      names::kKNorm,
-                                      names::kDeltaQkv,
-                                      names::kDeltaZ,
-                                      names::kDeltaBeta,
-                                      names::kDeltaAlpha,
-                                      names::kDeltaConv,
-                                      names::kDeltaDt,
-                                      names::kDeltaA,
-                                      names::kDeltaNorm,
-                                      names::kDeltaOut,
-                                      names::kMtpFc,
-                                      names::kMtpEmbeddingNorm,
-                                      names::kMtpHiddenNorm,
-                                      names::kMtpFinalNorm};
-
 // Whether a layer of `name`'s number would have a tensor of this name, or a factor that is read beside one. Such a
 // tensor of a layer that is not used belongs to that layer whole, and changes no other.
 bool IsOfALayer(std::string_view name, bool is_gguf) {
   std::string_view below = name;
   if (below.starts_with("mtp.layers.")) below.remove_prefix(4);
   const int layer = NumberAfter(below, is_gguf ? "blk." : "layers.").value_or(0);
-  return std::any_of(kLayerWeights.begin(), kLayerWeights.end(), [&](const WeightName& weight) {
+  static const std::vector<WeightName> kWeights = LayerWeightNames();
+  return std::any_of(kWeights.begin(), kWeights.end(), [&](const WeightName& weight) {
     const std::string full = NameOfLayer(is_gguf ? weight.gguf : weight.hf, layer);
     for (const std::string_view whole : {below, name}) {
       if (whole == full || Cat(whole, ".bias") == full) return true;

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tables of a model's files tell before any weight is read: whether loading will find everything, what it will
+// take, and what it will leave lying.
+#include "model/config_limits.h"
+#include "model/decoder.h"
+#include "model/load.h"
+#include "model/scratch.h"
+#include "model/state.h"
+#include "model/tensor_finder.h"
+#include "model/vision.h"
+#include "model/weight_form.h"
+#include "model/weight_plan.h"
+
+#include <functional>
+
+namespace thimble {
+
+namespace {
+
+// Calls `visit` for every weight of `config`, in the order of loading, until it says that this is enough.
+void ForEachWeight(const ModelConfig& config, const std::function<bool(const PlannedWeight&)>& visit) {
+  Weights weights;
+  for (const PlannedWeight& weight : PlanWeights(config, &weights)) {
+    if (!visit(weight)) return;
+  }
+  if (!config.vision.has_value()) return;
+  VisionWeights tower;
+  for (const PlannedWeight& weight : PlanTower(*config.vision, &tower)) {
+    if (!visit(weight)) return;
+  }
+}
+
+// The first error that finding them gives.
+Status CheckPlan(const WeightPlan& plan, const TensorFinder& finder) {
+  for (const PlannedWeight& weight : plan) {
+    auto found = finder.Find(weight);
+    if (!found.ok()) return found.error();
+  }
+  return Done{};
+}
+
+// The copy that screens the output head.
+void AddScreenNeeds(const PlannedWeight& head, const FoundTensor& found, MemoryNeeds* needs) {
+  const std::int64_t rows = head.whole.shapes.front()[0];
+  const std::int64_t cols = head.whole.shapes.front()[1];
+  if (found.scale_tensor != nullptr || found.mlx.has_value()) return;
+  if (ScreenedHead::CanScreen(kernels::FamilyFor(found.tensor->dtype, cols), rows, cols))
+    needs->weights_bytes += ScreenedHead::BytesNeeded(rows, cols);
+}
+
+// Adds what the weights will take, up to the first that is missing.
+void AddWeightNeeds(const TensorFinder& finder, const ModelConfig& config, const LoadOptions& options,
+                    MemoryNeeds* needs) {
+  const std::string_view head = config.is_tied ? names::kEmbedding.gguf : names::kOutput.gguf;
+  ForEachWeight(config, [&](const PlannedWeight& weight) {
+    const auto found = finder.Find(weight);
+    if (!found.ok()) return false;
+    AddNeeds(weight, found.value(), options, needs);
+    if (options.screens_head && options.precision != Precision::kExact && weight.whole.name.gguf == head)
+      AddScreenNeeds(weight, found.value().front(), needs);
+    return true;
+  });
+}
+
+}  // namespace
+
+Status CheckTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
+  const TensorFinder finder(text, vision, config.num_layers());
+  Weights weights;
+  THIMBLE_RETURN_IF_ERROR(CheckPlan(PlanWeights(config, &weights), finder));
+  if (!config.vision.has_value()) return Done{};
+  VisionWeights tower;
+  return CheckPlan(PlanTower(*config.vision, &tower), finder);
+}
+
+Status CheckVisionTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
+  const TensorFinder finder(text, vision, config.num_layers());
+  VisionWeights tower;
+  THIMBLE_RETURN_IF_ERROR(CheckPlan(PlanTower(*config.vision, &tower), finder));
+  if (vision == nullptr) return Done{};
+  // What lies in a vision file beside the tower and would change it, is a fault of that file.
+  std::vector<UnusedTensor> unused = FindUnusedTensors(text, vision, config);
+  std::erase_if(unused, [&](const UnusedTensor& tensor) { return tensor.path != vision->path(); });
+  return CheckUnused(unused);
+}
+
+std::vector<UnusedTensor> FindUnusedTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
+  const TensorFinder finder(text, vision, config.num_layers());
+  TensorFinder::LookedAt looked_at;
+  ForEachWeight(config, [&](const PlannedWeight& weight) {
+    (void)finder.Find(weight, &looked_at);
+    return true;
+  });
+  std::vector<UnusedTensor> unused;
+  for (const ModelFile* file : {&text, vision}) {
+    if (file == nullptr) continue;
+    for (const TensorEntry& tensor : file->tensors()) {
+      if (!looked_at.contains(&tensor))
+        unused.push_back(JudgeUnused(tensor.name, *file, file == vision, vision, config));
+    }
+  }
+  return unused;
+}
+
+MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
+                           Precision precision, KvType kv_type, kernels::Family tower_floats, bool screens_head,
+                           int context, std::int64_t max_patches, int num_threads) {
+  MemoryNeeds needs;
+  LoadOptions options;
+  options.precision = precision;
+  options.tower_floats = tower_floats;
+  options.screens_head = screens_head;
+  AddWeightNeeds(TensorFinder(text, vision, config.num_layers()), config, options, &needs);
+  needs.kv_bytes = DecoderState::KvBytes(config, context, kv_type);
+  // The state and one checkpoint of half its size.
+  needs.state_bytes = DecoderState::RecurrentBytes(config) * 3 / 2;
+  needs.activation_bytes = Scratch::BytesNeeded(config, Decoder::kMaxRows, num_threads);
+  if (config.vision.has_value() && max_patches > 0)
+    needs.vision_bytes = VisionScratchBytes(*config.vision, max_patches, num_threads);
+  return needs;
+}
+
+}  // namespace thimble
