@@ -33,7 +33,9 @@ namespace {
 Result<std::optional<PixelLimits>> ChoosePixelLimits(const CommonOptions& options, const std::string& path) {
   if (!options.min_pixels.has_value() && !options.max_pixels.has_value()) return std::optional<PixelLimits>();
   PixelLimits limits;
-  if (auto file = ModelFile::Open(path); file.ok()) limits = ReadPixelLimits(file.value());
+  if (auto file = ModelFile::Open(path); file.ok()) {
+    THIMBLE_ASSIGN_OR_RETURN(limits, ReadPixelLimits(file.value()));
+  }
   limits.min_pixels = options.min_pixels.value_or(limits.min_pixels);
   limits.max_pixels = options.max_pixels.value_or(limits.max_pixels);
   if (limits.max_pixels < limits.min_pixels) {

@@ -32,7 +32,7 @@ constexpr std::uint64_t kGatePixelBytes = std::uint64_t{12} * 1000 * 1000 * 3;
 // Of a token with its merges, measured: 45 MB for the real vocabulary of 248,077.
 constexpr std::uint64_t kBytesOfToken = 184;
 
-SamplerHints ReadFileHints(const ModelFile& file) {
+Result<SamplerHints> ReadFileHints(const ModelFile& file) {
   SamplerHints hints;
   if (file.format() == ModelFile::Format::kGguf) {
     const Metadata& meta = file.metadata();
@@ -45,6 +45,7 @@ SamplerHints ReadFileHints(const ModelFile& file) {
     return hints;
   }
   const auto source = file.SideFile("generation_config.json");
+  if (!source.ok() && source.error().code == Code::kSystem) return source.error();
   if (!source.ok()) return hints;
   const auto json = Json::Parse(source.value(), "generation_config.json");
   if (!json.ok()) return hints;
@@ -251,7 +252,7 @@ std::uint64_t DefaultBeginningsBytes() {
 }
 
 // What only the vocabulary and the files' hints tell.
-void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, EngineParts* parts) {
+Status TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, EngineParts* parts) {
   for (const std::string& warning : vocabulary.warnings) parts->warnings.push_back(warning);
   parts->text_model = std::make_unique<TextModel>(std::move(vocabulary));
   const Tokenizer& tokenizer = parts->text_model->tokenizer;
@@ -263,7 +264,7 @@ void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engine
   for (std::int32_t id = 0; id < tokenizer.num_ids(); ++id) {
     if (tokenizer.Exists(id)) parts->exists.Allow(id);
   }
-  parts->file_hints = ReadFileHints(*parts->text_file);
+  THIMBLE_ASSIGN_OR_RETURN(parts->file_hints, ReadFileHints(*parts->text_file));
   if (!parts->config.vision.has_value()) {
     parts->prompts.why_blind =
         Cat("this model cannot see: ", why_unpaired.empty()
@@ -272,6 +273,7 @@ void TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engine
   } else if (!parts->prompts.special.image_pad.has_value()) {
     parts->prompts.why_blind = "this model cannot see: its vocabulary has no <|image_pad|> token";
   }
+  return Done{};
 }
 
 }  // namespace
@@ -296,8 +298,9 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   parts.vision_choice = std::move(p.vision_choice);
   parts.config = std::move(p.config);
   parts.warnings = std::move(p.warnings);
-  parts.prompts.pixel_limits = options.pixel_limits.value_or(ReadPixelLimits(*parts.text_file));
-  parts.prompts.video_limits = ReadVideoLimits(*parts.text_file);
+  THIMBLE_ASSIGN_OR_RETURN(const PixelLimits file_limits, ReadPixelLimits(*parts.text_file));
+  parts.prompts.pixel_limits = options.pixel_limits.value_or(file_limits);
+  THIMBLE_ASSIGN_OR_RETURN(parts.prompts.video_limits, ReadVideoLimits(*parts.text_file));
   parts.prompts.video_limits.max_frame_pixels = options.max_frame_pixels;
   parts.needs = p.needs;
   parts.precision = options.precision;
@@ -334,7 +337,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   THIMBLE_RETURN_IF_ERROR(CheckVocabulary(*parts.text_file, vocabulary->value().tokenizer, parts.config));
   if (!weights.ok()) return weights.error();
   parts.weights = std::move(weights).value();
-  TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts);
+  THIMBLE_RETURN_IF_ERROR(TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts));
   if (p.is_short_of_memory) parts.prompts.blind_code = Code::kExhausted;
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
   parts.beginnings.SetBudget(options.beginnings_bytes.value_or(DefaultBeginningsBytes()));

@@ -182,7 +182,7 @@ Status OllamaVision(const ModelFile& file, VisionConfig* vision, std::vector<std
       deepstack != nullptr && !deepstack->empty())
     return Error{Code::kUnsupported, kHasDeepstack};
   CheckPictureKeys(meta, "qwen35.vision.", warnings);
-  CheckProcessor(file, warnings);
+  THIMBLE_RETURN_IF_ERROR(CheckProcessor(file, warnings));
   const TensorEntry* positions = file.Find(names::kPositions.ollama);
   return TakeSide(positions != nullptr && positions->shape.size() == 2 ? positions->shape[0] : 0, vision);
 }

@@ -73,8 +73,8 @@ void WarnOfMissingTower(const ModelFile& text, const ModelConfig& config, std::v
 
 // Pixel limits of a folder or of Ollama's one file, else the released ones. As in transformers 5,
 // processor_config.json's image_processor and video_processor come before preprocessor_config.json and
-// video_preprocessor_config.json.
-PixelLimits ReadPixelLimits(const ModelFile& text);
-VideoLimits ReadVideoLimits(const ModelFile& text);
+// video_preprocessor_config.json. Errors: kSystem where one of these is there and the system does not read it.
+Result<PixelLimits> ReadPixelLimits(const ModelFile& text);
+Result<VideoLimits> ReadVideoLimits(const ModelFile& text);
 
 }  // namespace thimble

@@ -137,7 +137,7 @@ Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config, 
   THIMBLE_RETURN_IF_ERROR(take("temporal_patch_size", {1, 8}, 2, &vision.patches.temporal));
   THIMBLE_RETURN_IF_ERROR(TakeSide(positions->shape.empty() ? 0 : positions->shape[0], &vision));
   config->vision = vision;
-  CheckProcessor(file, warnings);
+  THIMBLE_RETURN_IF_ERROR(CheckProcessor(file, warnings));
   return Done{};
 }
 

@@ -60,7 +60,7 @@ Status CheckAdapter(const ModelFile& file, std::vector<std::string>* warnings);
 
 // processor_config.cc: warns of settings for pictures and videos, a folder's or those in Ollama's one file, that say
 // otherwise than what is computed.
-void CheckProcessor(const ModelFile& file, std::vector<std::string>* warnings);
+Status CheckProcessor(const ModelFile& file, std::vector<std::string>* warnings);
 
 // config_hf.cc: the config of a Hugging Face folder, sizes not yet checked against each other.
 Status HuggingFaceConfig(const ModelFile& file, ModelConfig* config, std::vector<std::string>* warnings);

@@ -74,6 +74,7 @@ constexpr std::array<SideFile, 3> kSideFiles = {
 
 Status CheckSideFile(const ModelFile& file, const SideFile& side) {
   const auto source = file.SideFile(side.name);
+  if (!source.ok() && source.error().code == Code::kSystem) return source.error();
   if (!source.ok()) return Done{};
   const auto json = Json::Parse(source.value(), side.name);
   if (!json.ok() || !json.value().IsObject()) return Quantised(side.method);
@@ -107,7 +108,9 @@ Status CheckQuantisation(const ModelFile& file, const Json& root, const Json& te
 }
 
 Status CheckAdapter(const ModelFile& file, std::vector<std::string>* warnings) {
-  if (!file.SideFile("adapter_config.json").ok()) return Done{};
+  const auto adapter = file.SideFile("adapter_config.json");
+  if (!adapter.ok() && adapter.error().code == Code::kSystem) return adapter.error();
+  if (!adapter.ok()) return Done{};
   if (!file.SideFile("config.json").ok()) {
     return Error{
         Code::kUnsupported,

@@ -28,24 +28,27 @@ struct Settings {
   Json json;         // null where there is none
 };
 
-Settings FindSettings(const ModelFile& file, const Sources& sources, std::vector<std::string>* warnings) {
-  if (file.format() != ModelFile::Format::kSafetensors) return {};
-  const auto parsed = [&](const char* name) -> Json {
+// A file that is there and that the system does not read is an error: other settings would be another model.
+Result<Settings> FindSettings(const ModelFile& file, const Sources& sources, std::vector<std::string>* warnings) {
+  if (file.format() != ModelFile::Format::kSafetensors) return Settings();
+  const auto parsed = [&](const char* name) -> Result<Json> {
     const auto source = file.SideFile(name);
-    if (!source.ok()) return {};
+    if (!source.ok() && source.error().code == Code::kSystem) return source.error();
+    if (!source.ok()) return Json();
     auto json = Json::Parse(source.value(), name);
-    if (json.ok()) return std::move(json).value();
+    if (json.ok()) return json;
     Warn(warnings, Cat(name, " cannot be read, the released settings are used: ", json.error().message));
-    return {};
+    return Json();
   };
-  const Json whole = parsed("processor_config.json");
+  THIMBLE_ASSIGN_OR_RETURN(const Json whole, parsed("processor_config.json"));
   if (const Json* part = whole.Find(sources.part); part != nullptr && part->IsObject())
-    return {Cat("processor_config.json's ", sources.part), *part};
+    return Settings{Cat("processor_config.json's ", sources.part), *part};
   for (const char* name : sources.files) {
     if (name == nullptr) continue;
-    if (Json json = parsed(name); json.IsObject()) return {name, std::move(json)};
+    THIMBLE_ASSIGN_OR_RETURN(Json json, parsed(name));
+    if (json.IsObject()) return Settings{name, std::move(json)};
   }
-  return {};
+  return Settings();
 }
 
 void TakeLimit(std::optional<std::int64_t> value, std::int64_t* limit) {
@@ -150,30 +153,33 @@ void CheckSettings(const Settings& settings, std::vector<std::string>* warnings)
 
 }  // namespace
 
-PixelLimits ReadPixelLimits(const ModelFile& text) {
+Result<PixelLimits> ReadPixelLimits(const ModelFile& text) {
   if (text.format() == ModelFile::Format::kGguf) return GgufLimits(text.metadata(), nullptr);
-  return LimitsOf<PixelLimits>(FindSettings(text, kImages, nullptr), true, nullptr);
+  THIMBLE_ASSIGN_OR_RETURN(const Settings settings, FindSettings(text, kImages, nullptr));
+  return LimitsOf<PixelLimits>(settings, true, nullptr);
 }
 
-VideoLimits ReadVideoLimits(const ModelFile& text) {
-  return LimitsOf<VideoLimits>(FindSettings(text, kVideos, nullptr), false, nullptr);
+Result<VideoLimits> ReadVideoLimits(const ModelFile& text) {
+  THIMBLE_ASSIGN_OR_RETURN(const Settings settings, FindSettings(text, kVideos, nullptr));
+  return LimitsOf<VideoLimits>(settings, false, nullptr);
 }
 
-void CheckProcessor(const ModelFile& file, std::vector<std::string>* warnings) {
+Status CheckProcessor(const ModelFile& file, std::vector<std::string>* warnings) {
   if (file.format() == ModelFile::Format::kGguf) {
     (void)GgufLimits(file.metadata(), warnings);
-    return;
+    return Done{};
   }
-  const Settings images = FindSettings(file, kImages, warnings);
+  THIMBLE_ASSIGN_OR_RETURN(const Settings images, FindSettings(file, kImages, warnings));
   CheckSettings(images, warnings);
   (void)LimitsOf<PixelLimits>(images, true, warnings);
-  const Settings videos = FindSettings(file, kVideos, warnings);
+  THIMBLE_ASSIGN_OR_RETURN(const Settings videos, FindSettings(file, kVideos, warnings));
   (void)LimitsOf<VideoLimits>(videos, false, warnings);
   CheckSettings(videos, warnings);
-  if (!videos.json.IsObject()) return;
+  if (!videos.json.IsObject()) return Done{};
   ExpectNumber(videos, "fps", 2, warnings);
   ExpectNumber(videos, "min_frames", 4, warnings);
   ExpectNumber(videos, "max_frames", 768, warnings);
+  return Done{};
 }
 
 }  // namespace thimble

@@ -17,12 +17,21 @@ namespace {
 
 class MappedFile : public ByteSource {
  public:
-  MappedFile(void* memory, std::size_t size, std::int64_t modified_ns)
-      : memory_(memory), size_(size), modified_ns_(modified_ns) {}
-  ~MappedFile() override { munmap(memory_, size_); }
+  explicit MappedFile(std::int64_t modified_ns) : modified_ns_(modified_ns) {}
+  ~MappedFile() override {
+    if (memory_ != nullptr) munmap(memory_, size_);
+  }
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  // False: errno says why not.
+  bool Map(int descriptor, std::size_t size) {
+    void* const memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (memory == MAP_FAILED) return false;
+    memory_ = memory;
+    size_ = size;
+    return true;
+  }
   [[nodiscard]] std::uint64_t size() const override { return size_; }
   [[nodiscard]] std::span<const std::byte> bytes() const override {
     return {static_cast<const std::byte*>(memory_), size_};
@@ -41,8 +50,8 @@ class MappedFile : public ByteSource {
   }
 
  private:
-  void* memory_;
-  std::size_t size_;
+  void* memory_ = nullptr;
+  std::size_t size_ = 0;
   std::int64_t modified_ns_;
 };
 
@@ -81,10 +90,11 @@ Result<std::shared_ptr<const ByteSource>> MapFile(const std::string& path) {
                                          " bytes are more than this system can address")};
   }
   const auto size = static_cast<std::size_t>(status.st_size);
-  void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
-  if (memory == MAP_FAILED) return failure("map it");
   const std::int64_t modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-  return std::shared_ptr<const ByteSource>(std::make_shared<MappedFile>(memory, size, modified_ns));
+  // First what memory may run out for: the mapping has an owner from the beginning.
+  const auto mapped = std::make_shared<MappedFile>(modified_ns);
+  if (!mapped->Map(file.descriptor(), size)) return failure("map it");
+  return std::shared_ptr<const ByteSource>(mapped);
 }
 
 }  // namespace thimble

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <exception>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -126,14 +127,17 @@ ThreadPool::ThreadPool(int num_threads, double slowest_share)
   // More threads than cores: who spins keeps the core from the one it waits for.
   shared_->has_left_out = &has_left_out_;
   if (num_threads <= NumUsableCores()) shared_->spin_seconds = kSpinSeconds;
+  // The system starts no more threads, or has no memory for one: work with those that run. num_threads() tells.
+  const auto has_met_limit = [this] { shared_->spin_seconds = 0; };  // which says that others want the cores
   try {
     for (int worker = 1; worker < num_threads; ++worker) {
       shared_->workers.emplace_back([shared = shared_.get(), worker] { shared->RunWorker(worker); });
       ++num_threads_;
     }
   } catch (const std::system_error&) {
-    // The system starts no more threads: work with those that run. num_threads() tells.
-    shared_->spin_seconds = 0;  // and the limit that was met says that others want the cores
+    has_met_limit();
+  } catch (const std::bad_alloc&) {
+    has_met_limit();
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "talk/conversation.h"
 
+#include "base/no_memory.h"
 #include "base/text.h"
 #include "talk/window.h"
 
@@ -21,6 +22,12 @@ void MoveTail(std::vector<T>* from, std::size_t first, std::vector<T>* to) {
   const auto begin = from->begin() + static_cast<std::ptrdiff_t>(first);
   to->insert(to->end(), std::make_move_iterator(begin), std::make_move_iterator(from->end()));
   from->erase(begin, from->end());
+}
+
+// Room for `count` more, without asking for it again each time.
+template <typename T>
+void ReserveMore(std::size_t count, std::vector<T>* list) {
+  if (list->capacity() - list->size() < count) list->reserve(std::max(list->size() + count, 2 * list->capacity()));
 }
 
 std::size_t NumQuestions(std::span<const Message> messages) {
@@ -74,15 +81,16 @@ Json Conversation::Save() const {
   return Json::Object({{"messages", std::move(list)}, {"tools", Json::Array(request_.chat().tools)}});
 }
 
+// Where memory runs out nothing has moved.
 void Conversation::Append(const std::string& text, std::vector<Attachment>* attached) {
   Message question;
   question.role = "user";
-  for (Attachment& one : *attached) {
-    KeepDigest(&one.picture);  // for every request from here on
-    question.content.push_back({Part::Kind::kImage, "", one.source});
-    request_.pictures.push_back(std::move(one.picture));
-  }
+  for (Attachment& one : *attached) KeepDigest(&one.picture);  // for every request from here on
+  for (const Attachment& one : *attached) question.content.push_back({Part::Kind::kImage, "", one.source});
   question.content.push_back(TextPart(text));
+  ReserveMore(attached->size(), &request_.pictures);
+  ReserveMore(1, &request_.chat().messages);
+  for (Attachment& one : *attached) request_.pictures.push_back(std::move(one.picture));
   request_.chat().messages.push_back(std::move(question));
 }
 
@@ -95,27 +103,35 @@ void Conversation::TakeBack(std::vector<Attachment>* attached) {
 
 Result<Answer> Conversation::Ask(const std::string& text, std::vector<Attachment>* attached,
                                  const TalkListener& listener) {
-  Append(text, attached);
-  auto answer = Write(listener);
-  if (answer.ok() && answer.value().is_kept) {
-    attached->clear();
-  } else {
-    TakeBack(attached);
-  }
-  return answer;
+  return ExhaustedIfNoMemory([&]() -> Result<Answer> {
+    Append(text, attached);
+    auto answer = Write(listener);
+    if (answer.ok() && answer.value().is_kept) {
+      attached->clear();
+    } else {
+      TakeBack(attached);
+    }
+    return answer;
+  });
 }
 
 Result<Answer> Conversation::Again(const TalkListener& listener) {
-  std::vector<Message>& messages = request_.chat().messages;
-  if (NumQuestions(messages) == 0) return Error{Code::kInvalid, "[chat] nothing was asked yet"};
-  std::vector<Message> old;
-  if (messages.back().role == "assistant") MoveTail(&messages, messages.size() - 1, &old);
-  auto answer = Write(listener);
-  if (!answer.ok() || !answer.value().is_kept) MoveTail(&old, 0, &messages);
-  return answer;
+  return ExhaustedIfNoMemory([&]() -> Result<Answer> {
+    std::vector<Message>& messages = request_.chat().messages;
+    if (NumQuestions(messages) == 0) return Error{Code::kInvalid, "[chat] nothing was asked yet"};
+    std::vector<Message> old;
+    if (messages.back().role == "assistant") MoveTail(&messages, messages.size() - 1, &old);
+    auto answer = Write(listener);
+    if (!answer.ok() || !answer.value().is_kept) MoveTail(&old, 0, &messages);  // where they were: there is room
+    return answer;
+  });
 }
 
 Result<Answer> Conversation::Edit(int number, const std::string& text, const TalkListener& listener) {
+  return ExhaustedIfNoMemory([&] { return EditQuestion(number, text, listener); });
+}
+
+Result<Answer> Conversation::EditQuestion(int number, const std::string& text, const TalkListener& listener) {
   std::vector<Message>& messages = request_.chat().messages;
   // Where the question stands: among those left out, then among those that are read.
   int count = 0;
@@ -133,19 +149,21 @@ Result<Answer> Conversation::Edit(int number, const std::string& text, const Tal
   std::vector<Message> old_messages = messages;
   MessageArchive old_left_out = left_out_;
   std::vector<Picture> old_pictures;
-  if (is_left_out) {
-    THIMBLE_RETURN_IF_ERROR(Return(out));
-    old_pictures = std::exchange(request_.pictures, {});
-  } else {
-    messages.erase(read + 1, messages.end());
-    MoveTail(&request_.pictures, NumPictures(messages), &old_pictures);
-  }
-  ReplaceText(text, &messages.back());
-  auto answer = Write(listener);
+  auto answer = ExhaustedIfNoMemory([&]() -> Result<Answer> {
+    if (is_left_out) {
+      THIMBLE_RETURN_IF_ERROR(Return(out));
+      MoveTail(&request_.pictures, 0, &old_pictures);
+    } else {
+      messages.erase(read + 1, messages.end());
+      MoveTail(&request_.pictures, NumPictures(messages), &old_pictures);
+    }
+    ReplaceText(text, &messages.back());
+    return Write(listener);
+  });
   if (!answer.ok() || !answer.value().is_kept) {
     messages = std::move(old_messages);
     left_out_ = std::move(old_left_out);
-    MoveTail(&old_pictures, 0, &request_.pictures);
+    MoveTail(&old_pictures, 0, &request_.pictures);  // where they were: there is room
   }
   return answer;
 }
@@ -168,44 +186,37 @@ Status Conversation::Return(std::size_t at) {
 
 Result<Answer> Conversation::Write(const TalkListener& listener) {
   Dropped dropped;
-  if (when_full_ == WhenFull::kWindow) {
-    THIMBLE_ASSIGN_OR_RETURN(dropped, MakeRoom());
-  }
-  if (dropped.counts.exchanges > 0 && listener.left_out) listener.left_out(dropped.counts, left_out_.size() == 0);
-  auto reply = session_->Generate(request_, listener.reply);
-  if (!reply.ok()) {
-    PutBack(std::move(dropped));
-    return reply.error();
-  }
-  Answer answer{std::move(reply).value(), true};
-  answer.is_kept = answer.reply.finish_reason != FinishReason::kCancelled || !answer.reply.text.empty();
-  if (!answer.is_kept) {
-    PutBack(std::move(dropped));
-    return answer;
-  }
-  answer.reply.stats.dropped_messages = dropped.counts.messages;
-  answer.reply.stats.dropped_tokens = dropped.counts.tokens;
-  for (std::size_t i = 0; i < dropped.messages.size(); ++i)
-    left_out_.Push(std::move(dropped.messages[i]), dropped.tokens[i]);
-  Keep(answer.reply);
+  const std::size_t num_left_out = left_out_.size();
+  auto answer = ExhaustedIfNoMemory([&]() -> Result<Answer> {
+    if (when_full_ == WhenFull::kWindow) THIMBLE_RETURN_IF_ERROR(MakeRoom(&dropped));
+    if (dropped.counts.exchanges > 0 && listener.left_out) listener.left_out(dropped.counts, num_left_out == 0);
+    THIMBLE_ASSIGN_OR_RETURN(Reply reply, session_->Generate(request_, listener.reply));
+    const bool is_kept = reply.finish_reason != FinishReason::kCancelled || !reply.text.empty();
+    if (is_kept) Keep(dropped, &reply);
+    return Answer{std::move(reply), is_kept};
+  });
+  if (answer.ok() && answer.value().is_kept) return answer;
+  left_out_.Resize(num_left_out);
+  PutBack(std::move(dropped));
   return answer;
 }
 
-void Conversation::Keep(const Reply& reply) {
+// All that memory may run out for comes first.
+void Conversation::Keep(const Dropped& dropped, Reply* reply) {
+  Message answer{"assistant", {TextPart(reply->text)}, false, {}, reply->tool_calls};
+  if (!reply->thinking.empty()) answer.reasoning_content = reply->thinking;
+  ReserveMore(1, &request_.chat().messages);
+  for (std::size_t i = 0; i < dropped.messages.size(); ++i) left_out_.Push(dropped.messages[i], dropped.tokens[i]);
+  reply->stats.dropped_messages = dropped.counts.messages;
+  reply->stats.dropped_tokens = dropped.counts.tokens;
   // What was decided for a picture stays, and of a photo no more than was read.
-  for (std::size_t i = 0; i < reply.pictures.size(); ++i) Settle(reply.pictures[i], &request_.pictures[i]);
-  Message answer{"assistant", {TextPart(reply.text)}, false, {}, reply.tool_calls};
-  if (!reply.thinking.empty()) answer.reasoning_content = reply.thinking;
-  request_.chat().messages.push_back(std::move(answer));
-}
-
-Result<Conversation::Dropped> Conversation::MakeRoom() {
-  Dropped dropped;
-  if (const Status status = MakeRoom(&dropped); !status.ok()) {
-    PutBack(std::move(dropped));
-    return status.error();
+  for (std::size_t i = 0; i < reply->pictures.size(); ++i) {
+    (void)ExhaustedIfNoMemory([&]() -> Status {
+      Settle(reply->pictures[i], &request_.pictures[i]);
+      return Done{};
+    });
   }
-  return dropped;
+  request_.chat().messages.push_back(std::move(answer));
 }
 
 // Several rounds: a picture that nothing was decided for yet gets more room when something goes.
@@ -244,6 +255,10 @@ void Conversation::Drop(std::size_t end, int exchanges, const PromptCounts& coun
   std::vector<Message>& messages = request_.chat().messages;
   const std::size_t begin = NumPinned(messages);
   const auto num_pictures = static_cast<std::ptrdiff_t>(NumPictures(std::span(messages).subspan(begin, end - begin)));
+  // First what memory may run out for.
+  ReserveMore(end - begin, &dropped->messages);
+  ReserveMore(end - begin, &dropped->tokens);
+  ReserveMore(static_cast<std::size_t>(num_pictures), &dropped->pictures);
   for (std::size_t i = begin; i < end; ++i) {
     dropped->messages.push_back(std::move(messages[i]));
     dropped->tokens.push_back(counts.messages[i]);
@@ -259,6 +274,7 @@ void Conversation::Drop(std::size_t end, int exchanges, const PromptCounts& coun
   dropped->counts.messages += static_cast<int>(end - begin);
 }
 
+// Where they were, there is room: nothing is allocated.
 void Conversation::PutBack(Dropped dropped) {
   std::vector<Message>& messages = request_.chat().messages;
   std::vector<Message>& back = dropped.messages;
@@ -279,36 +295,46 @@ LeftOut Conversation::CountLeftOut() const {
 }
 
 Result<ContextUse> Conversation::Count(std::vector<Attachment>* attached) {
+  return ExhaustedIfNoMemory([&]() -> Result<ContextUse> {
+    // As the next message would find everything: the template leaves out old reasoning, and wants a question.
+    Append("", attached);
+    auto use = ExhaustedIfNoMemory([&] { return CountWithNext(attached->size()); });
+    TakeBack(attached);
+    return use;
+  });
+}
+
+Result<ContextUse> Conversation::CountWithNext(std::size_t num_attached) {
   ContextUse use;
   use.context = engine_->context();
   use.left_out = CountLeftOut();
-  // As the next message would find everything: the template leaves out old reasoning, and wants a question.
-  Append("", attached);
-  auto counts = engine_->Measure(request_);
-  if (counts.ok()) {
-    use.attached.assign(counts.value().pictures.end() - static_cast<std::ptrdiff_t>(attached->size()),
-                        counts.value().pictures.end());
-    // One that does not fit by itself keeps what was measured.
-    auto dropped = when_full_ == WhenFull::kWindow ? MakeRoom() : Result<Dropped>(Dropped{});
-    if (dropped.ok() && dropped.value().counts.exchanges > 0) {
-      use.next = dropped.value().counts;
-      auto then = engine_->Measure(request_);
-      if (then.ok())
-        use.attached.assign(then.value().pictures.end() - static_cast<std::ptrdiff_t>(attached->size()),
-                            then.value().pictures.end());
-      PutBack(std::move(dropped).value());
-    }
-  }
-  TakeBack(attached);
-  if (!counts.ok()) return counts.error();
-  use.tools = use.used = counts.value().before;
+  THIMBLE_ASSIGN_OR_RETURN(const PromptCounts counts, engine_->Measure(request_));
+  const auto attached = [num_attached](const PromptCounts& all) {
+    return std::vector<PictureReading>(all.pictures.end() - static_cast<std::ptrdiff_t>(num_attached),
+                                       all.pictures.end());
+  };
+  use.attached = attached(counts);
+  use.tools = use.used = counts.before;
   int number = 0;
   for (std::size_t i = 0; i < left_out_.size(); ++i) number += left_out_.is_question(i) ? 1 : 0;
-  for (std::size_t i = 0; i < request_.chat().messages.size(); ++i) {
-    const std::int64_t tokens = counts.value().messages[i];
+  for (std::size_t i = 0; i + 1 < request_.chat().messages.size(); ++i) {
+    const std::int64_t tokens = counts.messages[i];
     use.messages.push_back({IsQuestion(request_.chat().messages[i]) ? ++number : 0, tokens});
     use.used += tokens;
   }
+  if (when_full_ != WhenFull::kWindow) return use;
+  // One that does not fit by itself keeps what was measured.
+  Dropped dropped;
+  const Status status = ExhaustedIfNoMemory([&]() -> Status {
+    THIMBLE_RETURN_IF_ERROR(MakeRoom(&dropped));
+    if (dropped.counts.exchanges == 0) return Done{};
+    use.next = dropped.counts;
+    THIMBLE_ASSIGN_OR_RETURN(const PromptCounts then, engine_->Measure(request_));
+    use.attached = attached(then);
+    return Done{};
+  });
+  PutBack(std::move(dropped));
+  (void)status;
   return use;
 }
 

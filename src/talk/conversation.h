@@ -72,7 +72,8 @@ class Conversation {
   Conversation(std::shared_ptr<const Engine> engine, std::unique_ptr<Session> session, GenerateRequest how,
                std::string system, WhenFull when_full);
 
-  // Asks, with pictures in front of the text, and answers. Where that fails or is cancelled before the first word, the
+  // Asks, with pictures in front of the text, and answers. Where that fails (kExhausted when memory runs out, as in all
+  // of these that return a Result) or is cancelled before the first word, the
   // conversation is as it was and the pictures are still attached; else they are in the conversation. Errors are
   // Generate's, and kExhausted with both numbers for a message that does not fit by itself.
   Result<Answer> Ask(const std::string& text, std::vector<Attachment>* attached, const TalkListener& listener);
@@ -113,13 +114,16 @@ class Conversation {
     std::vector<Picture> pictures;
   };
 
+  // Memory that runs out in any of these is an error, or leaves things in a state that the caller can put in order
+  // without asking for more.
+  Result<Answer> EditQuestion(int number, const std::string& text, const TalkListener& listener);
+  Result<ContextUse> CountWithNext(std::size_t num_attached);
   Result<Answer> Write(const TalkListener& listener);
-  // Takes out of the request what must go before an answer. Errors leave it as it was.
-  Result<Dropped> MakeRoom();
+  // Takes out of the request what must go before an answer; PutBack takes it back, after an error too.
   Status MakeRoom(Dropped* dropped);
   void Drop(std::size_t end, int exchanges, const PromptCounts& counts, Dropped* dropped);
   void PutBack(Dropped dropped);
-  void Keep(const Reply& reply);
+  void Keep(const Dropped& dropped, Reply* reply);
   [[nodiscard]] Error TooLong(std::int64_t fixed, std::int64_t alone) const;
 
   void Append(const std::string& text, std::vector<Attachment>* attached);

@@ -25,16 +25,14 @@ std::optional<Message> Parse(std::string_view text) {
 
 }  // namespace
 
-void MessageArchive::Push(Message message, std::int64_t tokens) {
+void MessageArchive::Push(const Message& message, std::int64_t tokens) {
   Entry entry{text_.size(), tokens, IsQuestion(message), NumPictures({&message, 1}) > 0, nullptr};
   const std::string text = JsonOf(message).Dump(Json::Style::kCompact);
   const std::optional<Message> back = Parse(text);
-  if (back.has_value() && JsonOf(*back).Dump(Json::Style::kCompact) == text) {
-    text_ += text;
-  } else {
-    entry.whole = std::make_shared<const Message>(std::move(message));
-  }
+  const bool is_same = back.has_value() && JsonOf(*back).Dump(Json::Style::kCompact) == text;
+  if (!is_same) entry.whole = std::make_shared<const Message>(message);
   entries_.push_back(std::move(entry));
+  if (is_same) text_ += text;
 }
 
 void MessageArchive::Resize(std::size_t size) {

@@ -17,8 +17,8 @@ namespace thimble {
 
 class MessageArchive {
  public:
-  // `tokens`: what the message took when it was read last.
-  void Push(Message message, std::int64_t tokens);
+  // `tokens`: what the message took when it was read last. Where memory runs out, Resize takes back what was begun.
+  void Push(const Message& message, std::int64_t tokens);
   // Keeps the first `size` messages.
   void Resize(std::size_t size);
   void Clear() { Resize(0); }

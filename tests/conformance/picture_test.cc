@@ -31,7 +31,7 @@ class Pictures : public ::testing::TestWithParam<Case> {
     return Fixture(std::string("expected/") + GetParam().expected + "/" + name);
   }
   [[nodiscard]] static PixelLimits Limits() {
-    return ReadPixelLimits(Get(ModelFile::Open(Fixture(std::string("models/") + GetParam().expected))));
+    return Get(ReadPixelLimits(Get(ModelFile::Open(Fixture(std::string("models/") + GetParam().expected)))));
   }
   [[nodiscard]] Patches PatchesOf(const std::string& image) const {
     const Image decoded = LoadPicture(image);
@@ -163,7 +163,7 @@ TEST_P(Pictures, PromptsWithPicturesEqualTheReference) {
 
 TEST_P(Pictures, VideosEqualTheReference) {
   const VideoLimits limits =
-      ReadVideoLimits(Get(ModelFile::Open(Fixture(std::string("models/") + GetParam().expected))));
+      Get(ReadVideoLimits(Get(ModelFile::Open(Fixture(std::string("models/") + GetParam().expected)))));
   const Json cases = LoadJson(ExpectedFile("video/video_cases.json"));
   for (const Json& item : cases.items()) {
     SCOPED_TRACE(item.Find("name")->text());

@@ -149,7 +149,7 @@ TEST_P(Towers, EveryTensorEqualsTheReference) {
   const std::string folder = std::string(GetParam().expected) + "/tower";
   Opened model(GetParam().path, GetParam().mmproj);
   const PixelLimits limits =
-      ReadPixelLimits(Get(ModelFile::Open(Fixture(std::string("models/") + GetParam().expected))));
+      Get(ReadPixelLimits(Get(ModelFile::Open(Fixture(std::string("models/") + GetParam().expected)))));
   const Json cases = LoadJson(Fixture("expected/" + folder + "/tower_cases.json"));
   for (const Json& item : cases.items()) {
     const std::string image = item.Find("image")->text();
