@@ -117,12 +117,12 @@ TEST(Measure, APromptLongerThanTheContextIsCountedTooAndIdsAre) {
 }
 
 TEST(Measure, ALaterPictureTakesLessWhereLittleIsLeft) {
-  OpenOptions options;
+  host::OpenOptions options;
   options.model = Fixture("models/vl");
   options.context = 700;
   options.pixel_limits = PixelLimits();
   options.pixel_limits->max_pixels = 4'000'000;
-  const auto engine = Get(Engine::Open(options));
+  const auto engine = Get(host::OpenModel(options));
   GenerateRequest request = Ask("", 1);
   request.detail = Detail::kAuto;
   Picture large;

@@ -143,7 +143,7 @@ Result<float> Loader::ScaleOf(const Found& found) const {
   return scale;
 }
 
-Result<std::span<const std::byte>> Loader::Bytes(const Found& found) const {
+Result<Bytes> Loader::BytesOf(const Found& found) const {
   auto bytes = found.file->View(*found.tensor);
   if (!bytes.ok()) return WithPlace(bytes.error(), PathOf(*found.file, *found.tensor));
   return bytes;
@@ -187,14 +187,16 @@ Status Loader::Matrix(const WeightName& name, int layer, std::int64_t rows, std:
 Status Loader::TakeMatrix(const Found& found, std::int64_t rows, std::int64_t cols, kernels::Family family,
                           PackedMatrix* out) {
   const DType dtype = found.tensor->dtype;
-  THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
+  THIMBLE_ASSIGN_OR_RETURN(Bytes bytes, BytesOf(found));
   if (cols % TraitsOf(dtype).block_length != 0) {
     return Error{Code::kCorrupt,
                  Cat("[load] ", PathOf(*found.file, *found.tensor), ": tensor '", found.tensor->name, "' has rows of ",
                      cols, ", no multiple of ", TraitsOf(dtype).name, "'s block of ", TraitsOf(dtype).block_length)};
   }
   if (family == kernels::Family::kFileRows) {
-    *out = PackedMatrix::FromFileRows(dtype, rows, cols, bytes);
+    // Rows that a file lends stay there; what was read is kept.
+    *out = bytes.is_borrowed() ? PackedMatrix::FromFileRows(dtype, rows, cols, bytes.span())
+                               : PackedMatrix::FromOwnedRows(dtype, rows, cols, std::move(bytes).TakeBuffer());
     done_ += found.tensor->size_bytes;
     return Done{};
   }
@@ -205,7 +207,7 @@ Status Loader::TakeMatrix(const Found& found, std::int64_t rows, std::int64_t co
       return Advance(found);
     }
   }
-  THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::Pack(dtype, family, rows, cols, bytes, options_.pool));
+  THIMBLE_ASSIGN_OR_RETURN(*out, PackedMatrix::Pack(dtype, family, rows, cols, bytes.span(), options_.pool));
   if (cache != nullptr) cache->Add(found.tensor->name, *out);
   return Advance(found);
 }
@@ -268,7 +270,7 @@ Status Loader::FloatsOf(const Found& found, Buffer<float>* out) {
     for (std::int64_t row = 0; row < rows; ++row) source.value().RowToFloat(row, out->data() + row * (count / rows));
     return Advance(found);
   }
-  THIMBLE_ASSIGN_OR_RETURN(const auto bytes, Bytes(found));
+  THIMBLE_ASSIGN_OR_RETURN(const Bytes bytes, BytesOf(found));
   if (count % TraitsOf(found.tensor->dtype).block_length != 0) {
     return Error{Code::kCorrupt, Cat("[load] ", PathOf(*found.file, *found.tensor), ": tensor '", found.tensor->name,
                                      "' cannot be of type ", TraitsOf(found.tensor->dtype).name)};

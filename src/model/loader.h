@@ -9,6 +9,7 @@
 #include "model/names.h"
 #include "model/pack_cache.h"
 #include "model/weights.h"
+#include "sys/byte_source.h"
 
 #include <array>
 #include <cstddef>
@@ -78,7 +79,8 @@ class Loader {
   Status FindScale(Found* found);
   Result<float> ScaleOf(const Found& found) const;
 
-  Result<std::span<const std::byte>> Bytes(const Found& found) const;
+  // The tensor's bytes; a file without memory of its own is read, and what was read goes with the result.
+  Result<Bytes> BytesOf(const Found& found) const;
   Status Advance(const Found& found);
   Status Progress() const;
 
