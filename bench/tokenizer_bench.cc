@@ -2,6 +2,7 @@
 // Time to load a tokenizer, and megabytes of text a second on one core.
 //   tokenizer_bench MODEL [TEXT...]      MODEL: a GGUF file or a Hugging Face folder; TEXT: UTF-8 files
 // Beside the given files it measures two texts without a single space, which a careless merge takes hours for.
+#include "host/open_model_file.h"
 #include "text/tokenizer.h"
 
 #include <algorithm>
@@ -65,7 +66,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: tokenizer_bench MODEL [TEXT...]\n");
     return 2;
   }
-  const auto file = thimble::ModelFile::Open(argv[1]);
+  const auto file = thimble::host::OpenModelFile(argv[1]);
   if (!file.ok()) {
     std::fprintf(stderr, "%s\n", file.error().message.c_str());
     return 4;
@@ -75,7 +76,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", tokenizer.error().message.c_str());
     return 4;
   }
-  const Times open = Measure([&] { (void)thimble::ModelFile::Open(argv[1]); });
+  const Times open = Measure([&] { (void)thimble::host::OpenModelFile(argv[1]); });
   const Times load = Measure([&] { (void)thimble::Tokenizer::FromModelFile(file.value()); });
   std::printf("%d tokens; open the file %.3f s, load the tokenizer %.3f s (%.3f to %.3f)\n",
               tokenizer.value().num_tokens(), open.median, load.median, load.best, load.worst);

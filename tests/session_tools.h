@@ -4,6 +4,7 @@
 
 #include "conformance/loaded_model.h"
 #include "engine/session.h"
+#include "host/find_model.h"
 #include "pictures.h"
 
 #include <memory>
@@ -13,12 +14,12 @@ namespace thimble::testing {
 
 inline std::shared_ptr<const Engine> OpenModel(const std::string& path, Precision precision = Precision::kExact,
                                                int threads = 2, int context = 0) {
-  OpenOptions options;
+  host::OpenOptions options;
   options.model = Fixture(path);
   options.precision = precision;
   options.threads = threads;
   options.context = context;
-  return Get(Engine::Open(options));
+  return Get(host::OpenModel(options));
 }
 inline std::unique_ptr<Session> NewSession(const std::shared_ptr<const Engine>& engine) {
   return Get(engine->NewSession());

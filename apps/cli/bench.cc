@@ -10,6 +10,7 @@
 #include "cli/reply_json.h"
 #include "cli/terminal.h"
 #include "cli/thread_choice.h"
+#include "host/find_model.h"
 #include "sys/machine.h"
 #include "sys/pages.h"
 
@@ -116,11 +117,11 @@ Result<std::shared_ptr<const Engine>> Load(const BenchOptions& options, const Co
   THIMBLE_ASSIGN_OR_RETURN(auto engine, OpenEngine(common));
   seconds->push_back(engine->load_seconds());
   double all = engine->load_seconds();
-  THIMBLE_ASSIGN_OR_RETURN(OpenOptions open, ToOpenOptions(common));
+  THIMBLE_ASSIGN_OR_RETURN(host::OpenOptions open, ToOpenOptions(common));
   open.progress = [](double) { return GoesOn(); };
   for (int run = 1; run < options.repeat && all + engine->load_seconds() < kMostLoadSeconds; ++run) {
     engine.reset();  // never two in memory
-    THIMBLE_ASSIGN_OR_RETURN(engine, Engine::Open(open));
+    THIMBLE_ASSIGN_OR_RETURN(engine, host::OpenModel(open));
     seconds->push_back(engine->load_seconds());
     all += engine->load_seconds();
   }

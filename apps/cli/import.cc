@@ -9,7 +9,8 @@
 #include "cli/terminal.h"
 #include "engine/engine.h"
 #include "files/model_file.h"
-#include "files/model_folder.h"
+#include "host/find_model.h"
+#include "host/model_folder.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
 
@@ -126,7 +127,7 @@ struct Contents {
 
 // Of a folder: what a model is read from.
 bool BelongsToModel(const std::string& name) {
-  const auto ends = [&](std::string_view ending) { return IsNamedLike(name, ending); };
+  const auto ends = [&](std::string_view ending) { return host::IsNamedLike(name, ending); };
   return name != "manifest.json" &&
          (ends(".json") || ends(".safetensors") || ends(".jinja") || ends(".gguf") || ends(".txt"));
 }
@@ -136,7 +137,7 @@ std::string NameInStore(const std::string& path) {
   const std::string name = NameOf(path);
   const auto head = ReadHead(path, 4);
   const bool is_gguf = head.ok() && head.value().size() == 4 && std::memcmp(head.value().data(), "GGUF", 4) == 0;
-  return is_gguf && !IsNamedLike(name, ".gguf") ? name + ".gguf" : name;
+  return is_gguf && !host::IsNamedLike(name, ".gguf") ? name + ".gguf" : name;
 }
 
 // What comes along of the folder in which the model lies: all of a folder that was named, else the weights that the
@@ -145,7 +146,7 @@ Status AddFolder(const std::string& folder, bool is_named, const ModelFile& mode
   THIMBLE_ASSIGN_OR_RETURN(const auto names, NamesInFolder(folder));
   for (const std::string& name : names) {
     const std::string path = Cat(folder, "/", name);
-    const bool is_weights = IsNamedLike(name, ".safetensors") || IsNamedLike(name, ".gguf");
+    const bool is_weights = host::IsNamedLike(name, ".safetensors") || host::IsNamedLike(name, ".gguf");
     const bool is_part = std::any_of(model.shard_paths().begin(), model.shard_paths().end(),
                                      [&](const std::string& shard) { return NameOf(shard) == name; });
     if (is_weights && !is_part && !is_named) continue;  // another model of the same folder
@@ -160,11 +161,11 @@ Status AddFolder(const std::string& folder, bool is_named, const ModelFile& mode
 
 // The files of a model: all parts of a split GGUF and its vision file, or what a Hugging Face folder holds.
 Result<Contents> ContentsOf(const std::string& path, const std::string& mmproj) {
-  OpenOptions open;
+  host::OpenOptions open;
   open.model = path;
   open.mmproj = mmproj;
   open.check_memory = false;
-  THIMBLE_ASSIGN_OR_RETURN(auto described, Engine::Describe(open));
+  THIMBLE_ASSIGN_OR_RETURN(auto described, host::DescribeModel(open));
   Contents contents;
   contents.vision = std::move(described.vision_choice);
   contents.warnings = std::move(described.warnings);
@@ -294,10 +295,10 @@ Result<Json> Gather(const ImportOptions& options, const std::string& name, const
     entries.push_back(std::move(entry));
   }
   // What is in the store opens.
-  OpenOptions open;
+  host::OpenOptions open;
   open.model = part;
   open.check_memory = false;
-  const auto described = Engine::Describe(open);
+  const auto described = host::DescribeModel(open);
   if (!described.ok()) return described.error();
   const VisionChoice& vision = contents.vision;
   if (!vision.path.empty() && !described.value().config.vision.has_value()) {

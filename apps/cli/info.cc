@@ -6,6 +6,7 @@
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
+#include "host/find_model.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -182,7 +183,7 @@ void PrintDescription(const std::string& path, const CommonOptions& options, con
 int Info(const CommonOptions& options) {
   auto path = ResolveModel(options.model);
   if (!path.ok()) return Fail(path.error());
-  OpenOptions open;
+  host::OpenOptions open;
   open.model = path.value();
   open.pack_cache.folder = CacheFolderFor(open.model);
   open.mmproj = ExpandHome(options.mmproj);
@@ -194,7 +195,7 @@ int Info(const CommonOptions& options) {
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
   open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
   open.screens_head = options.head == "screened";
-  auto described = Engine::Describe(open);
+  auto described = host::DescribeModel(open);
   if (!described.ok()) return Fail(described.error());
   Json facts;
   if (auto builtin = FindBuiltinModel(); builtin.has_value() && builtin->path == path.value()) facts = builtin->facts;

@@ -7,6 +7,7 @@
 #include "cli/pictures.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
+#include "host/open_model_file.h"
 #include "kernels/kernels.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
@@ -33,7 +34,7 @@ namespace {
 Result<std::optional<PixelLimits>> ChoosePixelLimits(const CommonOptions& options, const std::string& path) {
   if (!options.min_pixels.has_value() && !options.max_pixels.has_value()) return std::optional<PixelLimits>();
   PixelLimits limits;
-  if (auto file = ModelFile::Open(path); file.ok()) {
+  if (auto file = host::OpenModelFile(path); file.ok()) {
     THIMBLE_ASSIGN_OR_RETURN(limits, ReadPixelLimits(file.value()));
   }
   limits.min_pixels = options.min_pixels.value_or(limits.min_pixels);
@@ -73,8 +74,8 @@ Result<Json> ParseRequestJson(const std::string& text, const std::string& source
 
 }  // namespace
 
-Result<OpenOptions> ToOpenOptions(const CommonOptions& options) {
-  OpenOptions open;
+Result<host::OpenOptions> ToOpenOptions(const CommonOptions& options) {
+  host::OpenOptions open;
   THIMBLE_ASSIGN_OR_RETURN(open.model, ResolveModel(options.model));
   THIMBLE_ASSIGN_OR_RETURN(open.pixel_limits, ChoosePixelLimits(options, open.model));
   open.max_frame_pixels = options.max_pixels;
@@ -105,7 +106,7 @@ Result<ThreadChoice> ThreadsFor(const CommonOptions& options, MeasureThreadsWhen
 }
 
 Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
-  THIMBLE_ASSIGN_OR_RETURN(OpenOptions open, ToOpenOptions(options));
+  THIMBLE_ASSIGN_OR_RETURN(host::OpenOptions open, ToOpenOptions(options));
   THIMBLE_ASSIGN_OR_RETURN(const ThreadChoice choice, ThreadsFor(options, MeasureThreadsWhen::kNeeded));
   open.threads = choice.threads;
   ProgressBar bar("loading");
@@ -113,7 +114,7 @@ Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
     bar.Show(share);
     return !InterruptGuard::was_interrupted();
   };
-  auto engine = Engine::Open(open);
+  auto engine = host::OpenModel(open);
   bar.Clear();
   if (!engine.ok()) return engine.error();
   for (const std::string& warning : engine.value()->warnings()) Warn(warning);

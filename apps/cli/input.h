@@ -8,6 +8,7 @@
 #include "cli/thread_choice.h"
 #include "engine/engine.h"
 #include "engine/session.h"
+#include "host/find_model.h"
 
 #include <functional>
 #include <memory>
@@ -21,7 +22,7 @@ namespace thimble::cli {
 // CacheFolder() holds, else measured, as `when` says. Errors of a wrong --isa, and kCancelled.
 Result<ThreadChoice> ThreadsFor(const CommonOptions& options, MeasureThreadsWhen when);
 // What the options of every command say about opening a model; MODEL is resolved. Threads are as --threads says only.
-Result<OpenOptions> ToOpenOptions(const CommonOptions& options);
+Result<host::OpenOptions> ToOpenOptions(const CommonOptions& options);
 // Opens the model with a progress bar; prints warnings. Stops (kCancelled) on a Ctrl-C that an InterruptGuard caught.
 // Threads are ThreadsFor(options, kNeeded).
 Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options);

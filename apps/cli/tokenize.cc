@@ -6,7 +6,7 @@
 #include "cli/reply_json.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
-#include "engine/engine.h"
+#include "host/find_model.h"
 #include "sys/machine.h"
 
 #include <unistd.h>
@@ -22,7 +22,7 @@ namespace {
 Result<TextModel> OpenText(const CommonOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(const std::string path, ResolveModel(options.model));
   const double begin = MonotonicSeconds();
-  auto text = OpenTextModel(path);
+  auto text = host::OpenTextModel(path);
   if (text.ok() && options.verbose) {
     Say(Cat(path, ": ", text.value().tokenizer.num_tokens(), " tokens, read in ", Fixed(MonotonicSeconds() - begin, 2),
             " s"));

@@ -20,15 +20,30 @@ static_assert(std::endian::native == std::endian::little, "file formats are read
 class ByteReader {
  public:
   // `place` names the format in error messages ("gguf"); `bytes` must outlive this object.
-  ByteReader(std::span<const std::byte> bytes, std::string_view place) : bytes_(bytes), place_(place) {}
+  ByteReader(std::span<const std::byte> bytes, std::string_view place) : ByteReader(bytes, bytes.size(), place) {}
+  // The same over the beginning of something that has `total` bytes in all, at least as many as `bytes`.
+  ByteReader(std::span<const std::byte> bytes, std::uint64_t total, std::string_view place)
+      : bytes_(bytes), total_(total), place_(place) {}
 
   [[nodiscard]] std::uint64_t position() const { return position_; }
-  [[nodiscard]] std::uint64_t remaining() const { return bytes_.size() - position_; }
+  // To the end of all, not only of the bytes at hand.
+  [[nodiscard]] std::uint64_t remaining() const { return total_ - position_; }
+  // How many bytes of the whole are needed at least to go on, where a read failed only because the bytes at hand end
+  // before: the same read of a longer beginning may succeed. 0 otherwise.
+  [[nodiscard]] std::uint64_t wanted() const { return wanted_; }
+  // An error, as of a read, unless the next `size` bytes are at hand; reads none.
+  Status Require(std::uint64_t size) {
+    if (remaining() < size) return Short(size);
+    if (bytes_.size() - position_ >= size) return Done{};
+    wanted_ = position_ + size;
+    return Error{Code::kCorrupt, Cat("[", place_, "] ", size, " bytes wanted at offset ", position_, ", the ",
+                                     bytes_.size(), " at hand of ", total_, " end before")};
+  }
 
   template <typename T>
   Result<T> Read() {
     static_assert(std::is_trivially_copyable_v<T>);
-    if (remaining() < sizeof(T)) return Short(sizeof(T));
+    if (bytes_.size() - position_ < sizeof(T)) return Require(sizeof(T)).error();
     T value;
     std::memcpy(&value, bytes_.data() + position_, sizeof(T));
     position_ += sizeof(T);
@@ -37,7 +52,7 @@ class ByteReader {
 
   // A view of the next `size` bytes; valid as long as the underlying span.
   Result<std::span<const std::byte>> ReadBytes(std::uint64_t size) {
-    if (remaining() < size) return Short(size);
+    if (bytes_.size() - position_ < size) return Require(size).error();
     // Both are below the span's size, so they fit a size_t of 32 bits too.
     auto view = bytes_.subspan(static_cast<std::size_t>(position_), static_cast<std::size_t>(size));
     position_ += size;
@@ -56,8 +71,10 @@ class ByteReader {
   }
 
   std::span<const std::byte> bytes_;
+  std::uint64_t total_;
   std::string_view place_;
   std::uint64_t position_ = 0;
+  std::uint64_t wanted_ = 0;
 };
 
 }  // namespace thimble

@@ -4,7 +4,6 @@
 #include "base/no_memory.h"
 #include "base/text.h"
 #include "engine/engine_parts.h"
-#include "engine/pairing.h"
 #include "engine/prompt.h"
 #include "engine/session.h"
 #include "engine/text_model.h"
@@ -20,7 +19,7 @@ namespace thimble {
 
 namespace {
 
-KvType KvTypeOf(const OpenOptions& options) {
+KvType KvTypeOf(const EngineOptions& options) {
   return options.precision == Precision::kExact ? KvType::kF32 : options.kv;
 }
 
@@ -80,29 +79,7 @@ struct Prepared {
   MemoryNeeds needs;
 };
 
-// Takes the vision file that lies beside the model, if there is one to take. One found by itself never makes a text
-// request fail.
-void PairVision(Prepared* p) {
-  FoundVisionFile found = FindVisionFile(*p->text, p->config.width, [&](const ModelFile& vision) -> Status {
-    THIMBLE_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(*p->text, &vision, nullptr));
-    THIMBLE_RETURN_IF_ERROR(CheckVisionTensors(*p->text, &vision, config));
-    return CheckHasNoHoles(vision);
-  });
-  p->vision_choice = std::move(found.choice);
-  if (found.is_refusal) {
-    p->why_unpaired = p->vision_choice.why;
-    p->warnings.push_back(p->why_unpaired);
-  }
-  if (found.file == nullptr) return;
-  // Read once already, so this is no error.
-  if (auto config = ReadModelConfig(*p->text, found.file.get(), nullptr); config.ok()) {
-    p->config = std::move(config).value();
-    p->vision = std::move(found.file);
-    p->is_paired = true;
-  }
-}
-
-void Estimate(const OpenOptions& options, Prepared* p) {
+void Estimate(const EngineOptions& options, Prepared* p) {
   p->needs =
       EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
                      p->table->packed->rounded_floats, options.screens_head, p->context, kGatePatches, p->threads);
@@ -117,35 +94,55 @@ void Estimate(const OpenOptions& options, Prepared* p) {
   }
 }
 
-Result<Prepared> Prepare(const OpenOptions& options) {
+// What is wrong with a folder before its sizes are read.
+Status CheckFolder(const ModelFile& text, const std::string& why_no_weights) {
+  if (text.format() != ModelFile::Format::kSafetensors) return Done{};
+  const auto is_missing = [&](const char* name) {
+    const auto file = text.SideFile(name);
+    return !file.ok() && file.error().code == Code::kNotFound;
+  };
+  if (!is_missing("config.json")) return Done{};
+  THIMBLE_RETURN_IF_ERROR(CheckHasWeights(text, why_no_weights));
+  // An adapter's weights are named for what they are where the configuration is read.
+  if (!is_missing("adapter_config.json")) return Done{};
+  return Error{Code::kNotFound, Cat(EscapeControls(text.path()), ": [folder] there is no config.json, and ",
+                                    "safetensors alone are no model: fetch the whole folder")};
+}
+
+// Sizes of both halves.
+Status ReadConfig(const ModelFiles& files, Prepared* p) {
+  auto alone = ReadModelConfig(*files.text, nullptr, &p->warnings);
+  if (!alone.ok()) return WithPlace(alone.error(), files.text->path());
+  p->config = std::move(alone).value();
+  p->vision_choice = files.vision_choice;
+  if (files.vision != nullptr) {
+    // What is odd about a file that nobody asked for is not worth a word.
+    auto* warnings = files.vision_choice.is_found ? nullptr : &p->warnings;
+    THIMBLE_ASSIGN_OR_RETURN(p->config, ReadModelConfig(*files.text, files.vision.get(), warnings));
+    p->is_paired = files.vision_choice.is_found;
+  } else if (p->config.vision.has_value()) {
+    p->vision_choice.why =
+        Cat("the tower is in the model's own file", files.text->shard_paths().size() == 1 ? "" : "s");
+  } else if (p->vision_choice.is_refusal) {
+    p->why_unpaired = p->vision_choice.why;
+    p->warnings.push_back(p->why_unpaired);
+  }
+  return Done{};
+}
+
+Status CheckUnchanged(const ModelFiles& files) {
+  THIMBLE_RETURN_IF_ERROR(files.text->CheckUnchanged());
+  return files.vision != nullptr ? files.vision->CheckUnchanged() : Status(Done{});
+}
+
+Result<Prepared> Prepare(const ModelFiles& files, const EngineOptions& options) {
   Prepared p;
-  THIMBLE_ASSIGN_OR_RETURN(auto text, ModelFile::Open(options.model));
-  p.text = std::make_shared<const ModelFile>(std::move(text));
-  if (p.text->format() == ModelFile::Format::kSafetensors) {
-    const auto is_missing = [&](const char* name) {
-      const auto file = p.text->SideFile(name);
-      return !file.ok() && file.error().code == Code::kNotFound;
-    };
-    if (is_missing("config.json")) THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
-    // An adapter's weights are named for what they are where the configuration is read.
-    if (is_missing("config.json") && is_missing("adapter_config.json")) {
-      return Error{Code::kNotFound, Cat(EscapeControls(options.model), ": [folder] there is no config.json, and ",
-                                        "safetensors alone are no model: fetch the whole folder")};
-    }
-  }
-  auto alone = ReadModelConfig(*p.text, nullptr, &p.warnings);
-  if (!alone.ok()) return WithPlace(alone.error(), options.model);
-  p.config = std::move(alone).value();
-  if (!options.mmproj.empty()) {
-    THIMBLE_ASSIGN_OR_RETURN(auto vision, ModelFile::Open(options.mmproj));
-    p.vision = std::make_shared<const ModelFile>(std::move(vision));
-    THIMBLE_ASSIGN_OR_RETURN(p.config, ReadModelConfig(*p.text, p.vision.get(), &p.warnings));
-    p.vision_choice = {p.vision->path(), "given with --mmproj", {}, false};
-  } else if (!p.config.vision.has_value()) {
-    PairVision(&p);
-  } else {
-    p.vision_choice.why = Cat("the tower is in the model's own file", p.text->shard_paths().size() == 1 ? "" : "s");
-  }
+  if (files.text == nullptr) return Error{Code::kInvalid, "[engine] there is no model to open: give its files"};
+  p.text = files.text;
+  p.vision = files.vision;
+  THIMBLE_RETURN_IF_ERROR(CheckUnchanged(files));
+  THIMBLE_RETURN_IF_ERROR(CheckFolder(*p.text, files.why_no_weights));
+  THIMBLE_RETURN_IF_ERROR(ReadConfig(files, &p));
   WarnOfMissingTower(*p.text, p.config, &p.warnings);
   p.unused = FindUnusedTensors(*p.text, p.vision.get(), p.config);
   WarnOfUnused(p.unused, &p.warnings);
@@ -169,7 +166,7 @@ Result<Prepared> Prepare(const OpenOptions& options) {
 
 // Refuses before loading what cannot fit, with a way out where there is one. A vision file that nobody asked for is
 // left out first.
-Status CheckMemory(const OpenOptions& options, Prepared* prepared) {
+Status CheckMemory(const EngineOptions& options, Prepared* prepared) {
   Prepared& p = *prepared;
   const std::uint64_t available = AvailableMemoryBytes();
   if (!options.check_memory || available == 0 || p.needs.total() <= available) return Done{};
@@ -194,7 +191,7 @@ Status CheckMemory(const OpenOptions& options, Prepared* prepared) {
   }
   return Error{
       Code::kExhausted,
-      Cat("[memory] ", options.model, " needs ", FormatBytes(p.needs.total()), ", ", FormatBytes(available), " free"),
+      Cat("[memory] ", p.text->path(), " needs ", FormatBytes(p.needs.total()), ", ", FormatBytes(available), " free"),
       std::move(advice)};
 }
 
@@ -211,9 +208,10 @@ Status CheckVocabulary(const ModelFile& file, const Tokenizer& tokenizer, const 
 Engine::Engine() : parts_(std::make_unique<EngineParts>()) {}
 Engine::~Engine() = default;
 
-Result<Engine::Description> Engine::Describe(const OpenOptions& options) {
-  THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
-  if (const Status status = CheckHasWeights(*p.text); !status.ok()) p.warnings.push_back(status.error().message);
+Result<Engine::Description> Engine::Describe(const ModelFiles& files, const EngineOptions& options) {
+  THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(files, options));
+  if (const Status status = CheckHasWeights(*p.text, files.why_no_weights); !status.ok())
+    p.warnings.push_back(status.error().message);
   Description description;
   if (auto vocabulary = ReadTextModel(*p.text); vocabulary.ok()) {
     description.chat_template = vocabulary.value().chat_template;
@@ -278,14 +276,14 @@ Status TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engi
 
 }  // namespace
 
-Result<std::shared_ptr<const Engine>> Engine::Open(const OpenOptions& options) {
-  return ExhaustedIfNoMemory([&] { return Load(options); });
+Result<std::shared_ptr<const Engine>> Engine::Open(const ModelFiles& files, const EngineOptions& options) {
+  return ExhaustedIfNoMemory([&] { return Load(files, options); });
 }
 
-Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
+Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, const EngineOptions& options) {
   const double begin = MonotonicSeconds();
-  THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(options));
-  THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text));
+  THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(files, options));
+  THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text, files.why_no_weights));
   THIMBLE_RETURN_IF_ERROR(CheckUnused(p.unused));
   THIMBLE_RETURN_IF_ERROR(CheckMemory(options, &p));
   THIMBLE_RETURN_IF_ERROR(CheckHasNoHoles(*p.text));
@@ -336,12 +334,13 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const OpenOptions& options) {
   if (!vocabulary->ok()) return vocabulary->error();
   THIMBLE_RETURN_IF_ERROR(CheckVocabulary(*parts.text_file, vocabulary->value().tokenizer, parts.config));
   if (!weights.ok()) return weights.error();
+  THIMBLE_RETURN_IF_ERROR(CheckUnchanged(files));
   parts.weights = std::move(weights).value();
   THIMBLE_RETURN_IF_ERROR(TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts));
   if (p.is_short_of_memory) parts.prompts.blind_code = Code::kExhausted;
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
   parts.beginnings.SetBudget(options.beginnings_bytes.value_or(DefaultBeginningsBytes()));
-  parts.load_seconds = MonotonicSeconds() - begin;
+  parts.load_seconds = files.seconds + MonotonicSeconds() - begin;
   return std::shared_ptr<const Engine>(std::move(engine));
 }
 

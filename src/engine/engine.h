@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "engine/pairing.h"
+#include "engine/model_files.h"
 #include "engine/prompt_counts.h"
 #include "files/model_file.h"
 #include "model/config.h"
@@ -26,20 +26,16 @@ class Session;
 struct EngineParts;
 struct GenerateRequest;
 
-// The text half of a model: enough to tokenise and to render conversations. Needs no weights: a folder with
-// tokenizer.json and its template, or a vocabulary-only GGUF, will do.
+// The text half of a model: enough to tokenise and to render conversations (engine/text_model.h).
 struct TextModel {
   Tokenizer tokenizer;
   TemplateChoice chat_template;
   std::vector<std::string> warnings;
 };
-Result<TextModel> OpenTextModel(const std::string& model_path);
 
-struct OpenOptions {
-  std::string model;   // .gguf file, safetensors file or folder
-  std::string mmproj;  // vision GGUF; empty: found beside the model (engine/pairing.h says which)
-  int threads = 0;     // 0: DefaultThreads (sys/topology.h); engine/threads.h measures what is best
-  int context = 0;     // tokens a session may hold; 0: the model's own maximum, at most 8192
+struct EngineOptions {
+  int threads = 0;  // 0: DefaultThreads (sys/topology.h); engine/threads.h measures what is best
+  int context = 0;  // tokens a session may hold; 0: the model's own maximum, at most 8192
   Precision precision = Precision::kFast;
   KvType kv = KvType::kF16;                 // how keys and values are kept; kExact keeps them as kF32 always
   bool screens_head = false;                // the same tokens with less reading (LoadOptions)
@@ -59,9 +55,9 @@ struct OpenOptions {
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   // Errors: what files, config and weights report; kExhausted when memory will not do ("needs 6.1 GiB, 3.2 GiB free;
-  // try a smaller file, or --context 4096"). An mmproj asked for by name that does not fit is an error; one found
-  // beside the model that does not fit is a warning and no pictures.
-  static Result<std::shared_ptr<const Engine>> Open(const OpenOptions& options);
+  // try a smaller file, or --context 4096"). A vision file that does not fit is an error; one that nobody asked for is
+  // left out where memory is short. kCorrupt where a file has changed since it was opened.
+  static Result<std::shared_ptr<const Engine>> Open(const ModelFiles& files, const EngineOptions& options);
   ~Engine();
 
   [[nodiscard]] const ModelConfig& config() const;
@@ -111,14 +107,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::shared_ptr<const ModelFile> text_file;
     std::shared_ptr<const ModelFile> vision_file;  // nullptr when none
   };
-  static Result<Description> Describe(const OpenOptions& options);
+  static Result<Description> Describe(const ModelFiles& files, const EngineOptions& options);
 
  private:
   friend class Session;
   friend class Bench;
   friend class Lease;
   Engine();
-  static Result<std::shared_ptr<const Engine>> Load(const OpenOptions& options);
+  static Result<std::shared_ptr<const Engine>> Load(const ModelFiles& files, const EngineOptions& options);
   std::unique_ptr<EngineParts> parts_;
 };
 

@@ -65,21 +65,21 @@ TEST(NoMemory, InTheMiddleOfAReply) {
 }
 
 TEST(NoMemory, WhileAModelIsOpened) {
-  OpenOptions options;
+  host::OpenOptions options;
   options.model = Fixture("gguf/text-tied-f32.gguf");
   int failures = 0;
   bool has_failed = true;
   for (long n = 0; has_failed && n < 200000; n += 1 + n / 4) {
     Code code = Code::kInvalid;
     has_failed = FailFrom(n, [&] {
-      const auto engine = Engine::Open(options);
+      const auto engine = host::OpenModel(options);
       if (!engine.ok()) code = engine.error().code;
     });
     if (has_failed && code == Code::kExhausted) ++failures;
   }
   EXPECT_FALSE(has_failed);
   EXPECT_GT(failures, 5);
-  EXPECT_TRUE(Engine::Open(options).ok());
+  EXPECT_TRUE(host::OpenModel(options).ok());
 }
 
 }  // namespace

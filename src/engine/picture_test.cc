@@ -81,11 +81,11 @@ TEST(Reading, ASettledPictureGivesTheSamePatches) {
 
 // What a first turn decided holds, whatever comes: nothing is read twice, no picture encoded again.
 TEST(Reading, LaterPicturesChangeNoEarlierOne) {
-  OpenOptions options;
+  host::OpenOptions options;
   options.model = Fixture("models/vl");
   options.pixel_limits = PixelLimits{1024, 16777216};
   options.context = 1200;
-  const auto engine = Get(Engine::Open(options));
+  const auto engine = Get(host::OpenModel(options));
   const auto session = NewSession(engine);
   Picture photo;
   photo.image.width = 1300;

@@ -9,6 +9,7 @@
 #include "text/chat.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>

@@ -77,7 +77,7 @@ TEST(Session, ProgressGrowsWhilePicturesAreEncoded) {
 }
 
 TEST(Session, AVideosFramesCanBeMadeSmaller) {
-  OpenOptions options;
+  host::OpenOptions options;
   options.model = Fixture("models/vl");
   GenerateRequest request = Ask("", 1);
   request.chat().messages = {UserMessage("What happens?")};
@@ -87,25 +87,25 @@ TEST(Session, AVideosFramesCanBeMadeSmaller) {
     video.frames.assign(num_frames, LoadPicture("rgb.png"));
     video.timestamps.assign((num_frames + 1) / 2, 0.0);
     request.pictures = {video};
-    const Reply whole = Get(NewSession(Get(Engine::Open(options)))->Generate(request, kNoSink));
+    const Reply whole = Get(NewSession(Get(host::OpenModel(options)))->Generate(request, kNoSink));
     const auto& frame = video.frames[0];
-    OpenOptions smaller = options;
+    host::OpenOptions smaller = options;
     smaller.max_frame_pixels = std::int64_t{frame.width} * frame.height / 4;
-    const Reply small = Get(NewSession(Get(Engine::Open(smaller)))->Generate(request, kNoSink));
+    const Reply small = Get(NewSession(Get(host::OpenModel(smaller)))->Generate(request, kNoSink));
     EXPECT_LT(small.prompt_ids.size(), whole.prompt_ids.size()) << num_frames;
     smaller.max_frame_pixels = std::int64_t{frame.width} * frame.height * 100;
-    const Reply same = Get(NewSession(Get(Engine::Open(smaller)))->Generate(request, kNoSink));
+    const Reply same = Get(NewSession(Get(host::OpenModel(smaller)))->Generate(request, kNoSink));
     EXPECT_EQ(same.prompt_ids, whole.prompt_ids) << num_frames;
   }
 }
 
 TEST(Session, AScreenedHeadWritesTheSameTokens) {
-  OpenOptions options;
+  host::OpenOptions options;
   options.model = Fixture("gguf/text-tied-q8_0.gguf");
   options.threads = 2;
-  const auto full = Get(Engine::Open(options));
+  const auto full = Get(host::OpenModel(options));
   options.screens_head = true;
-  const auto screened = Get(Engine::Open(options));
+  const auto screened = Get(host::OpenModel(options));
   EXPECT_GT(screened->memory_needs().weights_bytes, full->memory_needs().weights_bytes);
   std::int64_t answered = 0;
   for (int trial = 0; trial < 12; ++trial) {
@@ -231,16 +231,16 @@ TEST(Engine, RefusalsSayWhatToDo) {
   request = Ask("hi");
   request.prompt = PromptIds{{1, 2, 999999}, {}};
   EXPECT_FALSE(session->Generate(request, kNoSink).ok());
-  OpenOptions options;
+  host::OpenOptions options;
   options.model = Fixture("gguf/text-untied-bf16.gguf");
   options.mmproj = Fixture("gguf/mmproj-vl-f32.gguf");
-  const auto wrong = Engine::Open(options);
+  const auto wrong = host::OpenModel(options);
   ASSERT_FALSE(wrong.ok());
   EXPECT_NE(wrong.error().message.find("another model"), std::string::npos) << wrong.error().message;
   options.mmproj.clear();  // found by itself, one that does not fit is only a warning
-  EXPECT_TRUE(Engine::Open(options).ok());
+  EXPECT_TRUE(host::OpenModel(options).ok());
   options.isa = "mmx";
-  EXPECT_FALSE(Engine::Open(options).ok());
+  EXPECT_FALSE(host::OpenModel(options).ok());
 }
 
 TEST(Engine, AVisionFileBesideTheModelIsFound) {

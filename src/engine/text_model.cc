@@ -49,9 +49,4 @@ Result<TextModel> ReadTextModel(const ModelFile& file) {
   return model;
 }
 
-Result<TextModel> OpenTextModel(const std::string& model_path) {
-  THIMBLE_ASSIGN_OR_RETURN(const ModelFile file, ModelFile::Open(model_path));
-  return ReadTextModel(file);
-}
-
 }  // namespace thimble

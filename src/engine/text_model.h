@@ -6,6 +6,7 @@
 
 namespace thimble {
 
+// Needs no weights: side files with tokenizer.json and a template, or a vocabulary-only GGUF, will do.
 Result<TextModel> ReadTextModel(const ModelFile& file);
 
 }  // namespace thimble

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many threads to compute with: measured on request. Nothing is read from or written to disk; who wants a choice to
-// last keeps it, and passes it as OpenOptions::threads. Unmeasured, Engine::Open takes DefaultThreads (sys/topology.h).
+// last keeps it, and passes it as EngineOptions::threads. Unmeasured, Engine::Open takes DefaultThreads
+// (sys/topology.h).
 #pragma once
 
 #include "base/result.h"

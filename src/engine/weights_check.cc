@@ -2,7 +2,6 @@
 #include "engine/weights_check.h"
 
 #include "base/text.h"
-#include "files/model_folder.h"
 #include "files/tensor_table.h"
 
 #include <algorithm>
@@ -10,14 +9,14 @@
 
 namespace thimble {
 
-Status CheckHasWeights(const ModelFile& text) {
+Status CheckHasWeights(const ModelFile& text, const std::string& what_is_there) {
   if (!text.tensors().empty()) return Done{};
   const std::string place = EscapeControls(text.path());
   if (text.format() == ModelFile::Format::kGguf) {
     return Error{Code::kUnsupported, Cat(place, ": [gguf] holds a vocabulary and no weights: use a file of the model")};
   }
   return Error{Code::kNotFound, Cat(place, ": [folder] holds a vocabulary and no weights (.safetensors or .gguf): ",
-                                    "fetch them too", WhyNoModel(text.path()))};
+                                    "fetch them too", what_is_there)};
 }
 
 Status CheckHasNoHoles(const ModelFile& file) {

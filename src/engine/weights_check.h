@@ -5,11 +5,13 @@
 #include "base/result.h"
 #include "files/model_file.h"
 
+#include <string>
+
 namespace thimble {
 
 // Refuses what holds the text half of a model only, and says what lies there in place of weights: kNotFound for a
-// folder, kUnsupported for a GGUF file.
-Status CheckHasWeights(const ModelFile& text);
+// folder, kUnsupported for a GGUF file. `what_is_there`: ModelFiles::why_no_weights.
+Status CheckHasWeights(const ModelFile& text, const std::string& what_is_there);
 
 // Refuses a GGUF file with holes, as a download leaves that makes room for the whole file first and is not finished:
 // the weights of a norm, which stand all over the file, are never all zero in this form. kCorrupt, naming the tensor.

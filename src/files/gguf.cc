@@ -60,7 +60,8 @@ std::uint64_t MinElementBytes(ValueType type) {
 
 class GgufParser {
  public:
-  explicit GgufParser(std::span<const std::byte> bytes) : file_bytes_(bytes.size()), reader_(bytes, kPlace) {}
+  GgufParser(std::span<const std::byte> prefix, std::uint64_t file_bytes)
+      : file_bytes_(file_bytes), reader_(prefix, file_bytes, kPlace) {}
 
   Result<GgufHeader> Parse() {
     THIMBLE_RETURN_IF_ERROR(ReadMagicAndVersion());
@@ -74,6 +75,7 @@ class GgufParser {
     THIMBLE_RETURN_IF_ERROR(PlaceTensors());
     return std::move(header_);
   }
+  [[nodiscard]] std::uint64_t wanted() const { return reader_.wanted(); }
 
  private:
   Status ReadMagicAndVersion() {
@@ -96,7 +98,8 @@ class GgufParser {
                          " bytes left: the file is truncated or not what it says"));
     }
     if (count > max_count) return Unsupported(Cat("at most ", max_count, " ", what, " are read, found ", count));
-    return Done{};
+    // Before room is made for them: a prefix that ends sooner is of no use.
+    return reader_.Require(count * min_bytes);
   }
 
   Result<std::string_view> ReadString() {
@@ -329,7 +332,35 @@ class GgufParser {
 
 }  // namespace
 
-Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes) { return GgufParser(bytes).Parse(); }
+Result<GgufHeader> ParseGguf(std::span<const std::byte> prefix, std::uint64_t file_bytes, std::uint64_t* wanted) {
+  GgufParser parser(prefix, file_bytes);
+  auto header = parser.Parse();
+  if (wanted != nullptr) *wanted = parser.wanted();
+  return header;
+}
+
+Result<HeldGgufHeader> ReadGgufHeader(const ByteSource& source) {
+  // Real headers take a few kilobytes without a vocabulary, and about 11 MB with one.
+  constexpr std::uint64_t kFirstBytes = std::uint64_t{1} << 20;
+  constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;
+  const std::uint64_t size = source.size();
+  const bool is_in_memory = source.mapped().size() == size;
+  std::uint64_t prefix_bytes = is_in_memory ? size : std::min(size, kFirstBytes);
+  while (true) {
+    HeldGgufHeader held;
+    THIMBLE_ASSIGN_OR_RETURN(held.prefix, source.View(0, prefix_bytes));
+    std::uint64_t wanted = 0;
+    auto header = ParseGguf(held.prefix.span(), size, &wanted);
+    if (wanted == 0) {
+      if (!header.ok()) return header.error();
+      held.header = std::move(header).value();
+      return held;
+    }
+    if (wanted > kMostBytes) return Unsupported(Cat("a header of at most ", kMostBytes, " bytes is read, found more"));
+    // Twice as much each time: what is read again in the end is no more than the header itself.
+    prefix_bytes = std::min({size, kMostBytes, std::max(wanted, 2 * prefix_bytes)});
+  }
+}
 
 namespace {
 

@@ -4,8 +4,10 @@
 
 #include "base/result.h"
 #include "files/model_file.h"
+#include "sys/byte_source.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,9 +20,23 @@ struct GgufHeader {
   std::vector<TensorEntry> tensors;
 };
 
-// Parses the header of the GGUF file whose bytes these are (all of them, so that tensors can be checked against the
-// end). Does not look at tensor data. kCorrupt, or kUnsupported for versions, types and nesting that we do not read.
-Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes);
+// Parses the header of the GGUF file that begins with `prefix` and has `file_bytes` bytes in all, against whose end
+// tensors are checked. Does not look at tensor data. kCorrupt, or kUnsupported for versions, types and nesting that we
+// do not read. Where the header goes on behind `prefix`, `*wanted` (may be nullptr) says how many bytes are needed at
+// least, and the error means nothing else; it is 0 otherwise.
+Result<GgufHeader> ParseGguf(std::span<const std::byte> prefix, std::uint64_t file_bytes,
+                             std::uint64_t* wanted = nullptr);
+// The same for a whole file.
+inline Result<GgufHeader> ParseGguf(std::span<const std::byte> file) { return ParseGguf(file, file.size()); }
+
+// A header with the bytes that its strings point into.
+struct HeldGgufHeader {
+  Bytes prefix;
+  GgufHeader header;
+};
+// Reads no more of a source than its header, rounded up. Errors as ParseGguf's, and the source's; kUnsupported where
+// the header of a source that is not in memory is longer than any model's.
+Result<HeldGgufHeader> ReadGgufHeader(const ByteSource& source);
 
 // What a GGUF file says it is, in its own words; empty where it does not say.
 struct GgufLabel {

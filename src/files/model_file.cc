@@ -40,19 +40,23 @@ std::uint64_t ModelFile::Identity() const {
   std::uint64_t sum = 1;
   for (std::size_t index = 0; index < sources_.size(); ++index) {
     const ByteSource& source = *sources_[index];
-    const std::span<const std::byte> bytes = source.bytes();
+    const std::uint64_t size = source.size();
     if (source.modified_ns() == 0) return 0;
-    std::uint64_t header = bytes.size();
+    std::uint64_t header = size;
     for (const TensorEntry& tensor : tensors_) {
       if (static_cast<std::size_t>(tensor.source) == index) header = std::min(header, tensor.offset);
     }
-    const std::array<std::uint64_t, 3> facts{bytes.size(), static_cast<std::uint64_t>(source.modified_ns()), header};
+    const std::array<std::uint64_t, 3> facts{size, static_cast<std::uint64_t>(source.modified_ns()), header};
     sum = Checksum(std::as_bytes(std::span(facts)), sum);
-    sum = Checksum(bytes.first(static_cast<std::size_t>(header)), sum);
+    const auto add = [&](std::uint64_t offset, std::uint64_t count) {
+      const auto bytes = source.View(offset, count);
+      if (bytes.ok()) sum = Checksum(bytes.value().span(), sum);
+      return bytes.ok();
+    };
+    if (!add(0, header)) return 0;
     for (std::uint64_t page = 0; page < kIdentityPages; ++page) {
-      const std::uint64_t at = header + (bytes.size() - header) / kIdentityPages * page;
-      const std::uint64_t size = std::min<std::uint64_t>(kIdentityPageBytes, bytes.size() - at);
-      sum = Checksum(bytes.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(size)), sum);
+      const std::uint64_t at = header + (size - header) / kIdentityPages * page;
+      if (!add(at, std::min<std::uint64_t>(kIdentityPageBytes, size - at))) return 0;
     }
   }
   return sources_.empty() ? 0 : std::max<std::uint64_t>(sum, 1);
@@ -63,17 +67,20 @@ const TensorEntry* ModelFile::Find(std::string_view name) const {
   return found == by_name_.end() ? nullptr : &tensors_[found->second];
 }
 
-Result<std::span<const std::byte>> ModelFile::View(const TensorEntry& tensor) const {
+Result<Bytes> ModelFile::View(const TensorEntry& tensor) const { return ViewPart(tensor, 0, tensor.size_bytes); }
+
+Result<Bytes> ModelFile::ViewPart(const TensorEntry& tensor, std::uint64_t offset, std::uint64_t size) const {
   if (!tensor.unknown_type.empty()) {
     return Error{Code::kUnsupported,
                  Cat("[safetensors] tensor ", QuoteName(tensor.name), " must be F32, F16 or BF16, found ",
                      EscapeControls(tensor.unknown_type.substr(0, 20)))};
   }
   THIMBLE_CHECK(tensor.source >= 0 && static_cast<std::size_t>(tensor.source) < sources_.size());
-  const std::span<const std::byte> bytes = sources_[static_cast<std::size_t>(tensor.source)]->bytes();
+  const ByteSource& source = *sources_[static_cast<std::size_t>(tensor.source)];
   // Checked when the file was opened: an entry that does not fit is not of this file.
-  THIMBLE_CHECK(tensor.offset <= bytes.size() && tensor.size_bytes <= bytes.size() - tensor.offset);
-  return bytes.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size_bytes));
+  THIMBLE_CHECK(tensor.offset <= source.size() && tensor.size_bytes <= source.size() - tensor.offset);
+  const std::uint64_t begin = std::min(offset, tensor.size_bytes);
+  return source.View(tensor.offset + begin, std::min(size, tensor.size_bytes - begin));
 }
 
 void ModelFile::Release(const TensorEntry& tensor) const {
@@ -81,19 +88,33 @@ void ModelFile::Release(const TensorEntry& tensor) const {
   sources_[static_cast<std::size_t>(tensor.source)]->Release(tensor.offset, tensor.size_bytes);
 }
 
-Result<std::string> ModelFile::SideFile(const std::string& name) const {
-  if (folder_.empty()) {
-    return Error{Code::kNotFound,
-                 Cat(EscapeControls(path_), ": [file] a GGUF model has no ", QuoteName(name), " beside it")};
+Status ModelFile::CheckUnchanged() const {
+  for (std::size_t index = 0; index < sources_.size(); ++index) {
+    const Status status = sources_[index]->CheckUnchanged();
+    if (!status.ok()) return WithPlace(status.error(), EscapeControls(shard_paths_[index]));
   }
-  THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(Cat(folder_, "/", name), kMaxSideFileBytes));
-  std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return Done{};
+}
+
+Result<std::string> ModelFile::SideFile(const std::string& name) const {
+  if (!side_files_) {
+    return Error{Code::kNotFound,
+                 Cat(EscapeControls(path_), ": [file] ", format_ == Format::kGguf ? "a GGUF model has" : "there is",
+                     " no ", QuoteName(name), " beside it")};
+  }
+  const std::string place = EscapeControls(Cat(folder_, "/", name));
+  THIMBLE_ASSIGN_OR_RETURN(const std::shared_ptr<const ByteSource> source, side_files_(name));
+  if (source->size() > kMaxSideFileBytes) {
+    return Error{Code::kInvalid, Cat(place, ": [file] may hold ", kMaxSideFileBytes, " bytes, found more")};
+  }
+  const auto bytes = source->View(0, source->size());
+  if (!bytes.ok()) return WithPlace(bytes.error(), place);
+  std::string text(reinterpret_cast<const char*>(bytes.value().data()), bytes.value().size());
   // `git clone` without LFS leaves a pointer in a file's place, a failed download a web page.
-  const FileFinding finding = LookAtFile(bytes, name);
+  const FileFinding finding = LookAtFile(bytes.value().span(), name);
   const bool is_page = name.ends_with(".json") && text.find_first_not_of(" \t\r\n") == text.find('<');
   if (!text.empty() && (finding.kind == FileKind::kUnfinished || (is_page && finding.kind == FileKind::kOther))) {
-    return Error{Code::kCorrupt,
-                 Cat(EscapeControls(Cat(folder_, "/", name)), ": [file] is ", finding.what, ": ", finding.advice)};
+    return Error{Code::kCorrupt, Cat(place, ": [file] is ", finding.what, ": ", finding.advice)};
   }
   return text;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ModelFile: one view over the forms in which people have a model: a GGUF file, a split GGUF, a vision GGUF (mmproj),
 // or a Hugging Face folder (config.json, safetensors, tokenizer.json). Bytes -> named tensors and metadata; it knows
-// formats, not models.
+// formats, not models, and no paths: host/find_model.h finds what lies at one.
 #pragma once
 
 #include "base/dtype.h"
@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,10 +45,10 @@ class Metadata {
     enum class Kind { kInt, kFloat, kBool, kString, kInts, kFloats, kBools, kStrings } kind = Kind::kInt;
     std::int64_t integer = 0;
     double number = 0;
-    std::string_view text;  // points into the file's bytes
+    std::string_view text;  // points into bytes that the ModelFile holds
     std::vector<std::int64_t> ints;
     std::vector<double> floats;
-    std::vector<std::string_view> strings;  // point into the file's bytes
+    std::vector<std::string_view> strings;  // likewise
   };
   [[nodiscard]] const Value* Find(std::string_view key) const;
   [[nodiscard]] std::optional<std::int64_t> Int(std::string_view key) const;  // also from a bool or a whole float
@@ -64,24 +65,48 @@ class Metadata {
   std::map<std::string, Value, std::less<>> values_;
 };
 
+// Bytes, and what messages call them: a path, where they are a file's.
+struct NamedSource {
+  std::string name;
+  std::shared_ptr<const ByteSource> source;
+};
+
+// All `count` parts of a split GGUF in their order, when the one at hand is number `part` from 0 (-1: it does not say).
+// What it cannot find is its error.
+using SplitParts = std::function<Result<std::vector<NamedSource>>(std::int64_t part, std::int64_t count)>;
+
+// A file that lies beside safetensors, by its name ("config.json"); kNotFound where there is none. Called from several
+// threads.
+using SideFiles = std::function<Result<std::shared_ptr<const ByteSource>>(const std::string& name)>;
+
+// A Hugging Face model.
+struct SafetensorsModel {
+  std::string name;                // of the whole, for messages
+  std::string folder;              // what stands before a side file's name in messages
+  std::vector<NamedSource> parts;  // may be none: then there are side files only (a tokenizer)
+  // Where there are several parts: the last part of whose name holds which tensor (files/safetensors.h). What it does
+  // not place in a part is left alone there, as the reference loader does. Empty: all tensors of all parts.
+  std::map<std::string, std::string> index;
+  SideFiles side_files;
+};
+
 class ModelFile {
  public:
   enum class Format { kGguf, kSafetensors };
 
-  // `path` is a .gguf file (any shard of a split one opens them all), a .safetensors file (its folder is read), or a
-  // folder with safetensors, or with tokenizer.json alone (no tensors). A folder that holds exactly one GGUF model
-  // opens that, whatever vision files lie there. What a file holds counts, not its name. Errors name the file, and say
-  // what it is where it is no model (files/file_kind.h).
-  static Result<ModelFile> Open(const std::string& path);
-  // The same over bytes that the caller holds (browser, tests, fuzzers): one GGUF.
+  // What a file holds counts, not its name. Errors name the part, and say what it is where it is no model
+  // (files/file_kind.h). Of every source only the header is read.
   static Result<ModelFile> FromGguf(std::shared_ptr<const ByteSource> source, std::string name);
+  // The same for a file that may be one of several parts; `name` is the whole model's.
+  static Result<ModelFile> FromGguf(NamedSource file, std::string name, const SplitParts& parts_of);
+  static Result<ModelFile> FromSafetensors(SafetensorsModel model);
 
   // Not copied: names in the look-up table point into the tensors.
   ModelFile(ModelFile&&) = default;
   ModelFile& operator=(ModelFile&&) = default;
 
   [[nodiscard]] Format format() const { return format_; }
-  // The path as the caller gave it, for messages and for finding side files.
+  // The model's name as the caller gave it, a path where there is one; and those of its parts.
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const std::vector<std::string>& shard_paths() const { return shard_paths_; }
   [[nodiscard]] std::uint64_t total_bytes() const;  // of all shards
@@ -91,10 +116,17 @@ class ModelFile {
 
   [[nodiscard]] std::span<const TensorEntry> tensors() const { return tensors_; }
   [[nodiscard]] const TensorEntry* Find(std::string_view name) const;
-  // The tensor's bytes, valid as long as this ModelFile; never copied. kUnsupported for types that are not read.
-  [[nodiscard]] Result<std::span<const std::byte>> View(const TensorEntry& tensor) const;
+  // The tensor's bytes: borrowed where the source has them in memory, and then valid as long as this ModelFile; else
+  // read, and gone with the result. kUnsupported for types that are not read; errors of reading, which do not name the
+  // file.
+  [[nodiscard]] Result<Bytes> View(const TensorEntry& tensor) const;
+  // `size` of them from `offset` on, cut at the tensor's end.
+  [[nodiscard]] Result<Bytes> ViewPart(const TensorEntry& tensor, std::uint64_t offset, std::uint64_t size) const;
   // The bytes of this tensor will not be read again soon: lets the system drop its pages.
   void Release(const TensorEntry& tensor) const;
+  // The error of the first part that is known to have changed since it was opened (ByteSource::CheckUnchanged), with
+  // its name.
+  [[nodiscard]] Status CheckUnchanged() const;
 
   // GGUF: the key-value table (of the first shard). Empty for safetensors.
   [[nodiscard]] const Metadata& metadata() const { return metadata_; }
@@ -108,11 +140,13 @@ class ModelFile {
 
   Format format_ = Format::kGguf;
   std::string path_;
-  std::string folder_;  // of a Hugging Face model
+  std::string folder_;    // what stands before a side file's name in messages
+  SideFiles side_files_;  // of a Hugging Face model; empty for GGUF
   std::vector<std::string> shard_paths_;
   std::vector<std::shared_ptr<const ByteSource>> sources_;
   std::vector<TensorEntry> tensors_;
   std::unordered_map<std::string_view, std::size_t> by_name_;
+  Bytes prefix_;  // what the metadata's strings point into
   Metadata metadata_;
 };
 

@@ -9,6 +9,7 @@
 #include "files/json.h"
 #include "files/tensor_table.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -161,8 +162,8 @@ class HeaderReader : public JsonSink {
 
 }  // namespace
 
-Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> bytes) {
-  ByteReader reader(bytes, kPlace);
+Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> prefix, std::uint64_t file_bytes) {
+  ByteReader reader(prefix, file_bytes, kPlace);
   THIMBLE_ASSIGN_OR_RETURN(const auto header_bytes, reader.Read<std::uint64_t>());
   if (header_bytes > kMaxHeaderBytes) {
     return Corrupt(Cat("the header may have ", kMaxHeaderBytes, " bytes, found ", header_bytes));
@@ -175,10 +176,24 @@ Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> byt
   std::vector<TensorEntry> tensors = std::move(header_reader.tensors());
   for (TensorEntry& tensor : tensors) {
     tensor.offset += reader.position();  // at most 2^63 and 10^8: no wrap
-    THIMBLE_RETURN_IF_ERROR(CheckInsideFile(tensor, bytes.size(), kPlace));
+    THIMBLE_RETURN_IF_ERROR(CheckInsideFile(tensor, file_bytes, kPlace));
   }
   THIMBLE_RETURN_IF_ERROR(CheckDisjoint(tensors, kPlace));
   return tensors;
+}
+
+Result<std::vector<TensorEntry>> ReadSafetensorsHeader(const ByteSource& source) {
+  constexpr std::uint64_t kLengthBytes = 8;
+  std::uint64_t prefix_bytes = std::min(source.size(), kLengthBytes);
+  {
+    THIMBLE_ASSIGN_OR_RETURN(const Bytes length, source.View(0, prefix_bytes));
+    // Where the length is missing or too large, the parser says so, and reads no more.
+    const auto header_bytes = ByteReader(length.span(), kPlace).Read<std::uint64_t>();
+    if (header_bytes.ok() && header_bytes.value() <= kMaxHeaderBytes)
+      prefix_bytes = std::min(source.size(), kLengthBytes + header_bytes.value());
+  }
+  THIMBLE_ASSIGN_OR_RETURN(const Bytes prefix, source.View(0, prefix_bytes));
+  return ParseSafetensors(prefix.span(), source.size());
 }
 
 Result<std::map<std::string, std::string>> ParseSafetensorsIndex(std::string_view text) {

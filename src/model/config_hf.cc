@@ -144,10 +144,16 @@ Status ReadVision(const ModelFile& file, const Json& root, ModelConfig* config, 
 // Whether two tensors hold the same bytes in the same form.
 bool AreSame(const ModelFile& file, const TensorEntry& a, const TensorEntry& b) {
   if (!a.unknown_type.empty() || !b.unknown_type.empty() || a.dtype != b.dtype || a.shape != b.shape) return false;
-  const auto left = file.View(a);
-  const auto right = file.View(b);
-  return left.ok() && right.ok() && left.value().size() == right.value().size() &&
-         std::memcmp(left.value().data(), right.value().data(), left.value().size()) == 0;
+  // In pieces: both may be large, and have to be read.
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20;
+  if (a.size_bytes != b.size_bytes) return false;
+  for (std::uint64_t at = 0; at < a.size_bytes; at += kPieceBytes) {
+    const auto left = file.ViewPart(a, at, kPieceBytes);
+    const auto right = file.ViewPart(b, at, kPieceBytes);
+    if (!left.ok() || !right.ok() || std::memcmp(left.value().data(), right.value().data(), left.value().size()) != 0)
+      return false;
+  }
+  return true;
 }
 
 // The outer flag rules where there are two, as in the reference; but a model without a head of its own is tied if

@@ -42,7 +42,7 @@ Status Loader::Take(const PlannedWeight& weight) {
 Result<Bytes> Loader::Read(const FoundTensor& found) const {
   auto bytes = found.file->View(*found.tensor);
   if (!bytes.ok()) return WithPlace(bytes.error(), TensorFinder::PathOf(found));
-  return Bytes::Borrowed(bytes.value());
+  return bytes;
 }
 
 Result<float> Loader::ScaleOf(const FoundTensor& found) const {
@@ -93,9 +93,11 @@ Status Loader::TakeMatrix(const FoundTensor& found, std::int64_t rows, std::int6
       return Advance(found);
     }
   }
-  THIMBLE_ASSIGN_OR_RETURN(const Bytes bytes, Read(found));
+  THIMBLE_ASSIGN_OR_RETURN(Bytes bytes, Read(found));
   if (family == kernels::Family::kFileRows && bytes.is_borrowed()) {
-    *out = PackedMatrix::FromFileRows(dtype, rows, cols, bytes.span());
+    // Rows that a file lends stay there; what was read is kept.
+    *out = bytes.is_borrowed() ? PackedMatrix::FromFileRows(dtype, rows, cols, bytes.span())
+                               : PackedMatrix::FromOwnedRows(dtype, rows, cols, std::move(bytes).TakeBuffer());
     done_ += found.tensor->size_bytes;
     return Done{};
   }

@@ -29,7 +29,7 @@ bool IsFloat(const TensorEntry& tensor) {
 }
 
 // Bytes of a tensor of 32-bit words, which no DType names.
-Result<std::span<const std::byte>> WordsOf(const ModelFile& file, const TensorEntry& codes) {
+Result<Bytes> WordsOf(const ModelFile& file, const TensorEntry& codes) {
   TensorEntry plain = codes;
   plain.unknown_type.clear();
   return file.View(plain);
@@ -119,7 +119,7 @@ bool MlxMatrix::FactorsAreHalves() const {
     }
     return true;
   };
-  return are(*tensors_.scales, scales_) && are(*tensors_.biases, biases_);
+  return are(*tensors_.scales, scales_.span()) && are(*tensors_.biases, biases_.span());
 }
 
 // Codes follow each other without gaps, lowest bits first.
@@ -152,8 +152,8 @@ void MlxMatrix::RowToFloat(std::int64_t row, float* out) const {
   const std::byte* packed = codes_.data() + row * tensors_.codes->shape[1] * 4;
   std::array<std::uint8_t, kBlock> codes{};
   for (std::int64_t group = 0; group < groups_; ++group) {
-    const float scale = FactorAt(*tensors_.scales, scales_, row * groups_ + group);
-    const float bias = FactorAt(*tensors_.biases, biases_, row * groups_ + group);
+    const float scale = FactorAt(*tensors_.scales, scales_.span(), row * groups_ + group);
+    const float bias = FactorAt(*tensors_.biases, biases_.span(), row * groups_ + group);
     const std::int64_t end = (group + 1) * tensors_.group;
     for (std::int64_t col = group * tensors_.group; col < end; col += kBlock) {
       const std::int64_t count = std::min(kBlock, end - col);
@@ -176,8 +176,8 @@ void MlxMatrix::FillRow(std::int64_t row, std::byte* out) const {
   for (std::int64_t block = 0; block < cols_ / kBlock; ++block) {
     std::byte* to = out + static_cast<std::size_t>(block) * block_bytes;
     const std::int64_t group = row * groups_ + block * kBlock / tensors_.group;
-    const std::uint16_t scale = F32ToF16(FactorAt(*tensors_.scales, scales_, group));
-    const std::uint16_t bias = F32ToF16(FactorAt(*tensors_.biases, biases_, group));
+    const std::uint16_t scale = F32ToF16(FactorAt(*tensors_.scales, scales_.span(), group));
+    const std::uint16_t bias = F32ToF16(FactorAt(*tensors_.biases, biases_.span(), group));
     std::memcpy(to, &scale, 2);
     std::memcpy(to + 2, &bias, 2);
     TakeCodes(packed, block * kBlock, kBlock, codes.data());

@@ -6,6 +6,7 @@
 #include "base/dtype.h"
 #include "base/result.h"
 #include "files/model_file.h"
+#include "sys/byte_source.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -36,7 +37,7 @@ Result<MlxTensors> FindMlxTensors(const ModelFile& file, const TensorEntry& code
 // Reads rows of such a matrix.
 class MlxMatrix {
  public:
-  // The bytes must outlive this object.
+  // `file` must outlive this object.
   static Result<MlxMatrix> Open(const ModelFile& file, const MlxTensors& tensors, std::int64_t rows, std::int64_t cols);
 
   // The type of file that holds the same numbers without loss: Q4_1 or Q5_1 for codes that fit where every scale and
@@ -57,9 +58,9 @@ class MlxMatrix {
   std::int64_t rows_ = 0;
   std::int64_t cols_ = 0;
   std::int64_t groups_ = 0;  // of a row
-  std::span<const std::byte> codes_;
-  std::span<const std::byte> scales_;
-  std::span<const std::byte> biases_;
+  Bytes codes_;
+  Bytes scales_;
+  Bytes biases_;
   DType dtype_ = DType::kF32;
 };
 

@@ -53,7 +53,13 @@ class MlxAffine : public testing::FolderTest {
     file.write(reinterpret_cast<const char*>(&size), sizeof size);
     file << header << data;
     file.close();
-    auto opened = ModelFile::Open(folder_);
+    auto source = MapFile(folder_ + "/model.safetensors");
+    EXPECT_TRUE(source.ok());
+    SafetensorsModel model;
+    model.name = folder_;
+    model.folder = folder_;
+    model.parts.push_back({folder_ + "/model.safetensors", std::move(source).value()});
+    auto opened = ModelFile::FromSafetensors(std::move(model));
     EXPECT_TRUE(opened.ok());
     return std::move(opened).value();
   }

@@ -91,8 +91,9 @@ PackCache::PackCache(const ModelFile& file, std::string_view variant, PackCacheO
 
 void PackCache::Open(const std::string& path) {
   auto source = MapFile(path);
-  if (!source.ok()) return;
-  auto table = ParsePackFile(source.value()->bytes());
+  // Its matrices are used where they lie: a cache that cannot be mapped saves nothing.
+  if (!source.ok() || source.value()->mapped().empty()) return;
+  auto table = ParsePackFile(source.value()->mapped());
   if (!table.ok() || table.value().panel_revision != kernels::kPanelRevision || table.value().identity != identity_)
     return;
   source_ = std::move(source).value();
@@ -111,7 +112,7 @@ std::optional<PackedMatrix> PackCache::Find(const std::string& name, DType dtype
     return std::nullopt;
   }
   const auto bytes =
-      source_->bytes().subspan(static_cast<std::size_t>(entry.offset), static_cast<std::size_t>(entry.size_bytes));
+      source_->mapped().subspan(static_cast<std::size_t>(entry.offset), static_cast<std::size_t>(entry.size_bytes));
   if (PackChecksum(bytes, pool_) != entry.checksum) return std::nullopt;
   ++num_found_;
   found_bytes_ += entry.size_bytes;

@@ -2,6 +2,7 @@
 #include "model/pack_cache.h"
 
 #include "gguf_writer.h"
+#include "sources.h"
 #include "sys/folder.h"
 
 #include "folder_test.h"
@@ -66,7 +67,7 @@ class PackCacheTest : public testing::FolderTest {
   };
   // What loading does, and whether it ended up with the right bytes.
   Loaded Load(PackCacheUse use, const std::string& fallback = "", const std::function<bool()>& keep_going = {}) {
-    auto file = ModelFile::Open(model_path_);
+    auto file = testing::MappedGguf(model_path_);
     EXPECT_TRUE(file.ok());
     Loaded loaded;
     ThreadPool pool(2);
@@ -157,7 +158,7 @@ TEST_F(PackCacheTest, GoesAlongWithACopy) {
 
 TEST_F(PackCacheTest, KnowsAnotherKindOfMatrix) {
   MakeCache();
-  auto file = ModelFile::Open(model_path_);
+  auto file = testing::MappedGguf(model_path_);
   PackCache cache(file.value(), "pack", {PackCacheUse::kAuto, ""}, nullptr);
   EXPECT_FALSE(cache.Find("c", kType, kFamily, kRows, kCols).has_value());
   EXPECT_FALSE(cache.Find("a", DType::kF16, kFamily, kRows, kCols).has_value());
@@ -195,7 +196,7 @@ TEST_F(PackCacheTest, DamageIsSeenAndMended) {
     EXPECT_TRUE(loaded.wrote && loaded.status.ok()) << "byte " << at;
     EXPECT_EQ(Load(PackCacheUse::kAuto).num_cached, 2) << "byte " << at;
   }
-  auto file = ModelFile::Open(model_path_);
+  auto file = testing::MappedGguf(model_path_);
   for (std::size_t size = 0; size < content.size(); size += size < 300 ? 1 : 97) {
     Write(cache_path_, content.substr(0, size));
     PackCache cut(file.value(), "pack", {PackCacheUse::kAuto, ""}, nullptr);

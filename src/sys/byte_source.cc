@@ -2,6 +2,7 @@
 // The parts of ByteSource that need only the standard library: bytes in memory, and reading a whole file.
 #include "sys/byte_source.h"
 
+#include "base/check.h"
 #include "base/text.h"
 #include "sys/file_error.h"
 
@@ -17,8 +18,7 @@ class HeldBytes : public ByteSource {
  public:
   explicit HeldBytes(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
   [[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
-  [[nodiscard]] std::span<const std::byte> bytes() const override { return bytes_; }
-  void Release(std::uint64_t /*offset*/, std::uint64_t /*size*/) const override {}
+  [[nodiscard]] std::span<const std::byte> mapped() const override { return bytes_; }
 
  private:
   std::vector<std::byte> bytes_;
@@ -33,12 +33,17 @@ constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 
 }  // namespace
 
+Status ByteSource::CheckRange(std::uint64_t offset, std::uint64_t size) const {
+  if (offset <= this->size() && size <= this->size() - offset) return Done{};
+  return Error{Code::kInvalid,
+               Cat("[source] bytes from ", offset, " on, ", size, " of them, do not lie in ", this->size())};
+}
+
 Result<Bytes> ByteSource::View(std::uint64_t offset, std::uint64_t size) const {
-  if (offset > this->size() || size > this->size() - offset) {
-    return Error{Code::kInvalid,
-                 Cat("[source] bytes from ", offset, " on, ", size, " of them, do not lie in ", this->size())};
-  }
-  return Bytes::Borrowed(bytes().subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size)));
+  THIMBLE_RETURN_IF_ERROR(CheckRange(offset, size));
+  // A source that has no memory reads for itself.
+  THIMBLE_CHECK(mapped().size() == this->size());
+  return Bytes::Borrowed(mapped().subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size)));
 }
 
 Error FileError(const std::string& path, std::string_view action, const std::error_code& why) {

@@ -10,4 +10,8 @@ Result<std::shared_ptr<const ByteSource>> MapFile(const std::string& path) {
   return MemorySource(std::move(bytes));
 }
 
+Result<std::shared_ptr<const ByteSource>> ReadDescriptor(int /*descriptor*/) {
+  return Error{Code::kUnsupported, "[file] this system lends no open files; give the bytes"};
+}
+
 }  // namespace thimble

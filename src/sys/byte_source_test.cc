@@ -47,7 +47,7 @@ TEST_F(ByteSourceTest, MapsAFile) {
   auto source = MapFile(Write("long", content));
   ASSERT_TRUE(source.ok()) << source.error().message;
   EXPECT_EQ(source.value()->size(), content.size());
-  EXPECT_EQ(TextOf(source.value()->bytes()), content);
+  EXPECT_EQ(TextOf(source.value()->mapped()), content);
 }
 
 TEST_F(ByteSourceTest, ReleasedBytesReadTheSameAgain) {
@@ -62,7 +62,7 @@ TEST_F(ByteSourceTest, ReleasedBytesReadTheSameAgain) {
   source.value()->Release(size, 10);
   source.value()->Release(UINT64_MAX, UINT64_MAX);
   source.value()->Release(1, UINT64_MAX);
-  EXPECT_EQ(TextOf(source.value()->bytes()), content);
+  EXPECT_EQ(TextOf(source.value()->mapped()), content);
 }
 
 TEST_F(ByteSourceTest, MapsAnEmptyFile) {
@@ -77,9 +77,9 @@ TEST_F(ByteSourceTest, MemoryIsTakenOver) {
   const std::byte* const place = bytes.data();
   const auto source = MemorySource(std::move(bytes));
   EXPECT_EQ(source->size(), 2u);
-  EXPECT_EQ(source->bytes().data(), place);
+  EXPECT_EQ(source->mapped().data(), place);
   source->Release(0, 2);
-  EXPECT_EQ(source->bytes()[1], std::byte{2});
+  EXPECT_EQ(source->mapped()[1], std::byte{2});
 }
 
 TEST_F(ByteSourceTest, ReadsAWholeFile) {

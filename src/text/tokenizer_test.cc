@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "base/text.h"
+#include "sources.h"
 #include "text/unicode.h"
 
 #include <gmock/gmock.h>
@@ -51,7 +52,7 @@ std::vector<Json> ReadLines(const std::string& path) {
 }
 
 Tokenizer Load(const std::string& path) {
-  auto file = ModelFile::Open(path);
+  auto file = path.ends_with(".gguf") ? testing::MappedGguf(path) : testing::SideFilesIn(path);
   if (!file.ok()) throw std::runtime_error(file.error().message);
   auto tokenizer = Tokenizer::FromModelFile(file.value());
   if (!tokenizer.ok()) throw std::runtime_error(tokenizer.error().message);

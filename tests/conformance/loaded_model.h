@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "files/json.h"
 #include "files/model_file.h"
+#include "host/open_model_file.h"
 #include "kernels/kernels.h"
 #include "model/config.h"
 #include "model/decoder.h"
@@ -71,8 +72,8 @@ struct LoadedModel {
 
   LoadedModel(const std::string& path, const std::string& mmproj, Precision precision, int threads = 2,
               kernels::Family tower_floats = kernels::Family::kFileRows)
-      : text(Get(ModelFile::Open(path))),
-        vision(mmproj.empty() ? nullptr : std::make_unique<ModelFile>(Get(ModelFile::Open(mmproj)))),
+      : text(Get(host::OpenModelFile(path))),
+        vision(mmproj.empty() ? nullptr : std::make_unique<ModelFile>(Get(host::OpenModelFile(mmproj)))),
         config(Get(ReadModelConfig(text, vision.get(), &warnings))),
         pool(threads),
         table(Get(kernels::Choose(DetectCpuFeatures(),

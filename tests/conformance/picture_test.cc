@@ -31,7 +31,7 @@ class Pictures : public ::testing::TestWithParam<Case> {
     return Fixture(std::string("expected/") + GetParam().expected + "/" + name);
   }
   [[nodiscard]] static PixelLimits Limits() {
-    return Get(ReadPixelLimits(Get(ModelFile::Open(Fixture(std::string("models/") + GetParam().expected)))));
+    return Get(ReadPixelLimits(Get(host::OpenModelFile(Fixture(std::string("models/") + GetParam().expected)))));
   }
   [[nodiscard]] Patches PatchesOf(const std::string& image) const {
     const Image decoded = LoadPicture(image);
@@ -163,7 +163,7 @@ TEST_P(Pictures, PromptsWithPicturesEqualTheReference) {
 
 TEST_P(Pictures, VideosEqualTheReference) {
   const VideoLimits limits =
-      Get(ReadVideoLimits(Get(ModelFile::Open(Fixture(std::string("models/") + GetParam().expected)))));
+      Get(ReadVideoLimits(Get(host::OpenModelFile(Fixture(std::string("models/") + GetParam().expected)))));
   const Json cases = LoadJson(ExpectedFile("video/video_cases.json"));
   for (const Json& item : cases.items()) {
     SCOPED_TRACE(item.Find("name")->text());
@@ -231,8 +231,8 @@ TEST(Mtp, DraftsEqualTheSpecification) {
 
 TEST(Config, AVisionFileOfAnotherWidthIsRefusedByName) {
   // text-untied is 96 wide, the vl tower gives rows of 64.
-  const ModelFile text = Get(ModelFile::Open(Fixture("gguf/text-untied-bf16.gguf")));
-  const ModelFile vision = Get(ModelFile::Open(Fixture("gguf/mmproj-vl-f32.gguf")));
+  const ModelFile text = Get(host::OpenModelFile(Fixture("gguf/text-untied-bf16.gguf")));
+  const ModelFile vision = Get(host::OpenModelFile(Fixture("gguf/mmproj-vl-f32.gguf")));
   std::vector<std::string> warnings;
   const auto config = ReadModelConfig(text, &vision, &warnings);
   ASSERT_FALSE(config.ok());

@@ -4,6 +4,7 @@
 
 #include "conformance/loaded_model.h"
 #include "engine/bench.h"
+#include "host/find_model.h"
 
 #include <gtest/gtest.h>
 
@@ -119,11 +120,11 @@ TEST(LeastTime, IsTheLongerOfReadingAndMultiplying) {
 }
 
 TEST(BenchTest, RunsWhatItCounts) {
-  OpenOptions open;
+  host::OpenOptions open;
   open.model = Fixture("gguf/vl-q8_0.gguf");
   open.context = 600;
   open.threads = 2;
-  const auto engine = Get(Engine::Open(open));
+  const auto engine = Get(host::OpenModel(open));
   bool goes_on = true;
   const auto bench = Get(Bench::Create(engine, 600, [&] { return goes_on; }));
   EXPECT_GT(Get(bench->ReadPrompt(600)), 0);  // two passes
@@ -155,10 +156,10 @@ TEST(BenchTest, RunsWhatItCounts) {
 }
 
 TEST(BenchTest, AModelWithoutTowerEncodesNothing) {
-  OpenOptions open;
+  host::OpenOptions open;
   open.model = Fixture("models/text-tied");
   open.context = 16;
-  const auto engine = Get(Engine::Open(open));
+  const auto engine = Get(host::OpenModel(open));
   const auto made = MakeBenchPicture(*engine, 64, 64);
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().code, Code::kUnsupported);

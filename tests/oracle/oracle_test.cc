@@ -33,8 +33,8 @@ struct Opened {
   Oracle oracle;
 
   explicit Opened(const std::string& path, const std::string& mmproj = "")
-      : text(Get(ModelFile::Open(Fixture(path)))),
-        vision(mmproj.empty() ? nullptr : std::make_unique<ModelFile>(Get(ModelFile::Open(Fixture(mmproj))))),
+      : text(Get(host::OpenModelFile(Fixture(path)))),
+        vision(mmproj.empty() ? nullptr : std::make_unique<ModelFile>(Get(host::OpenModelFile(Fixture(mmproj))))),
         config(ReadConfig(text, vision.get())),
         oracle(&text, vision.get(), &config) {}
 
@@ -149,7 +149,7 @@ TEST_P(Towers, EveryTensorEqualsTheReference) {
   const std::string folder = std::string(GetParam().expected) + "/tower";
   Opened model(GetParam().path, GetParam().mmproj);
   const PixelLimits limits =
-      Get(ReadPixelLimits(Get(ModelFile::Open(Fixture(std::string("models/") + GetParam().expected)))));
+      Get(ReadPixelLimits(Get(host::OpenModelFile(Fixture(std::string("models/") + GetParam().expected)))));
   const Json cases = LoadJson(Fixture("expected/" + folder + "/tower_cases.json"));
   for (const Json& item : cases.items()) {
     const std::string image = item.Find("image")->text();

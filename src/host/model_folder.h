@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace thimble {
+namespace thimble::host {
 
 // Whether the name ends like that, in letters of any case, and is no hidden one (macOS lays "._model.gguf" beside
 // files).
@@ -24,4 +24,4 @@ bool IsVisionFile(const std::string& path, const GgufLabel& label);
 // that is not finished ...". Empty where there is nothing to say.
 std::string WhyNoModel(const std::string& folder);
 
-}  // namespace thimble
+}  // namespace thimble::host

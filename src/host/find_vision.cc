@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/pairing.h"
+#include "host/find_vision.h"
 
 #include "base/half.h"
 #include "base/text.h"
-#include "files/model_folder.h"
+#include "host/model_folder.h"
+#include "host/open_model_file.h"
 #include "sys/folder.h"
 
 #include <algorithm>
@@ -17,7 +18,7 @@
 #include <set>
 #include <utility>
 
-namespace thimble {
+namespace thimble::host {
 
 namespace {
 
@@ -85,29 +86,31 @@ constexpr std::size_t kSampled = 32;  // numbers: a block of Q8_0
 // The numbers [first, first + kSampled) of a tensor (fewer at its end), `first` a multiple of kSampled; nullopt for
 // types that take more than a line to read.
 std::optional<std::vector<float>> Sample(const ModelFile& file, const TensorEntry& tensor, std::size_t first) {
-  const auto view = file.View(tensor);
-  if (!view.ok()) return std::nullopt;
-  const std::span<const std::byte> bytes = view.value();
+  constexpr std::size_t kBlockBytes = 34;  // of Q8_0
+  const bool is_q8 = tensor.dtype == DType::kQ8_0;
+  if (!is_q8 && tensor.dtype != DType::kF32 && tensor.dtype != DType::kF16 && tensor.dtype != DType::kBF16)
+    return std::nullopt;
   const auto count = std::min<std::size_t>(kSampled, static_cast<std::size_t>(tensor.num_elements()) - first);
+  const std::size_t number_bytes = tensor.dtype == DType::kF32 ? 4 : 2;
+  const auto view = is_q8 ? file.ViewPart(tensor, first / kSampled * kBlockBytes, kBlockBytes)
+                          : file.ViewPart(tensor, first * number_bytes, count * number_bytes);
+  if (!view.ok()) return std::nullopt;
+  const std::span<const std::byte> bytes = view.value().span();
   std::vector<float> numbers(count);
   const auto half_at = [&](std::size_t at) {
     std::uint16_t bits = 0;
     std::memcpy(&bits, bytes.data() + at, sizeof bits);
     return bits;
   };
-  constexpr std::size_t kBlockBytes = 34;
-  const std::size_t block = first / kSampled * kBlockBytes;
   for (std::size_t i = 0; i < count; ++i) {
     if (tensor.dtype == DType::kF32) {
-      std::memcpy(&numbers[i], bytes.data() + (first + i) * sizeof(float), sizeof(float));
+      std::memcpy(&numbers[i], bytes.data() + i * sizeof(float), sizeof(float));
     } else if (tensor.dtype == DType::kF16) {
-      numbers[i] = F16ToF32(half_at((first + i) * 2));
+      numbers[i] = F16ToF32(half_at(i * 2));
     } else if (tensor.dtype == DType::kBF16) {
-      numbers[i] = BF16ToF32(half_at((first + i) * 2));
-    } else if (tensor.dtype == DType::kQ8_0) {
-      numbers[i] = F16ToF32(half_at(block)) * static_cast<float>(static_cast<std::int8_t>(bytes[block + 2 + i]));
+      numbers[i] = BF16ToF32(half_at(i * 2));
     } else {
-      return std::nullopt;
+      numbers[i] = F16ToF32(half_at(0)) * static_cast<float>(static_cast<std::int8_t>(bytes[2 + i]));
     }
   }
   return numbers;
@@ -281,7 +284,7 @@ FoundVisionFile FindVisionFile(const ModelFile& text, int width, const std::func
   std::string unreadable;  // what is wrong with the first that cannot be read, and that does not fit
   std::string unfit;
   for (const std::string& path : paths) {
-    auto file = ModelFile::Open(path);
+    auto file = OpenModelFile(path);
     if (!file.ok()) {
       if (unreadable.empty()) unreadable = file.error().message;
       continue;
@@ -311,11 +314,11 @@ FoundVisionFile FindVisionFile(const ModelFile& text, int width, const std::func
                      " rows of ", width, " numbers, as this model needs: no pictures");
   }
   if (found.file != nullptr && !unreadable.empty()) choice.why += Cat("; another cannot be read: ", unreadable);
-  found.is_refusal = found.file == nullptr && !paths.empty();
+  choice.is_refusal = found.file == nullptr && !paths.empty();
   for (const std::string& path : paths) {
     if (path != choice.path) choice.others.push_back(path);
   }
   return found;
 }
 
-}  // namespace thimble
+}  // namespace thimble::host

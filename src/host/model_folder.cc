@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "files/model_folder.h"
+#include "host/model_folder.h"
 
 #include "base/text.h"
 #include "files/file_kind.h"
@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <array>
 
-namespace thimble {
+namespace thimble::host {
 
 namespace {
 
@@ -102,4 +102,4 @@ std::string WhyNoModel(const std::string& folder) {
   return Cat("; is one of its folders meant (", EscapeControls(folders), ")?");
 }
 
-}  // namespace thimble
+}  // namespace thimble::host

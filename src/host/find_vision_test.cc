@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/pairing.h"
+#include "host/find_vision.h"
 
 #include "folder_test.h"
+#include "host/open_model_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
-namespace thimble {
+namespace thimble::host {
 namespace {
 
 namespace fs = std::filesystem;
@@ -18,7 +19,7 @@ using ::testing::HasSubstr;
 const std::string kFixtures = std::string(THIMBLE_FIXTURES_DIR) + "/gguf/";
 
 ModelFile Opened(const std::string& name) {
-  auto file = ModelFile::Open(kFixtures + name);
+  auto file = OpenModelFile(kFixtures + name);
   EXPECT_TRUE(file.ok());
   return std::move(file).value();
 }
@@ -39,7 +40,7 @@ class FindVisionFileTest : public testing::FolderTest {
   }
   void Add(const std::string& fixture, const std::string& name) { fs::copy(kFixtures + fixture, folder_ + "/" + name); }
   FoundVisionFile Find(const Status& check = Done{}) {
-    auto model = ModelFile::Open(folder_ + "/model.gguf");
+    auto model = OpenModelFile(folder_ + "/model.gguf");
     EXPECT_TRUE(model.ok());
     return FindVisionFile(model.value(), 64, [&](const ModelFile&) { return check; });
   }
@@ -48,7 +49,7 @@ class FindVisionFileTest : public testing::FolderTest {
 TEST_F(FindVisionFileTest, NoneIsNoRefusal) {
   const FoundVisionFile found = Find();
   EXPECT_EQ(found.file, nullptr);
-  EXPECT_FALSE(found.is_refusal);
+  EXPECT_FALSE(found.choice.is_refusal);
   EXPECT_EQ(found.choice.path, "");
   EXPECT_THAT(found.choice.why, HasSubstr("no vision file (mmproj) was found"));
 }
@@ -72,7 +73,7 @@ TEST_F(FindVisionFileTest, NamesDecideWhereStorageDoesNot) {
   Add("mmproj-vl-f16.gguf", "mmproj-other.gguf");
   FoundVisionFile found = Find();
   EXPECT_EQ(found.file, nullptr);
-  EXPECT_TRUE(found.is_refusal);
+  EXPECT_TRUE(found.choice.is_refusal);
   EXPECT_THAT(found.choice.why, HasSubstr("2 vision files beside the model fit it"));
   EXPECT_EQ(found.choice.others.size(), 2U);
   Add("mmproj-vl-f16.gguf", "Model.mmproj-F16.gguf");
@@ -84,10 +85,10 @@ TEST_F(FindVisionFileTest, NamesDecideWhereStorageDoesNot) {
 TEST_F(FindVisionFileTest, WhatDoesNotFitIsNamedWithItsFault) {
   Add("mmproj-vl-f16.gguf", "mmproj-F16.gguf");
   const FoundVisionFile found = Find(Error{Code::kCorrupt, "the fault"});
-  EXPECT_TRUE(found.is_refusal);
+  EXPECT_TRUE(found.choice.is_refusal);
   EXPECT_THAT(found.choice.why, HasSubstr("does not fit: the fault"));
   EXPECT_THAT(found.choice.others, ElementsAre(folder_ + "/mmproj-F16.gguf"));
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::host

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "files/model_file.h"
+#include "host/open_model_file.h"
 
 #include "gguf_writer.h"
 
 #include "folder_test.h"
+
+#include "files/json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,7 +16,7 @@
 #include <map>
 #include <sstream>
 
-namespace thimble {
+namespace thimble::host {
 namespace {
 
 namespace fs = std::filesystem;
@@ -48,7 +50,7 @@ std::string TextOf(const ModelFile& model, std::string_view name) {
 }
 
 Error Refusal(const std::string& path) {
-  auto model = ModelFile::Open(path);
+  auto model = OpenModelFile(path);
   return model.ok() ? Error{Code::kInvalid, "(opened)"} : model.error();
 }
 
@@ -90,7 +92,7 @@ TEST_F(ModelFileTest, OpensEveryGgufFixture) {
   for (const auto& [name, counts] : types.value().members()) {
     const std::string path = kFixtures + "/gguf/" + name;
     if (!fs::exists(path)) continue;
-    auto model = ModelFile::Open(path);
+    auto model = OpenModelFile(path);
     ASSERT_TRUE(model.ok()) << model.error().message;
     EXPECT_EQ(model.value().format(), ModelFile::Format::kGguf);
     EXPECT_EQ(model.value().path(), path);
@@ -116,7 +118,7 @@ TEST_F(ModelFileTest, OpensEveryGgufFixture) {
 TEST_F(ModelFileTest, OpensEverySafetensorsFixture) {
   for (const std::string name : {"text-tied", "text-untied", "text-real-heads", "vl", "vl-mtp"}) {
     const std::string path = kFixtures + "/models/" + name;
-    auto model = ModelFile::Open(path);
+    auto model = OpenModelFile(path);
     ASSERT_TRUE(model.ok()) << model.error().message;
     EXPECT_EQ(model.value().format(), ModelFile::Format::kSafetensors);
     EXPECT_EQ(model.value().shard_paths().size(), name == "vl-mtp" ? 2u : 1u);
@@ -135,8 +137,8 @@ TEST_F(ModelFileTest, OpensEverySafetensorsFixture) {
 
 // The converter wrote both from the same numbers, so tensors that change neither type nor order have equal bytes.
 TEST_F(ModelFileTest, BothFormsOfAModelHoldTheSameNumbers) {
-  auto gguf = ModelFile::Open(kFixtures + "/gguf/text-untied-bf16.gguf");
-  auto folder = ModelFile::Open(kFixtures + "/models/text-untied");
+  auto gguf = OpenModelFile(kFixtures + "/gguf/text-untied-bf16.gguf");
+  auto folder = OpenModelFile(kFixtures + "/models/text-untied");
   ASSERT_TRUE(gguf.ok() && folder.ok());
   const TensorEntry* a = gguf.value().Find("output_norm.weight");
   const TensorEntry* b = folder.value().Find("model.norm.weight");
@@ -159,7 +161,7 @@ TEST_F(ModelFileTest, BothFormsOfAModelHoldTheSameNumbers) {
 }
 
 TEST_F(ModelFileTest, OpensTheRealVocabulary) {
-  auto model = ModelFile::Open(kFixtures + "/tokenizer/qwen35-vocab.gguf");
+  auto model = OpenModelFile(kFixtures + "/tokenizer/qwen35-vocab.gguf");
   ASSERT_TRUE(model.ok()) << model.error().message;
   const auto* tokens = model.value().metadata().Strings("tokenizer.ggml.tokens");
   const auto* merges = model.value().metadata().Strings("tokenizer.ggml.merges");
@@ -175,7 +177,7 @@ TEST_F(ModelFileTest, OpensTheRealVocabulary) {
 
 TEST_F(ModelFileTest, OpensAFolderWithATokenizerAlone) {
   Write("tokenizer.json", "{}");
-  auto model = ModelFile::Open(folder_);
+  auto model = OpenModelFile(folder_);
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ(model.value().format(), ModelFile::Format::kSafetensors);
   EXPECT_TRUE(model.value().tensors().empty());
@@ -199,7 +201,7 @@ TEST_F(ModelFileTest, AnyPartOfASplitGgufOpensAll) {
     paths.push_back(WriteGgufPart("m-0000" + std::to_string(part + 1) + "-of-00003.gguf", part, 3, 3));
   }
   for (const std::string& path : {paths[0], paths[1], paths[2], folder_}) {
-    auto model = ModelFile::Open(path);
+    auto model = OpenModelFile(path);
     ASSERT_TRUE(model.ok()) << model.error().message;
     EXPECT_EQ(model.value().shard_paths().size(), 3u);
     EXPECT_EQ(model.value().tensors().size(), 3u);
@@ -256,11 +258,11 @@ TEST_F(ModelFileTest, AFolderMayHoldOneGgufModelAndItsVisionFile) {
   GgufWriter vision;
   vision.Tensor("vision", {1}, 0, "abcd");
   const std::string vision_path = Write("mmproj-model-f16.gguf", vision.Bytes());
-  EXPECT_NE(ModelFile::Open(folder_).value().Find("vision"), nullptr);
+  EXPECT_NE(OpenModelFile(folder_).value().Find("vision"), nullptr);
   Write("model-q8_0.gguf", text.Bytes());
   Write("notes.txt", "not a model");
-  EXPECT_NE(ModelFile::Open(folder_ + "/").value().Find("text"), nullptr);
-  EXPECT_NE(ModelFile::Open(vision_path).value().Find("vision"), nullptr);
+  EXPECT_NE(OpenModelFile(folder_ + "/").value().Find("text"), nullptr);
+  EXPECT_NE(OpenModelFile(vision_path).value().Find("vision"), nullptr);
   Write("model-q4_0.gguf", text.Bytes());
   EXPECT_EQ(Refusal(folder_).code, Code::kInvalid);
   EXPECT_THAT(Refusal(folder_).message, HasSubstr("name one of them: model-q4_0.gguf, model-q8_0.gguf"));
@@ -272,13 +274,13 @@ TEST_F(ModelFileTest, ShardedSafetensorsOpenFromAnyOfTheirFiles) {
   Write("model.safetensors.index.json", R"({"weight_map":{"x":"m-1.safetensors","y":"m-2.safetensors"}})");
   const std::string other = WriteSafetensors("other.safetensors", "z", "zzzz");
   for (const std::string& path : {folder_, first, second}) {
-    auto model = ModelFile::Open(path);
+    auto model = OpenModelFile(path);
     ASSERT_TRUE(model.ok()) << model.error().message;
     EXPECT_EQ(TextOf(model.value(), "x"), "xxxx");
     EXPECT_EQ(TextOf(model.value(), "y"), "yyyy");
     EXPECT_EQ(TextOf(model.value(), "z"), "(absent)");
   }
-  auto alone = ModelFile::Open(other);  // not in the index: a model of its own
+  auto alone = OpenModelFile(other);  // not in the index: a model of its own
   ASSERT_TRUE(alone.ok());
   EXPECT_EQ(TextOf(alone.value(), "z"), "zzzz");
   EXPECT_EQ(alone.value().tensors().size(), 1u);
@@ -304,7 +306,7 @@ TEST_F(ModelFileTest, TypesWeCannotReadFailOnlyWhenUsed) {
   file.Text(
       R"({"ids":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})");
   file.Chars("12345678abcd");
-  auto model = ModelFile::Open(Write("model.safetensors", file.bytes()));
+  auto model = OpenModelFile(Write("model.safetensors", file.bytes()));
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ(TextOf(model.value(), "w"), "abcd");
   const auto view = model.value().View(*model.value().Find("ids"));
@@ -333,12 +335,12 @@ TEST_F(ModelFileTest, RefusesWhatIsNoModelAndNamesIt) {
 TEST_F(ModelFileTest, TheContentCountsNotTheName) {
   GgufWriter gguf;
   gguf.Tensor("text", {1}, 0, "abcd");
-  auto model = ModelFile::Open(Write("model.safetensors", gguf.Bytes()));
+  auto model = OpenModelFile(Write("model.safetensors", gguf.Bytes()));
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ(model.value().format(), ModelFile::Format::kGguf);
   EXPECT_EQ(TextOf(model.value(), "text"), "abcd");
-  EXPECT_EQ(TextOf(ModelFile::Open(folder_).value(), "text"), "abcd");
-  model = ModelFile::Open(WriteSafetensors("other.gguf", "x", "xxxx"));
+  EXPECT_EQ(TextOf(OpenModelFile(folder_).value(), "text"), "abcd");
+  model = OpenModelFile(WriteSafetensors("other.gguf", "x", "xxxx"));
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ(model.value().format(), ModelFile::Format::kSafetensors);
   EXPECT_EQ(TextOf(model.value(), "x"), "xxxx");
@@ -357,7 +359,7 @@ TEST_F(ModelFileTest, AVisionFileIsToldByItsHeader) {
   write("with-mmproj.gguf", "qwen35", "text");
   write("._with-mmproj.gguf", "qwen35", "other");  // macOS's
   write("steer.gguf", "controlvector", "other");
-  auto model = ModelFile::Open(folder_);
+  auto model = OpenModelFile(folder_);
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ(TextOf(model.value(), "text"), "abcd");
 }
@@ -396,7 +398,7 @@ TEST_F(ModelFileTest, PointersAndUnfinishedDownloads) {
   }
   WriteSafetensors("model.safetensors", "x", "xxxx");
   Write("tokenizer.json", pointer);
-  const auto side = ModelFile::Open(folder_).value().SideFile("tokenizer.json");
+  const auto side = OpenModelFile(folder_).value().SideFile("tokenizer.json");
   ASSERT_FALSE(side.ok());
   EXPECT_THAT(side.error().message, HasSubstr("tokenizer.json: [file] is a Git LFS pointer"));
   GgufWriter whole;
@@ -440,4 +442,4 @@ TEST_F(ModelFileTest, AFlippedHeaderGivesAnErrorOrAModel) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::host

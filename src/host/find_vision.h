@@ -3,27 +3,18 @@
 #pragma once
 
 #include "base/result.h"
+#include "engine/model_files.h"
 #include "files/model_file.h"
 
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
-namespace thimble {
-
-// Which vision file reads a model's pictures, and why that one, or none.
-struct VisionChoice {
-  std::string path;                 // empty: none
-  std::string why;                  // one sentence for people
-  std::vector<std::string> others;  // paths of the vision files that were found and not taken
-  bool is_guess = false;            // several hold the same tower, and we chose how it is stored: worth a word
-};
+namespace thimble::host {
 
 struct FoundVisionFile {
   std::shared_ptr<const ModelFile> file;  // nullptr: none
   VisionChoice choice;
-  bool is_refusal = false;  // there were vision files, and none is taken: `choice.why` is a warning
 };
 
 // Looks through the model's folder for vision files: GGUF files whose header says so (whatever their names), or, where
@@ -39,4 +30,4 @@ FoundVisionFile FindVisionFile(const ModelFile& text, int width, const std::func
 // the same keys but for descriptions, and, where both types are easily read, about the same numbers in samples.
 bool HoldSameTower(const ModelFile& a, const ModelFile& b);
 
-}  // namespace thimble
+}  // namespace thimble::host
