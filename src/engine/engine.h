@@ -25,6 +25,7 @@ namespace thimble {
 class Session;
 struct EngineParts;
 struct GenerateRequest;
+struct PromptParts;
 
 // The text half of a model: enough to tokenise and to render conversations. Needs no weights: a folder with
 // tokenizer.json and its template, or a vocabulary-only GGUF, will do.
@@ -55,8 +56,8 @@ struct OpenOptions {
 
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
-  // Errors: what files, config and weights report; kExhausted when memory will not do ("needs 6.1 GiB, 3.2 GiB free;
-  // try a smaller file, or --context 4096"). An mmproj asked for by name that does not fit is an error; one found
+  // Errors: what files, config and weights report; kExhausted when memory will not do ("needs 6.1 GiB, 3.2 GiB free",
+  // with a smaller file or context as advice). An mmproj asked for by name that does not fit is an error; one found
   // beside the model that does not fit is a warning and no pictures.
   static Result<std::shared_ptr<const Engine>> Open(const OpenOptions& options);
   ~Engine();
@@ -86,6 +87,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // A conversation of its own, with room for context() tokens.
   Result<std::unique_ptr<Session>> NewSession() const;
+
+  // What its sessions' prompts are built from: BuildPrompt (engine/prompt.h) tells how the model reads a request.
+  [[nodiscard]] const PromptParts& prompts() const;
 
   // What a request would take of the context, nothing being read; it may be more than there is. Errors as Generate's
   // for what is wrong with a request.

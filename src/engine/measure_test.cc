@@ -2,6 +2,7 @@
 // How many tokens a request takes, and where its messages begin.
 #include "engine/prompt_counts.h"
 
+#include "engine/prompt.h"
 #include "session_tools.h"
 
 #include <gtest/gtest.h>
@@ -46,6 +47,7 @@ TEST(Measure, CountsAreThoseOfThePromptThatIsRead) {
   const PromptCounts counts = Get(engine->Measure(request));
   const Reply reply = Get(NewSession(engine)->Generate(request, kNoSink));
   EXPECT_EQ(counts.total, static_cast<std::int64_t>(reply.prompt_ids.size()));
+  EXPECT_EQ(Get(BuildPrompt(engine->prompts(), request)).ids, reply.prompt_ids);
   EXPECT_EQ(counts.before, 0);
   EXPECT_EQ(counts.before + Sum(counts.messages) + counts.answer, counts.total);
   ASSERT_EQ(counts.pictures.size(), 1U);
