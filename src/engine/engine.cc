@@ -369,6 +369,7 @@ double Engine::load_seconds() const { return parts_->load_seconds; }
 const MemoryNeeds& Engine::memory_needs() const { return parts_->needs; }
 const PixelLimits& Engine::pixel_limits() const { return parts_->prompts.pixel_limits; }
 const VideoLimits& Engine::video_limits() const { return parts_->prompts.video_limits; }
+const PromptParts& Engine::prompts() const { return parts_->prompts; }
 
 Result<PromptCounts> Engine::Measure(const GenerateRequest& request) const {
   return ExhaustedIfNoMemory([&] { return CountPrompt(parts_->prompts, request); });

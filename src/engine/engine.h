@@ -25,6 +25,7 @@ namespace thimble {
 class Session;
 struct EngineParts;
 struct GenerateRequest;
+struct PromptParts;
 
 // The text half of a model: enough to tokenise and to render conversations (engine/text_model.h).
 struct TextModel {
@@ -54,8 +55,8 @@ struct EngineOptions {
 
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
-  // Errors: what files, config and weights report; kExhausted when memory will not do ("needs 6.1 GiB, 3.2 GiB free;
-  // try a smaller file, or --context 4096"). A vision file that does not fit is an error; one that nobody asked for is
+  // Errors: what files, config and weights report; kExhausted when memory will not do ("needs 6.1 GiB, 3.2 GiB free",
+  // with a smaller file or context as advice). A vision file that does not fit is an error; one that nobody asked for is
   // left out where memory is short. kCorrupt where a file has changed since it was opened.
   static Result<std::shared_ptr<const Engine>> Open(const ModelFiles& files, const EngineOptions& options);
   ~Engine();
@@ -85,6 +86,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // A conversation of its own, with room for context() tokens.
   Result<std::unique_ptr<Session>> NewSession() const;
+
+  // What its sessions' prompts are built from: BuildPrompt (engine/prompt.h) tells how the model reads a request.
+  [[nodiscard]] const PromptParts& prompts() const;
 
   // What a request would take of the context, nothing being read; it may be more than there is. Errors as Generate's
   // for what is wrong with a request.

@@ -2,6 +2,7 @@
 // How many tokens a request takes, and where its messages begin.
 #include "engine/prompt_counts.h"
 
+#include "engine/prompt.h"
 #include "session_tools.h"
 
 #include <gtest/gtest.h>
@@ -46,6 +47,7 @@ TEST(Measure, CountsAreThoseOfThePromptThatIsRead) {
   const PromptCounts counts = Get(engine->Measure(request));
   const Reply reply = Get(NewSession(engine)->Generate(request, kNoSink));
   EXPECT_EQ(counts.total, static_cast<std::int64_t>(reply.prompt_ids.size()));
+  EXPECT_EQ(Get(BuildPrompt(engine->prompts(), request)).ids, reply.prompt_ids);
   EXPECT_EQ(counts.before, 0);
   EXPECT_EQ(counts.before + Sum(counts.messages) + counts.answer, counts.total);
   ASSERT_EQ(counts.pictures.size(), 1U);
@@ -117,12 +119,12 @@ TEST(Measure, APromptLongerThanTheContextIsCountedTooAndIdsAre) {
 }
 
 TEST(Measure, ALaterPictureTakesLessWhereLittleIsLeft) {
-  OpenOptions options;
+  host::OpenOptions options;
   options.model = Fixture("models/vl");
   options.context = 700;
   options.pixel_limits = PixelLimits();
   options.pixel_limits->max_pixels = 4'000'000;
-  const auto engine = Get(Engine::Open(options));
+  const auto engine = Get(host::OpenModel(options));
   GenerateRequest request = Ask("", 1);
   request.detail = Detail::kAuto;
   Picture large;

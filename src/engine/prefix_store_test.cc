@@ -89,13 +89,13 @@ TEST_F(PrefixStoreTest, LeavesGoBeforeWhatTheyGoOnFrom) {
 class SharedBeginnings : public ::testing::Test {
  protected:
   static std::shared_ptr<const Engine> Open(std::uint64_t bytes) {
-    OpenOptions options;
+    host::OpenOptions options;
     options.model = Fixture("models/vl");
     options.precision = Precision::kFast;
     options.threads = 2;
     options.context = 2048;
     options.beginnings_bytes = bytes;
-    return Get(Engine::Open(options));
+    return Get(host::OpenModel(options));
   }
   static GenerateRequest Question(const std::string& text) {
     GenerateRequest request = Ask("", 8);

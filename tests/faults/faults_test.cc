@@ -129,7 +129,7 @@ std::string TraitsOf(const Engine& engine) {
 class Models : public ::testing::TestWithParam<const char*> {
  protected:
   static OpenOptions Options(int threads) {
-    OpenOptions options;
+    host::OpenOptions options;
     const std::string path = GetParam();
     options.model = Fixture(path);
     if (path == "gguf/vl-q8_0.gguf") options.mmproj = Fixture("gguf/mmproj-vl-q8_0.gguf");
@@ -144,13 +144,13 @@ class Models : public ::testing::TestWithParam<const char*> {
     Said wanted;
     std::string traits;
     for (int warming = 0; warming < 2; ++warming) {
-      const auto engine = Get(Engine::Open(options));
+      const auto engine = Get(host::OpenModel(options));
       traits = TraitsOf(*engine);
       wanted = Say(NewSession(engine).get(), request);
     }
     const Sweep sweep = SweepFaults(name, [&](std::int64_t index) {
       Arm(whose, index);
-      auto engine = Engine::Open(options);
+      auto engine = host::OpenModel(options);
       Disarm();
       if (!engine.ok()) {
         ExpectClear(engine.error(), index);
