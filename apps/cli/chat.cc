@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // thimble chat: a conversation in the terminal.
+#include "base/nearest_word.h"
 #include "base/text.h"
-#include "cli/atomic_file.h"
 #include "cli/context_lines.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
@@ -12,9 +12,10 @@
 #include "cli/quiet_terminal.h"
 #include "cli/reply_json.h"
 #include "cli/reply_printer.h"
-#include "cli/store.h"
-#include "cli/suggest.h"
 #include "cli/terminal.h"
+#include "host/atomic_file.h"
+#include "host/pictures.h"
+#include "host/store.h"
 #include "sys/folder.h"
 #include "talk/conversation.h"
 
@@ -97,7 +98,7 @@ class Chatting {
     // A path with spaces that nobody quoted is one path all the same.
     const std::string whole =
         words.empty() ? "" : rest.substr(words.front().begin, words.back().end - words.front().begin);
-    const std::string argument = ExpandPath(words.size() == 1 ? words[0].text : whole);
+    const std::string argument = host::ExpandPath(words.size() == 1 ? words[0].text : whole);
     if (word == "/quit" || word == "/exit" || word == "/bye") return false;
     if (word == "/help") {
       std::printf("%s\n", kHelp);
@@ -144,7 +145,7 @@ class Chatting {
       return;
     }
     for (const Word& word : words) {
-      if (!Attach(ExpandPath(word.text))) return;
+      if (!Attach(host::ExpandPath(word.text))) return;
     }
   }
 
@@ -269,7 +270,7 @@ class Chatting {
   void Save(const std::string& path) {
     if (path.empty()) return Complain(kExitInvalid, "/save takes a file name");
     const std::string text = talk_.Save().Dump(Json::Style::kPretty) + "\n";
-    if (auto status = WriteFileAtomically(path, text); !status.ok()) {
+    if (auto status = host::WriteFileAtomically(path, text); !status.ok()) {
       return Complain(ExitStatus(status.error().code), Cat("not saved: ", status.error().message));
     }
     printer_.Note(Cat("saved ", talk_.num_left_out() + talk_.messages().size(), " messages to ", path));
@@ -307,7 +308,7 @@ class Chatting {
 
 // The one line about the built-in model that every chat with it begins with.
 std::string AboutBuiltin() {
-  const auto builtin = FindBuiltinModel();
+  const auto builtin = host::FindBuiltinModel();
   const auto fact = [&](std::string_view key, const char* fallback) {
     const Json* value = builtin.has_value() ? builtin->facts.Find(key) : nullptr;
     return value != nullptr && value->IsString() ? value->text() : std::string(fallback);

@@ -3,7 +3,8 @@
 #include "model/workload.h"
 
 #include "conformance/loaded_model.h"
-#include "engine/bench.h"
+#include "measure/bench.h"
+#include "measure/least_time.h"
 
 #include <gtest/gtest.h>
 

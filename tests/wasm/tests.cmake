@@ -24,7 +24,7 @@ function(thimble_wasi_test name)
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
 endfunction()
 
-foreach(floor base kernels sampling ops)
+foreach(floor base kernels sampling ops measure)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${floor}/*_test.cc)
   thimble_wasi_test(${floor} SOURCES ${sources} LIBS thimble_${floor} thimble_sys)
 endforeach()
