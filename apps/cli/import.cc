@@ -62,7 +62,11 @@ int Import(const ImportOptions& options) {
   };
   const auto manifest = host::ImportModel(plan.value(), how);
   bar.Clear();
-  if (!manifest.ok()) return Fail(manifest.error());
+  if (!manifest.ok()) {
+    const Error& error = manifest.error();
+    const bool may_link = error.code == Code::kExhausted && !options.link;
+    return Fail({error.code, Cat(error.message, may_link ? "; --link leaves the files where they are" : "")});
+  }
   if (options.json) return PrintJson(manifest.value());
   std::printf("%s: %zu files in %s\nTry: thimble chat %s\n", how.name.c_str(), plan.value().items.size(),
               EscapeControls(Cat(host::ModelsFolder(), "/", how.name)).c_str(), how.name.c_str());

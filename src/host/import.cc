@@ -85,6 +85,7 @@ Result<std::string> HashAndCopy(const std::string& from, const std::string& to, 
       if (written > 0) rest = rest.subspan(static_cast<std::size_t>(written));
     }
     progress->done += static_cast<std::uint64_t>(count);
+    if (progress->done > progress->total) break;  // one that grows for ever; it is known by its stamp
   }
   if (!to.empty() && (fsync(out.fd()) != 0 || !out.Close())) return SystemError(kPlace, "cannot finish", to, errno);
   return hash.Finish();
@@ -173,9 +174,8 @@ Status CheckRoom(std::uint64_t bytes, const std::string& folder) {
   std::error_code error;
   const fs::space_info space = fs::space(folder, error);
   if (error || bytes <= space.available) return Done{};
-  return Error{Code::kExhausted,
-               Cat("[import] the model takes ", FormatBytes(bytes), ", ", ModelsFolder(), " has ",
-                   FormatBytes(space.available), " free; make room, or link the files instead of copying them")};
+  return Error{Code::kExhausted, Cat("[import] the model takes ", FormatBytes(bytes), ", ", ModelsFolder(), " has ",
+                                     FormatBytes(space.available), " free; make room")};
 }
 
 Json Manifest(const ImportPlan& plan, const ImportHow& how, std::vector<Json> entries) {
