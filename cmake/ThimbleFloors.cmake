@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # thimble_floor(NAME [DEPS floor...] [LIBS target...] [EXCLUDE file...])
-#   One folder of src/ as a static library `thimble_NAME` that may include only itself and DEPS (docs/architecture.md,
-#   section 3; tools/check_floors.py checks the #include lines too). Tests stand beside the code as x_test.cc and are
+#   One folder of src/ as a static library `thimble_NAME` that may include only itself and DEPS (docs/architecture.md;
+#   tools/check_floors.py checks the #include lines too). Tests stand beside the code as x_test.cc and are
 #   collected into one executable a folder by thimble_floor_tests().
 
 add_library(thimble_options INTERFACE)

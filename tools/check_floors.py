@@ -1,83 +1,143 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks who includes whom (docs/architecture.md, "Floors"), where third-party headers may stand, and file lengths."""
+"""Checks who includes whom (docs/architecture.md, "Floors"), where third-party and system headers may stand, and that
+files and the living page stay short enough to be read. `check_floors.py [FOLDER]`: the project in FOLDER."""
 import pathlib
 import re
 import sys
 
-# Folder of src/ (or apps/) -> folders and single headers it may include, besides itself.
+# Every folder of code -> the folders and single headers of src/ it may include, besides itself.
+CORE = ["base", "sys", "files", "text", "sampling", "image/image.h", "image/preprocess.h", "kernels/kernels.h",
+        "kernels/kernel_table.h", "ops", "model"]
+ALL = ["base", "sys", "kernels", "image", "files", "text", "sampling", "ops", "model", "engine", "measure", "talk", "host"]
 MAY = {
-    "base": [],
-    "sys": ["base"],
-    "kernels": ["base"],
-    "image": ["base"],
-    "files": ["base", "sys"],
-    "text": ["base", "files"],
-    "sampling": ["base", "text"],
-    "ops": ["base", "sys", "kernels"],
-    "model": ["base", "sys", "files", "image/image.h", "image/preprocess.h", "kernels", "ops"],
-    "engine": ["base", "sys", "files", "text", "sampling", "image/image.h", "image/preprocess.h", "kernels/kernels.h",
-               "kernels/kernel_table.h", "ops", "model"],
-    "talk": ["base", "sys", "files/json.h", "text", "sampling", "image/image.h", "image/preprocess.h", "ops", "model", "engine"],
-    # What a program with files adds: everything below apps.
-    "host": ["base", "sys", "files", "text", "sampling", "image", "kernels", "ops", "model", "engine", "talk"],
-    "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "talk", "host", "model/config.h", "model/load.h", "model/batch.h",
-                 "kernels/kernels.h"],
+    "src/base": [],
+    "src/sys": ["base"],
+    "src/kernels": ["base"],
+    "src/image": ["base"],
+    "src/files": ["base", "sys"],
+    "src/text": ["base", "files"],
+    "src/sampling": ["base", "text"],
+    "src/ops": ["base", "sys", "kernels"],
+    "src/model": ["base", "sys", "files", "image/image.h", "image/preprocess.h", "kernels", "ops"],
+    "src/engine": CORE,
+    "src/measure": CORE + ["kernels", "engine"],
+    "src/talk": ["base", "sys", "files/json.h", "text", "sampling", "image/image.h", "image/preprocess.h", "ops", "model", "engine"],
+    "src/host": ALL,
+    "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "measure", "talk", "host", "model/config.h",
+                 "model/load.h", "model/batch.h", "kernels/kernels.h"],
+    "bench": ALL,
+    "fuzz": ["base", "sys", "kernels", "image", "files", "text", "sampling", "ops", "model", "engine", "talk", "host"],
+    "tests": ALL,
 }
-# Third-party header -> the files that may include it.
-BOUND = {
-    r"nlohmann/.*": r"src/files/json\.cc",
-    r"CLI/.*": r"apps/cli/(main|options|command_[a-z_]+|[a-z_]+)\.(cc|h)",
-    r"histedit\.h": r"apps/cli/[a-z_]+\.cc",
-    r"png\.h": r"src/image/decode_png\.cc",
-    r"jpeglib\.h|jerror\.h": r"src/image/decode_jpeg\.cc",
-    r"webp/.*": r"src/image/decode_webp\.cc",
-    r"gif_lib\.h": r"src/image/decode_gif\.cc",
-    r"libheif/.*": r"src/image/decode_heif\.cc",
-    r"sys/mman\.h": r"src/(sys|base)/.*",
-    r"immintrin\.h|arm_neon\.h|wasm_simd128\.h": r"src/kernels/isa/.*",
+# Unit tests beside the code include what their folder may, and these.
+TESTS_MAY = {
+    "src/kernels": ["sys"],
+    "src/text": ["sys"],
 }
+# Headers of one folder that even those who may include the folder leave alone -> who may not.
+PRIVATE = {
+    r"engine/(engine_parts|session_memory|workshop)\.h": r"src/engine/.*|src/measure/bench\.(cc|h)|.*_test\.cc|tests/.*",
+}
+# Header that is not ours -> the files that may include it, and what it is.
+OUTSIDE = [
+    (r"nlohmann/.*", r"src/files/json\.cc|src/image/[a-z]+_test\.cc", "the JSON library"),
+    (r"CLI/.*", r"apps/cli/[a-z_]+\.(cc|h)", "the library for command lines"),
+    (r"histedit\.h", r"apps/cli/[a-z_]+\.cc", "the library for editing lines"),
+    (r"png\.h", r"src/image/decode_png\.cc|src/image/decode_alpha_test\.cc", "a codec"),
+    (r"jpeglib\.h|jerror\.h", r"src/image/decode_jpeg\.cc", "a codec"),
+    (r"webp/.*", r"src/image/decode_webp\.cc|src/image/decode_alpha_test\.cc", "a codec"),
+    (r"gif_lib\.h", r"src/image/decode_gif\.cc", "a codec"),
+    (r"libheif/.*", r"src/image/decode_heif\.cc", "a codec"),
+    (r"sqlite3\.h", r"src/host/[a-z_]+\.cc", "the database"),
+    (r"gtest/.*|gmock/.*", r"src/.*_test\.cc|tests/.*", "the library for tests"),
+    (r"benchmark/.*", r"bench/.*", "the library for benchmarks"),
+    (r"sys/mman\.h", r"src/(sys|base)/.*", "the system's memory"),
+    (r"immintrin\.h|arm_neon\.h|wasm_simd128\.h", r"src/kernels/isa/.*|tests/(emulated_|packed_|float_)[a-z0-9_]+\.(h|cc)",
+     "instructions of one processor"),
+    (r"(unistd|fcntl|dirent|sched|poll|termios|langinfo|cpuid)\.h|sys/.*", r"src/(sys|host)/.*|apps/.*|.*_test\.cc",
+     "the operating system"),
+    (r"filesystem", r"src/host/.*|apps/.*|bench/.*|tests/.*|.*_test\.cc", "missing in WebAssembly (sys/folder.h is for the core)"),
+    (r"thread|mutex|condition_variable", r"src/sys/.*|src/measure/sessions\.cc|apps/.*|tests/.*|.*_test\.cc",
+     "threads, which only sys starts (a system may have none)"),
+]
 MAX_LINES = 700
+LONG_ON_PURPOSE = re.compile(r"src/.*(table|grids).*")  # tables are not read in one sitting
+MAX_PAGE_LINES = 120
+PAGE = "docs/architecture.md"
+SUFFIXES = (".h", ".cc", ".inl")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
-def allowed(folder, target):
+def entries_hold(entries, target):
+    return any(target == entry or target.split("/")[0] == entry for entry in entries)
+
+
+def check_own(folder, name, where, target):
+    """`target` is a header of src/."""
     owner = target.split("/")[0]
-    if owner == folder.split("/")[-1] or owner == folder:
-        return True
-    return any(target == entry or owner == entry for entry in MAY[folder])
+    is_test = name.endswith("_test.cc")
+    entries = MAY[folder] + (TESTS_MAY.get(folder, []) if is_test else [])
+    if folder != f"src/{owner}" and not entries_hold(entries, target):
+        yield f"{where}: {folder} may not include {target}; of src/ it may include {', '.join(entries) or 'nothing'} (MAY)"
+    for header, places in PRIVATE.items():
+        if re.fullmatch(header, target) and not re.fullmatch(places, name):
+            yield f"{where}: {target} is for {owner}'s own files, not for {folder} (PRIVATE)"
 
 
-def main():
-    root = pathlib.Path(__file__).resolve().parent.parent
-    faults = []
+def check_outside(name, where, target):
+    """`target` is a header of somebody else. The first line of OUTSIDE that knows it rules."""
+    for header, places, what in OUTSIDE:
+        if re.fullmatch(header, target):
+            if not re.fullmatch(places, name):
+                yield f"{where}: <{target}> is {what}: it belongs in {places} only (OUTSIDE)"
+            return
+
+
+def check_file(root, folder, path):
+    name = path.relative_to(root).as_posix()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if len(lines) > MAX_LINES and not LONG_ON_PURPOSE.fullmatch(name):
+        yield f"{name}: {len(lines)} lines, at most {MAX_LINES} can be read in one sitting: split it"
+    for number, line in enumerate(lines, 1):
+        match = INCLUDE.match(line)
+        if not match:
+            continue
+        kind, target = match.groups()
+        where = f"{name}:{number}"
+        if kind == '"' and (root / "src" / target).exists():
+            yield from check_own(folder, name, where, target)
+        elif kind == '"' and folder.startswith("src/") and not name.endswith("_test.cc"):
+            yield f"{where}: there is no src/{target}; headers are named from src/"
+        else:
+            yield from check_outside(name, where, target)
+
+
+def check(root):
+    """All faults, one sentence each."""
+    for path in sorted(p for top in ("src", "apps") for p in (root / top).glob("*") if p.is_dir()):
+        folder = path.relative_to(root).as_posix()
+        if folder not in MAY and any(p.suffix in SUFFIXES for p in path.rglob("*")):
+            yield f"{folder}: a new folder: say in tools/check_floors.py (MAY) and {PAGE} whom it may include"
     for folder in MAY:
-        base = root / (folder if folder.startswith("apps/") else f"src/{folder}")
-        for path in sorted(base.rglob("*")):
-            if path.suffix not in (".h", ".cc", ".inl"):
-                continue
-            name = path.relative_to(root).as_posix()
-            lines = path.read_text(encoding="utf-8").splitlines()
-            if len(lines) > MAX_LINES and "table" not in path.name and "grids" not in path.name:
-                faults.append(f"{name}: {len(lines)} lines, at most {MAX_LINES} can be read in one sitting")
-            is_test = path.name.endswith("_test.cc")
-            for number, line in enumerate(lines, 1):
-                match = INCLUDE.match(line)
-                if not match:
-                    continue
-                kind, target = match.groups()
-                if kind == '"' and (root / "src" / target).exists():
-                    if not allowed(folder, target) and not is_test:
-                        faults.append(f"{name}:{number}: {folder} may not include {target}")
-                    continue
-                for header, places in BOUND.items():
-                    if re.fullmatch(header, target) and not re.fullmatch(places, name) and not is_test:
-                        faults.append(f"{name}:{number}: <{target}> belongs in {places} only")
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in SUFFIXES:
+                yield from check_file(root, folder, path)
+    page = root / PAGE
+    if not page.exists():
+        yield f"{PAGE} is missing"
+    elif (count := len(page.read_text(encoding="utf-8").splitlines())) > MAX_PAGE_LINES:
+        yield f"{PAGE}: {count} lines, at most {MAX_PAGE_LINES}: history and measurements belong in docs/decisions.md"
+
+
+def main(arguments):
+    root = pathlib.Path(arguments[0] if arguments else pathlib.Path(__file__).parent.parent).resolve()
+    faults = list(check(root))
     for fault in faults:
         print(fault)
-    print(f"{len(faults)} faults in who includes whom")
+    print(f"{len(faults)} faults in who includes whom and how long files are")
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

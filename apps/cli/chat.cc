@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // thimble chat: a conversation in the terminal.
+#include "base/nearest_word.h"
 #include "base/text.h"
 #include "cli/advice.h"
-#include "cli/atomic_file.h"
 #include "cli/context_lines.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
@@ -13,9 +13,10 @@
 #include "cli/quiet_terminal.h"
 #include "cli/reply_json.h"
 #include "cli/reply_printer.h"
-#include "cli/store.h"
-#include "cli/suggest.h"
 #include "cli/terminal.h"
+#include "host/atomic_file.h"
+#include "host/pictures.h"
+#include "host/store.h"
 #include "sys/folder.h"
 #include "talk/conversation.h"
 
@@ -98,7 +99,7 @@ class Chatting {
     // A path with spaces that nobody quoted is one path all the same.
     const std::string whole =
         words.empty() ? "" : rest.substr(words.front().begin, words.back().end - words.front().begin);
-    const std::string argument = ExpandPath(words.size() == 1 ? words[0].text : whole);
+    const std::string argument = host::ExpandPath(words.size() == 1 ? words[0].text : whole);
     if (word == "/quit" || word == "/exit" || word == "/bye") return false;
     if (word == "/help") {
       std::printf("%s\n", kHelp);
@@ -145,7 +146,7 @@ class Chatting {
       return;
     }
     for (const Word& word : words) {
-      if (!Attach(ExpandPath(word.text))) return;
+      if (!Attach(host::ExpandPath(word.text))) return;
     }
   }
 
@@ -270,7 +271,7 @@ class Chatting {
   void Save(const std::string& path) {
     if (path.empty()) return Complain(kExitInvalid, "/save takes a file name");
     const std::string text = talk_.Save().Dump(Json::Style::kPretty) + "\n";
-    if (auto status = WriteFileAtomically(path, text); !status.ok()) {
+    if (auto status = host::WriteFileAtomically(path, text); !status.ok()) {
       return Complain(ExitStatus(status.error().code), Cat("not saved: ", WordsOf(status.error())));
     }
     printer_.Note(Cat("saved ", talk_.num_left_out() + talk_.messages().size(), " messages to ", path));
@@ -308,7 +309,7 @@ class Chatting {
 
 // The one line about the built-in model that every chat with it begins with.
 std::string AboutBuiltin() {
-  const auto builtin = FindBuiltinModel();
+  const auto builtin = host::FindBuiltinModel();
   const auto fact = [&](std::string_view key, const char* fallback) {
     const Json* value = builtin.has_value() ? builtin->facts.Find(key) : nullptr;
     return value != nullptr && value->IsString() ? value->text() : std::string(fallback);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/pictures.h"
+#include "host/pictures.h"
 #include "sys/folder.h"
 
 #include <algorithm>
@@ -48,7 +49,7 @@ Completion CompletePath(std::string_view spelled) {
   // The word to complete is the last one; a space after it begins an empty one.
   const std::vector<Word> words = SplitWords(spelled);
   const bool is_open = !words.empty() && words.back().end == spelled.size();
-  const std::string path = ExpandPath(is_open ? words.back().text : "");
+  const std::string path = host::ExpandPath(is_open ? words.back().text : "");
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
   const std::string begin = path.substr(folder.size());

@@ -2,10 +2,10 @@
 // thimble embed-image: what the vision tower makes of a picture.
 #include "base/text.h"
 #include "cli/input.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/pictures.h"
 #include "cli/reply_json.h"
-#include "cli/store.h"
 #include "cli/terminal.h"
 
 #include <cstdio>

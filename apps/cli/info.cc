@@ -2,11 +2,12 @@
 // thimble info: what a model is and needs.
 #include "base/text.h"
 #include "cli/input.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
-#include "cli/store.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
 #include "host/find_model.h"
+#include "host/store.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -54,77 +55,98 @@ Json VisionChoiceJson(const VisionChoice& choice) {
                        {"others", Json::Array(std::move(others))}});
 }
 
-Json DescriptionJson(const std::string& path, const Engine::Description& d, const ThreadChoice& threads) {
-  const ModelConfig& c = d.config;
+Json Bytes(std::uint64_t value) { return Json::Integer(static_cast<std::int64_t>(value)); }
+
+Json SizesJson(const ModelConfig& c) {
   const auto number = [](std::int64_t value) { return Json::Integer(value); };
+  return Json::Object({{"width", number(c.width)},
+                       {"mlp", number(c.mlp)},
+                       {"vocab", number(c.vocab)},
+                       {"layers", number(c.num_layers())},
+                       {"attention_heads", number(c.num_heads)},
+                       {"kv_heads", number(c.num_kv_heads)},
+                       {"head", number(c.head)},
+                       {"delta_key_heads", number(c.delta.num_key_heads)},
+                       {"delta_value_heads", number(c.delta.num_value_heads)},
+                       {"delta_key_head", number(c.delta.key_head)},
+                       {"delta_value_head", number(c.delta.value_head)},
+                       {"context_length", number(c.context_length)}});
+}
+
+Json LayerKindsJson(const ModelConfig& c) {
   std::vector<Json> kinds;
   kinds.reserve(c.layers.size());
   for (const LayerKind kind : c.layers)
     kinds.push_back(Json::String(kind == LayerKind::kDelta ? "delta" : "attention"));
-  std::vector<Json> warnings;
-  warnings.reserve(d.warnings.size());
-  for (const std::string& warning : d.warnings) warnings.push_back(Json::String(warning));
-  Json sizes = Json::Object({{"width", number(c.width)},
-                             {"mlp", number(c.mlp)},
-                             {"vocab", number(c.vocab)},
-                             {"layers", number(c.num_layers())},
-                             {"attention_heads", number(c.num_heads)},
-                             {"kv_heads", number(c.num_kv_heads)},
-                             {"head", number(c.head)},
-                             {"delta_key_heads", number(c.delta.num_key_heads)},
-                             {"delta_value_heads", number(c.delta.num_value_heads)},
-                             {"delta_key_head", number(c.delta.key_head)},
-                             {"delta_value_head", number(c.delta.value_head)},
-                             {"context_length", number(c.context_length)}});
-  Json vision;
-  if (c.vision.has_value()) {
-    vision = Json::Object({{"depth", number(c.vision->depth)},
-                           {"width", number(c.vision->width)},
-                           {"heads", number(c.vision->num_heads)},
-                           {"mlp", number(c.vision->mlp)},
-                           {"file", d.mmproj_path.has_value() ? Json::String(*d.mmproj_path) : Json()}});
-  }
+  return Json::Array(std::move(kinds));
+}
+
+Json VisionJson(const Engine::Description& d) {
+  if (!d.config.vision.has_value()) return {};
+  const VisionConfig& vision = *d.config.vision;
+  return Json::Object({{"depth", Json::Integer(vision.depth)},
+                       {"width", Json::Integer(vision.width)},
+                       {"heads", Json::Integer(vision.num_heads)},
+                       {"mlp", Json::Integer(vision.mlp)},
+                       {"file", d.mmproj_path.has_value() ? Json::String(*d.mmproj_path) : Json()}});
+}
+
+Json MemoryJson(const Engine::Description& d) {
   const MemoryNeeds& m = d.memory;
-  const auto bytes = [](std::uint64_t value) { return Json::Integer(static_cast<std::int64_t>(value)); };
-  Json memory = Json::Object({{"context", number(d.context)},
-                              {"total_bytes", bytes(m.total())},
-                              {"weights_bytes", bytes(m.weights_bytes)},
-                              {"mapped_bytes", bytes(m.mapped_bytes)},
-                              {"kv_bytes", bytes(m.kv_bytes)},
-                              {"state_bytes", bytes(m.state_bytes)},
-                              {"activation_bytes", bytes(m.activation_bytes)},
-                              {"vision_bytes", bytes(m.vision_bytes)},
-                              {"picture_bytes", bytes(m.picture_bytes)},
-                              {"vocabulary_bytes", bytes(m.vocabulary_bytes)}});
+  return Json::Object({{"context", Json::Integer(d.context)},
+                       {"total_bytes", Bytes(m.total())},
+                       {"weights_bytes", Bytes(m.weights_bytes)},
+                       {"mapped_bytes", Bytes(m.mapped_bytes)},
+                       {"kv_bytes", Bytes(m.kv_bytes)},
+                       {"state_bytes", Bytes(m.state_bytes)},
+                       {"activation_bytes", Bytes(m.activation_bytes)},
+                       {"vision_bytes", Bytes(m.vision_bytes)},
+                       {"picture_bytes", Bytes(m.picture_bytes)},
+                       {"vocabulary_bytes", Bytes(m.vocabulary_bytes)}});
+}
+
+Json UnusedTensorsJson(const Engine::Description& d) {
   std::vector<Json> unused;
   unused.reserve(d.unused_tensors.size());
   for (const UnusedTensor& tensor : d.unused_tensors)
     unused.push_back(Json::Object({{"name", Json::String(tensor.name)}, {"why", Json::String(tensor.why)}}));
+  return Json::Array(std::move(unused));
+}
+
+Json PackCachesJson(const Engine::Description& d) {
   std::vector<Json> caches;
   caches.reserve(d.pack_caches.size());
   for (const std::string& cache : d.pack_caches)
-    caches.push_back(Json::Object({{"path", Json::String(cache)}, {"bytes", bytes(SizeOf(cache))}}));
+    caches.push_back(Json::Object({{"path", Json::String(cache)}, {"bytes", Bytes(SizeOf(cache))}}));
+  return Json::Array(std::move(caches));
+}
+
+Json DescriptionJson(const std::string& path, const Engine::Description& d, const host::ThreadChoice& threads) {
+  const ModelConfig& c = d.config;
+  std::vector<Json> warnings;
+  warnings.reserve(d.warnings.size());
+  for (const std::string& warning : d.warnings) warnings.push_back(Json::String(warning));
   return Json::Object(
       {{"path", Json::String(path)},
        {"architecture", Json::String("qwen35")},
        {"format", Json::String(d.text_file->format() == ModelFile::Format::kGguf ? "gguf" : "safetensors")},
        {"name", Json::String(c.name)},
        {"file_bytes",
-        bytes(d.text_file->total_bytes() + (d.vision_file != nullptr ? d.vision_file->total_bytes() : 0))},
-       {"sizes", std::move(sizes)},
-       {"layer_kinds", Json::Array(std::move(kinds))},
+        Bytes(d.text_file->total_bytes() + (d.vision_file != nullptr ? d.vision_file->total_bytes() : 0))},
+       {"sizes", SizesJson(c)},
+       {"layer_kinds", LayerKindsJson(c)},
        {"tied_embedding", Json::Bool(c.is_tied)},
        {"tensor_types", TypesJson(d)},
-       {"unused_tensors", Json::Array(std::move(unused))},
-       {"vision", std::move(vision)},
+       {"unused_tensors", UnusedTensorsJson(d)},
+       {"vision", VisionJson(d)},
        {"mmproj", VisionChoiceJson(d.vision_choice)},
        {"mtp", Json::Bool(c.has_mtp)},
        {"template", Json::String(std::string(TemplateName(d.chat_template.variant)))},
        {"template_known", Json::Bool(d.chat_template.is_known)},
-       {"memory", std::move(memory)},
-       {"threads", number(threads.threads)},
+       {"memory", MemoryJson(d)},
+       {"threads", Json::Integer(threads.threads)},
        {"threads_why", Json::String(threads.why)},
-       {"pack_caches", Json::Array(std::move(caches))},
+       {"pack_caches", PackCachesJson(d)},
        {"warnings", Json::Array(std::move(warnings))}});
 }
 
@@ -143,7 +165,7 @@ std::string UnusedText(const std::vector<UnusedTensor>& unused) {
 }
 
 void PrintDescription(const std::string& path, const CommonOptions& options, const Engine::Description& d,
-                      const ThreadChoice& threads) {
+                      const host::ThreadChoice& threads) {
   const ModelConfig& c = d.config;
   PrintRow("model", c.name.empty() ? path : Cat(c.name, " (", path, ")"));
   PrintRow("size", FormatBytes(d.text_file->total_bytes()));
@@ -185,12 +207,12 @@ int Info(const CommonOptions& options) {
   if (!path.ok()) return Fail(path.error());
   host::OpenOptions open;
   open.model = path.value();
-  open.pack_cache.folder = CacheFolderFor(open.model);
-  open.mmproj = ExpandHome(options.mmproj);
+  open.pack_cache.folder = host::CacheFolderFor(open.model);
+  open.mmproj = host::ExpandHome(options.mmproj);
   open.context = options.context;
   // A wrong --isa is no fault here: nothing computes.
-  const auto chosen = ThreadsFor(options, MeasureThreadsWhen::kNever);
-  const ThreadChoice threads = chosen.ok() ? chosen.value() : ThreadChoice{options.threads, ""};
+  const auto chosen = ThreadsFor(options, host::MeasureThreadsWhen::kNever);
+  const host::ThreadChoice threads = chosen.ok() ? chosen.value() : host::ThreadChoice{options.threads, ""};
   open.threads = threads.threads;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
   open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
@@ -198,7 +220,8 @@ int Info(const CommonOptions& options) {
   auto described = host::DescribeModel(open);
   if (!described.ok()) return Fail(described.error());
   Json facts;
-  if (auto builtin = FindBuiltinModel(); builtin.has_value() && builtin->path == path.value()) facts = builtin->facts;
+  if (auto builtin = host::FindBuiltinModel(); builtin.has_value() && builtin->path == path.value())
+    facts = builtin->facts;
   if (options.json) {
     Json json = DescriptionJson(path.value(), described.value(), threads);
     if (facts.IsObject()) json.Set("builtin", facts);

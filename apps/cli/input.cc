@@ -4,15 +4,14 @@
 #include "base/outside_text.h"
 #include "base/text.h"
 #include "cli/interrupt.h"
+#include "cli/model_name.h"
 #include "cli/pictures.h"
-#include "cli/store.h"
 #include "cli/terminal.h"
 #include "host/open_model_file.h"
-#include "kernels/kernels.h"
+#include "host/store.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
 #include "sys/machine.h"
-#include "sys/topology.h"
 #include "text/client_request.h"
 #include "text/tool_schema.h"
 
@@ -55,7 +54,7 @@ Result<PackCacheOptions> ChoosePackCache(const CommonOptions& options, const std
   if (use != "on" && use != "auto") {
     return Error{Code::kInvalid, Cat("[pack cache] THIMBLE_PACK_CACHE must be on, off or auto, found '", use, "'")};
   }
-  return PackCacheOptions{use == "on" ? PackCacheUse::kOn : PackCacheUse::kAuto, CacheFolderFor(model)};
+  return PackCacheOptions{use == "on" ? PackCacheUse::kOn : PackCacheUse::kAuto, host::CacheFolderFor(model)};
 }
 
 std::string ForcedIsa(const CommonOptions& options) {
@@ -79,7 +78,7 @@ Result<host::OpenOptions> ToOpenOptions(const CommonOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(open.model, ResolveModel(options.model));
   THIMBLE_ASSIGN_OR_RETURN(open.pixel_limits, ChoosePixelLimits(options, open.model));
   open.max_frame_pixels = options.max_pixels;
-  open.mmproj = ExpandHome(options.mmproj);
+  open.mmproj = host::ExpandHome(options.mmproj);
   open.threads = options.threads;
   open.context = options.context;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
@@ -90,24 +89,17 @@ Result<host::OpenOptions> ToOpenOptions(const CommonOptions& options) {
   return open;
 }
 
-Result<ThreadChoice> ThreadsFor(const CommonOptions& options, MeasureThreadsWhen when) {
-  if (options.threads > 0) return ThreadChoice{options.threads, "as --threads says"};
-  const std::string isa = ForcedIsa(options);
-  const CpuFeatures features = DetectCpuFeatures();
-  THIMBLE_ASSIGN_OR_RETURN(const kernels::KernelTable* table, kernels::Choose(features, isa));
-  ThreadQuestion question;
-  question.topology = DetectCpuTopology();
-  question.kernels = Cat(table->name, " kernels of ", THIMBLE_VERSION, " on ", CpuFeatureNames(features));
-  if (const std::string folder = CacheFolder(); !folder.empty()) question.file = folder + "/threads.json";
-  question.measure = [&](std::span<const int> counts) {
-    return MeasureThreads(question.topology, counts, isa, [] { return !InterruptGuard::was_interrupted(); });
-  };
-  return ChooseThreads(question, when);
+Result<host::ThreadChoice> ThreadsFor(const CommonOptions& options, host::MeasureThreadsWhen when) {
+  if (options.threads > 0) return host::ThreadChoice{options.threads, "as --threads says"};
+  THIMBLE_ASSIGN_OR_RETURN(const host::ThreadQuestion question,
+                           host::QuestionForThisMachine(ForcedIsa(options), THIMBLE_VERSION,
+                                                        [] { return !InterruptGuard::was_interrupted(); }));
+  return host::ChooseThreads(question, when);
 }
 
 Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(host::OpenOptions open, ToOpenOptions(options));
-  THIMBLE_ASSIGN_OR_RETURN(const ThreadChoice choice, ThreadsFor(options, MeasureThreadsWhen::kNeeded));
+  THIMBLE_ASSIGN_OR_RETURN(const host::ThreadChoice choice, ThreadsFor(options, host::MeasureThreadsWhen::kNeeded));
   open.threads = choice.threads;
   ProgressBar bar("loading");
   open.progress = [&bar](double share) {

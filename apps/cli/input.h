@@ -5,10 +5,10 @@
 #include "base/outside_text.h"
 #include "base/result.h"
 #include "cli/options.h"
-#include "cli/thread_choice.h"
 #include "engine/engine.h"
 #include "engine/session.h"
 #include "host/find_model.h"
+#include "host/thread_choice.h"
 
 #include <functional>
 #include <memory>
@@ -19,8 +19,8 @@
 namespace thimble::cli {
 
 // How many threads these options mean on this machine: --threads at its word, else the choice that threads.json in
-// CacheFolder() holds, else measured, as `when` says. Errors of a wrong --isa, and kCancelled.
-Result<ThreadChoice> ThreadsFor(const CommonOptions& options, MeasureThreadsWhen when);
+// host::CacheFolder() holds, else measured, as `when` says. Errors of a wrong --isa, and kCancelled.
+Result<host::ThreadChoice> ThreadsFor(const CommonOptions& options, host::MeasureThreadsWhen when);
 // What the options of every command say about opening a model; MODEL is resolved. Threads are as --threads says only.
 Result<host::OpenOptions> ToOpenOptions(const CommonOptions& options);
 // Opens the model with a progress bar; prints warnings. Stops (kCancelled) on a Ctrl-C that an InterruptGuard caught.

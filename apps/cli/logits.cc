@@ -2,9 +2,9 @@
 // thimble logits and thimble perplexity: what the model thinks of given tokens.
 #include "base/text.h"
 #include "cli/input.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/reply_json.h"
-#include "cli/store.h"
 #include "cli/terminal.h"
 
 #include <algorithm>

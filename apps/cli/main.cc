@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thimble command: what can be said on the command line, and which file acts on it.
+#include "base/nearest_word.h"
 #include "base/outside_text.h"
 #include "base/text.h"
 #include "cli/options.h"
 #include "cli/shell_completion.h"
-#include "cli/suggest.h"
 #include "cli/terminal.h"
 #include "sys/folder.h"
 

@@ -122,7 +122,7 @@ int Perplexity(const PerplexityOptions& options);
 int EmbedImage(const EmbedImageOptions& options);
 int RunBench(const BenchOptions& options);
 int List(bool json);
-int Import(ImportOptions options);
+int Import(const ImportOptions& options);
 int Version(bool json);
 
 }  // namespace thimble::cli

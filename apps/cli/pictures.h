@@ -12,15 +12,11 @@
 
 namespace thimble::cli {
 
-// A picture from a path, a file URL, "-" (standard input) or a base64 data URL.
+// A picture from "-" (standard input), or what host::LoadPicture takes.
 Result<Picture> LoadPicture(const std::string& source, const CommonOptions& options);
 
-// A video from the pictures in `folder`, in the order of their names (2 before 10). `fps` 0: 24, what the reference
-// assumes. Two frames a second are taken unless all are asked for.
+// A video from the pictures in `folder` (host/pictures.h).
 Result<Picture> LoadFrames(const std::string& folder, double fps, bool all_frames, const CommonOptions& options);
-
-// A path as shells and terminals spell it: "~/" is the home folder, file URLs are decoded.
-std::string ExpandPath(std::string_view text);
 
 // The words of a line as a shell would cut them: quotes and backslashes keep spaces.
 struct Word {

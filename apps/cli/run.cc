@@ -3,11 +3,12 @@
 #include "base/text.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/reply_json.h"
 #include "cli/reply_printer.h"
-#include "cli/store.h"
 #include "cli/terminal.h"
+#include "host/store.h"
 
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ Result<Placed> PlacePositionals(RunOptions* options) {
   if (!options->input.ids.empty() && !options->input.messages.empty())
     return Error{Code::kInvalid, "[run] give --ids or --messages, not both"};
   Placed placed;
-  placed.has_prompt = p.size() == 2 || (p.size() == 1 && !has_input && !IsModel(p[0]));
+  placed.has_prompt = p.size() == 2 || (p.size() == 1 && !has_input && !host::IsModel(p[0]));
   if (p.size() == 2 || (p.size() == 1 && !placed.has_prompt)) options->common.model = p[0];
   if (placed.has_prompt && has_input)
     return Error{Code::kInvalid, "[run] give a PROMPT, --ids or --messages, not two of them"};

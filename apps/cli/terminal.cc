@@ -64,12 +64,6 @@ void Warn(std::string_view message) { std::fprintf(stderr, "thimble: warning: %s
 
 void Say(std::string_view message) { std::fprintf(stderr, "thimble: %s\n", ForPeople(message).c_str()); }
 
-std::string Fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
 std::string Grouped(std::int64_t count) {
   const std::string digits = std::to_string(count);
   std::string out;

@@ -26,8 +26,6 @@ int Fail(const Error& error);
 void Warn(std::string_view message);
 // "thimble: message" on stderr: for what people asked to be told.
 void Say(std::string_view message);
-// A number with so many digits after the point.
-std::string Fixed(double value, int digits);
 // A count that people read: "1,204".
 std::string Grouped(std::int64_t count);
 

@@ -2,9 +2,9 @@
 // thimble tokenize, detokenize and render: the text half of a model; no weights are needed.
 #include "base/text.h"
 #include "cli/input.h"
+#include "cli/model_name.h"
 #include "cli/options.h"
 #include "cli/reply_json.h"
-#include "cli/store.h"
 #include "cli/terminal.h"
 #include "host/find_model.h"
 #include "sys/machine.h"

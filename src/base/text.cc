@@ -108,6 +108,12 @@ std::size_t CompletePrefixLength(std::string_view bytes) {
   return bytes.size();
 }
 
+std::string Fixed(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
 std::string FormatBytes(std::uint64_t num_bytes) {
   constexpr std::array<const char*, 5> kUnits = {"bytes", "KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(num_bytes);

@@ -54,6 +54,8 @@ std::string ReplaceInvalidUtf8(std::string_view bytes);
 // Length of the longest prefix that does not end in the middle of a character that more bytes could complete.
 std::size_t CompletePrefixLength(std::string_view bytes);
 
+// A number with so many digits after the point.
+std::string Fixed(double value, int digits);
 // "1.50 GiB", "12.3 MiB": for people.
 std::string FormatBytes(std::uint64_t num_bytes);
 // Control characters (C0 except \n and \t, DEL, C1) and invalid UTF-8 written as visible escapes ("\x1b"), so that

@@ -83,6 +83,12 @@ TEST(Utf8, CompletePrefix) {
   EXPECT_EQ(CompletePrefixLength("a\xC0"), 2u);
 }
 
+TEST(Fixed, HasSoManyDigitsAfterThePoint) {
+  EXPECT_EQ(Fixed(2.5, 0), "2");
+  EXPECT_EQ(Fixed(1.0 / 3, 3), "0.333");
+  EXPECT_EQ(Fixed(-1204, 1), "-1204.0");
+}
+
 TEST(FormatBytes, IsForPeople) {
   EXPECT_EQ(FormatBytes(0), "0 bytes");
   EXPECT_EQ(FormatBytes(1023), "1023 bytes");

@@ -35,7 +35,7 @@ struct TextModel {
 };
 
 struct EngineOptions {
-  int threads = 0;  // 0: DefaultThreads (sys/topology.h); engine/threads.h measures what is best
+  int threads = 0;  // 0: DefaultThreads (sys/topology.h); measure/thread_timing.h measures what is best
   int context = 0;  // tokens a session may hold; 0: the model's own maximum, at most 8192
   Precision precision = Precision::kFast;
   KvType kv = KvType::kF16;                 // how keys and values are kept; kExact keeps them as kF32 always

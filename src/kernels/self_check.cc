@@ -111,91 +111,131 @@ bool TestFamily(const PackedKernels& kernels, Family family, Stream* stream) {
   return true;
 }
 
-// The float kernels that do most of the work, against the scalar ones.
+constexpr double kFloatBound = 1e-5;
+
+// Float kernels against the scalar ones, on the same numbers; each test returns the name of one that differs.
+struct FloatTest {
+  static constexpr std::int64_t kT = 7;
+  static constexpr std::int64_t kN = 13;
+  static constexpr std::int64_t kK = 67;
+
+  FloatTest(const FloatKernels& kernels, const FloatKernels& scalar, Stream* numbers)
+      : got(kernels),
+        truth(scalar),
+        stream(numbers),
+        x(numbers->Floats(kT * kK)),
+        w(numbers->Floats(kN * kK)),
+        halves(w.size()) {}
+
+  // Runs `use` with either set of kernels, into `a` and `b`; whether they agree.
+  template <typename F>
+  bool Agree(const F& use) {
+    use(got, &a);
+    use(truth, &b);
+    return AreClose(a, b, kFloatBound);
+  }
+
+  std::string Products() {
+    a.assign(static_cast<std::size_t>(kT * kN), 0.0F);
+    b = a;
+    if (!Agree([&](const FloatKernels& f32, auto* out) {
+          f32.gemm(x.data(), kK, kT, w.data(), kK, kN, kK, out->data(), kN);
+        }))
+      return "gemm";
+    got.f32_to_f16(w.data(), kN * kK, halves.data());
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      if (halves[i] != F32ToF16(w[i])) return "f32_to_f16";
+    }
+    if (!Agree([&](const FloatKernels& f32, auto* out) {
+          f32.gemm_f16(x.data(), kK, kT, halves.data(), kK, kN, kK, out->data(), kN);
+        }))
+      return "gemm_f16";
+    std::vector<float> widened(w.size());
+    got.f16_to_f32(halves.data(), kN * kK, widened.data());
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      if (widened[i] != F16ToF32(halves[i])) return "f16_to_f32";
+      halves[i] = static_cast<std::uint16_t>(0x3F80u + stream->Next() % 64);  // near 1 as bfloat16
+    }
+    const bool is_close = Agree([&](const FloatKernels& f32, auto* out) {
+      f32.gemm_bf16(x.data(), kK, kT, halves.data(), kK, kN, kK, out->data(), kN);
+    });
+    return is_close ? "" : "gemm_bf16";
+  }
+
+  std::string SumsOfRows() {
+    a = b = stream->Floats(kT * kK);
+    const std::vector<float> factors = stream->Floats(kT * kN);
+    if (!Agree([&](const FloatKernels& f32, auto* out) {
+          f32.gemm_add(factors.data(), kN, kT, w.data(), kK, kN, kK, out->data(), kK);
+        }))
+      return "gemm_add";
+    got.f32_to_f16(w.data(), kN * kK, halves.data());
+    const bool is_close = Agree([&](const FloatKernels& f32, auto* out) {
+      KvProduct product;
+      product.a = factors.data();
+      product.a_stride = kN;
+      product.num_t = kT;
+      product.b = halves.data();
+      product.b_stride = kK;
+      product.num_j = kN;
+      product.num_n = kK;
+      product.out = out->data();
+      product.out_stride = kK;
+      f32.kv_multiply[static_cast<std::size_t>(KvCells::kHalves)](product);
+    });
+    return is_close ? "" : "kv_multiply";
+  }
+
+  // Works on what SumsOfRows has left in `a` and `b`.
+  std::string Functions() {
+    if (!Agree([&](const FloatKernels& f32, auto* out) {
+          std::vector<float> maxima(kT, -1.0F);
+          std::vector<float> sums(kT);
+          std::vector<float> keeps(kT);
+          f32.softmax_rows(out->data(), 64, kT, 61, maxima.data(), sums.data(), keeps.data());
+        }))
+      return "softmax_rows";
+    a = b = x;
+    const auto count = static_cast<std::int64_t>(x.size());
+    if (!Agree([&](const FloatKernels& f32, auto* out) { f32.silu(out->data(), count); })) return "silu";
+    if (!Agree([&](const FloatKernels& f32, auto* out) { f32.gelu_tanh(out->data(), count); })) return "gelu_tanh";
+    const bool is_close =
+        Agree([&](const FloatKernels& f32, auto* out) { (void)f32.exp_shifted(out->data(), 0.5F, count); });
+    return is_close ? "" : "exp_shifted";
+  }
+
+  std::string DeltaStep() {
+    constexpr std::int64_t kKey = 32;
+    constexpr std::int64_t kValue = 24;
+    const std::vector<float> state = stream->Floats(kKey * kValue);
+    const std::vector<float> rows = stream->Floats(2 * kKey + kValue);
+    a.assign(static_cast<std::size_t>(kKey * kValue + kValue), 0.0F);
+    b = a;
+    const bool is_close = Agree([&](const FloatKernels& f32, auto* out) {
+      f32.delta_step(state.data(), out->data(), rows.data(), rows.data() + kKey, rows.data() + 2 * kKey, 0.9F, 0.7F,
+                     kKey, kValue, out->data() + kKey * kValue);
+    });
+    return is_close ? "" : "delta_step";
+  }
+
+  const FloatKernels& got;
+  const FloatKernels& truth;
+  Stream* stream;
+  std::vector<float> x;
+  std::vector<float> w;
+  std::vector<std::uint16_t> halves;
+  std::vector<float> a;
+  std::vector<float> b;
+};
+
+// The float kernels that do most of the work: the name of one that differs from the scalar one, or nothing.
 std::string TestFloats(const FloatKernels& got, const FloatKernels& truth, Stream* stream) {
-  constexpr std::int64_t kT = 7;
-  constexpr std::int64_t kN = 13;
-  constexpr std::int64_t kK = 67;
-  constexpr double kBound = 1e-5;
-  const std::vector<float> x = stream->Floats(kT * kK);
-  const std::vector<float> w = stream->Floats(kN * kK);
-  std::vector<std::uint16_t> halves(w.size());
-  std::vector<float> a(static_cast<std::size_t>(kT * kN));
-  std::vector<float> b = a;
-  const auto gemm = [&](const FloatKernels& f32, std::vector<float>* out) {
-    f32.gemm(x.data(), kK, kT, w.data(), kK, kN, kK, out->data(), kN);
-  };
-  gemm(got, &a);
-  gemm(truth, &b);
-  if (!AreClose(a, b, kBound)) return "gemm";
-  got.f32_to_f16(w.data(), kN * kK, halves.data());
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    if (halves[i] != F32ToF16(w[i])) return "f32_to_f16";
+  FloatTest test(got, truth, stream);
+  for (std::string (FloatTest::*run)() :
+       {&FloatTest::Products, &FloatTest::SumsOfRows, &FloatTest::Functions, &FloatTest::DeltaStep}) {
+    if (std::string name = (test.*run)(); !name.empty()) return name;
   }
-  got.gemm_f16(x.data(), kK, kT, halves.data(), kK, kN, kK, a.data(), kN);
-  truth.gemm_f16(x.data(), kK, kT, halves.data(), kK, kN, kK, b.data(), kN);
-  if (!AreClose(a, b, kBound)) return "gemm_f16";
-  std::vector<float> widened(w.size());
-  got.f16_to_f32(halves.data(), kN * kK, widened.data());
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    if (widened[i] != F16ToF32(halves[i])) return "f16_to_f32";
-    halves[i] = static_cast<std::uint16_t>(0x3F80u + stream->Next() % 64);  // near 1 as bfloat16
-  }
-  got.gemm_bf16(x.data(), kK, kT, halves.data(), kK, kN, kK, a.data(), kN);
-  truth.gemm_bf16(x.data(), kK, kT, halves.data(), kK, kN, kK, b.data(), kN);
-  if (!AreClose(a, b, kBound)) return "gemm_bf16";
-  a = b = stream->Floats(kT * kK);
-  const std::vector<float> factors = stream->Floats(kT * kN);
-  got.gemm_add(factors.data(), kN, kT, w.data(), kK, kN, kK, a.data(), kK);
-  truth.gemm_add(factors.data(), kN, kT, w.data(), kK, kN, kK, b.data(), kK);
-  if (!AreClose(a, b, kBound)) return "gemm_add";
-  const auto kv_multiply = [&](const FloatKernels& f32, KvCells cells, const void* rows, std::vector<float>* out) {
-    KvProduct product;
-    product.a = factors.data();
-    product.a_stride = kN;
-    product.num_t = kT;
-    product.b = rows;
-    product.b_stride = kK;
-    product.num_j = kN;
-    product.num_n = kK;
-    product.out = out->data();
-    product.out_stride = kK;
-    f32.kv_multiply[static_cast<std::size_t>(cells)](product);
-  };
-  got.f32_to_f16(w.data(), kN * kK, halves.data());
-  kv_multiply(got, KvCells::kHalves, halves.data(), &a);
-  kv_multiply(truth, KvCells::kHalves, halves.data(), &b);
-  if (!AreClose(a, b, kBound)) return "kv_multiply";
-  std::vector<float> maxima(2 * kT, -1.0F);
-  std::vector<float> sums(2 * kT);
-  std::vector<float> keeps(2 * kT);
-  got.softmax_rows(a.data(), 64, kT, 61, maxima.data(), sums.data(), keeps.data());
-  truth.softmax_rows(b.data(), 64, kT, 61, maxima.data() + kT, sums.data() + kT, keeps.data() + kT);
-  if (!AreClose(a, b, kBound)) return "softmax_rows";
-  a = b = x;
-  const auto count = static_cast<std::int64_t>(x.size());
-  got.silu(a.data(), count);
-  truth.silu(b.data(), count);
-  if (!AreClose(a, b, kBound)) return "silu";
-  got.gelu_tanh(a.data(), count);
-  truth.gelu_tanh(b.data(), count);
-  if (!AreClose(a, b, kBound)) return "gelu_tanh";
-  (void)got.exp_shifted(a.data(), 0.5F, count);
-  (void)truth.exp_shifted(b.data(), 0.5F, count);
-  if (!AreClose(a, b, kBound)) return "exp_shifted";
-  constexpr std::int64_t kKey = 32;
-  constexpr std::int64_t kValue = 24;
-  const std::vector<float> state = stream->Floats(kKey * kValue);
-  const std::vector<float> rows = stream->Floats(2 * kKey + kValue);
-  a.assign(static_cast<std::size_t>(kKey * kValue + kValue), 0.0F);
-  b = a;
-  const auto step = [&](const FloatKernels& f32, std::vector<float>* out) {
-    f32.delta_step(state.data(), out->data(), rows.data(), rows.data() + kKey, rows.data() + 2 * kKey, 0.9F, 0.7F, kKey,
-                   kValue, out->data() + kKey * kValue);
-  };
-  step(got, &a);
-  step(truth, &b);
-  return AreClose(a, b, kBound) ? "" : "delta_step";
+  return "";
 }
 
 constexpr std::array<const char*, kNumFamilies> kFamilyNames = {"",        "u4_super",  "u5_super", "u6_super",

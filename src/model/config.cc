@@ -71,6 +71,45 @@ Status GgufRope(const Metadata& meta, ModelConfig* config, std::vector<std::stri
   return Done{};
 }
 
+Status GgufDelta(const Metadata& meta, ModelConfig* config) {
+  const auto take = [&](const char* key, Range range, std::optional<std::int64_t> fallback, int* out) {
+    return TakeKey(meta, Cat("qwen35.", key), range, fallback, out);
+  };
+  int inner = 0;
+  THIMBLE_RETURN_IF_ERROR(take("ssm.conv_kernel", {2, 16}, 4, &config->conv_taps));
+  THIMBLE_RETURN_IF_ERROR(take("ssm.state_size", {1, kMaxHead}, 128, &config->delta.key_head));
+  THIMBLE_RETURN_IF_ERROR(take("ssm.group_count", {1, kMaxHeads}, 16, &config->delta.num_key_heads));
+  THIMBLE_RETURN_IF_ERROR(take("ssm.time_step_rank", {1, kMaxHeads}, 16, &config->delta.num_value_heads));
+  THIMBLE_RETURN_IF_ERROR(take("ssm.inner_size", {1, kMaxWidth},
+                               static_cast<std::int64_t>(config->delta.key_head) * config->delta.num_value_heads,
+                               &inner));
+  config->delta.value_head = inner / config->delta.num_value_heads;
+  if (config->delta.value_head * config->delta.num_value_heads != inner) {
+    return Error{Code::kCorrupt, Cat("[config] qwen35.ssm.inner_size ", inner, " is no multiple of ",
+                                     config->delta.num_value_heads, " value heads")};
+  }
+  // One converter says whether it has tiled the value heads (spec 9.6); the others always have, except in files too old
+  // to tell apart.
+  const bool is_tiled = meta.Bool("qwen35.ssm.v_head_reordered").value_or(true);
+  config->delta.order = is_tiled ? HeadOrder::kTiled : HeadOrder::kGrouped;
+  return Done{};
+}
+
+Status GgufVocab(const ModelFile& file, ModelConfig* config) {
+  const Metadata& meta = file.metadata();
+  const TensorEntry* embedding = file.Find("token_embd.weight");
+  const auto* tokens = meta.Strings("tokenizer.ggml.tokens");
+  if (embedding != nullptr && embedding->shape.size() == 2) {
+    THIMBLE_RETURN_IF_ERROR(
+        Take("rows of token_embd.weight", embedding->shape[0], {1, kMaxVocab}, std::nullopt, &config->vocab));
+  } else {
+    THIMBLE_RETURN_IF_ERROR(Take("qwen35.vocab_size", meta.Int("qwen35.vocab_size"), {1, kMaxVocab},
+                                 tokens != nullptr && !tokens->empty() ? static_cast<std::int64_t>(tokens->size()) : 1,
+                                 &config->vocab));
+  }
+  return Done{};
+}
+
 Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::string>* warnings) {
   const Metadata& meta = file.metadata();
   const std::string arch = meta.String("general.architecture").value_or("");
@@ -110,39 +149,13 @@ Status GgufText(const ModelFile& file, ModelConfig* config, std::vector<std::str
   THIMBLE_RETURN_IF_ERROR(GgufRope(meta, config, warnings));
   THIMBLE_RETURN_IF_ERROR(CheckGgufMeaning(meta, config->head));
 
-  int inner = 0;
-  THIMBLE_RETURN_IF_ERROR(take("ssm.conv_kernel", {2, 16}, 4, &config->conv_taps));
-  THIMBLE_RETURN_IF_ERROR(take("ssm.state_size", {1, kMaxHead}, 128, &config->delta.key_head));
-  THIMBLE_RETURN_IF_ERROR(take("ssm.group_count", {1, kMaxHeads}, 16, &config->delta.num_key_heads));
-  THIMBLE_RETURN_IF_ERROR(take("ssm.time_step_rank", {1, kMaxHeads}, 16, &config->delta.num_value_heads));
-  THIMBLE_RETURN_IF_ERROR(take("ssm.inner_size", {1, kMaxWidth},
-                               static_cast<std::int64_t>(config->delta.key_head) * config->delta.num_value_heads,
-                               &inner));
-  config->delta.value_head = inner / config->delta.num_value_heads;
-  if (config->delta.value_head * config->delta.num_value_heads != inner) {
-    return Error{Code::kCorrupt, Cat("[config] qwen35.ssm.inner_size ", inner, " is no multiple of ",
-                                     config->delta.num_value_heads, " value heads")};
-  }
-  // One converter says whether it has tiled the value heads (spec 9.6); the others always have, except in files too old
-  // to tell apart.
-  const bool is_tiled = meta.Bool("qwen35.ssm.v_head_reordered").value_or(true);
-  config->delta.order = is_tiled ? HeadOrder::kTiled : HeadOrder::kGrouped;
+  THIMBLE_RETURN_IF_ERROR(GgufDelta(meta, config));
   THIMBLE_RETURN_IF_ERROR(take("context_length", {1, 1 << 24}, 262144, &config->context_length));
   THIMBLE_ASSIGN_OR_RETURN(config->layers, GgufLayers(meta, blocks - mtp_layers));
   config->is_tied = file.Find("output.weight") == nullptr;
   config->has_mtp = mtp_layers > 0 && HoldsMtp(file, blocks - mtp_layers);
   if (mtp_layers > 0 && !config->has_mtp) Warn(warnings, kMissingMtp);
-  const TensorEntry* embedding = file.Find("token_embd.weight");
-  const auto* tokens = meta.Strings("tokenizer.ggml.tokens");
-  if (embedding != nullptr && embedding->shape.size() == 2) {
-    THIMBLE_RETURN_IF_ERROR(
-        Take("rows of token_embd.weight", embedding->shape[0], {1, kMaxVocab}, std::nullopt, &config->vocab));
-  } else {
-    THIMBLE_RETURN_IF_ERROR(Take("qwen35.vocab_size", meta.Int("qwen35.vocab_size"), {1, kMaxVocab},
-                                 tokens != nullptr && !tokens->empty() ? static_cast<std::int64_t>(tokens->size()) : 1,
-                                 &config->vocab));
-  }
-  return Done{};
+  return GgufVocab(file, config);
 }
 
 // Numbers by which producers say that pictures are prepared otherwise than here (spec 3.1).

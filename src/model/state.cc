@@ -2,11 +2,15 @@
 #include "model/state.h"
 
 #include "base/check.h"
+#include "ops/matmul.h"
 
 #include <algorithm>
 #include <cstring>
 
 namespace thimble {
+
+// Rows that are kept in part have the bits of rows that were read one by one: both take the form for few rows.
+static_assert(DecoderState::kMaxPartialRows < kWideRows);
 
 namespace {
 

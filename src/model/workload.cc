@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/workload.h"
 
-#include <algorithm>
 #include <initializer_list>
 
 namespace thimble {
@@ -91,14 +90,6 @@ Workload PictureWorkload(const VisionConfig& config, const VisionWeights& weight
       {&weights.merger_norm_weight, &weights.merger_norm_bias, &weights.merger_fc1_bias, &weights.merger_fc2_bias},
       &work);
   return work;
-}
-
-LeastTime LeastTimeFor(const Workload& work, const MachineLimits& limits) {
-  if (limits.read_bytes <= 0 || limits.float_multiply_adds <= 0 || limits.int8_multiply_adds <= 0) return {};
-  const double reading = static_cast<double>(work.bytes()) / limits.read_bytes;
-  const double multiplying = static_cast<double>(work.int8_multiply_adds) / limits.int8_multiply_adds +
-                             static_cast<double>(work.float_multiply_adds) / limits.float_multiply_adds;
-  return {std::max(reading, multiplying), reading > multiplying};
 }
 
 }  // namespace thimble

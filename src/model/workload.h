@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workload: what a pass has to read and to multiply at least, counted from the weights' shapes; and the time that takes
-// on a machine whose limits are known. Letters are those of model/config.h.
+// Workload: what a pass has to read and to multiply at least, counted from the weights' shapes (measure/least_time.h
+// turns it into seconds). Letters are those of model/config.h.
 //
 // Bytes: every weight matrix as it is packed, once a pass, and every vector of a layer; of the embedding only as the
 // output head of a tied model (the rows of the tokens themselves are nothing beside it). The recurrent states of the
@@ -16,7 +16,6 @@
 #include "model/config.h"
 #include "model/weights.h"
 #include "ops/attention.h"
-#include "ops/machine_limits.h"
 
 #include <cstdint>
 
@@ -42,13 +41,5 @@ Workload PassWorkload(const ModelConfig& config, const Weights& weights, KvType 
 // One picture (or video) of grid_t x grid_h x grid_w patches through the tower.
 Workload PictureWorkload(const VisionConfig& config, const VisionWeights& weights, std::int64_t grid_t,
                          std::int64_t grid_h, std::int64_t grid_w);
-
-// The least time such a machine needs: for its bytes at the read bandwidth, or for its multiply-adds, int8 and float
-// one after the other at the peak of each, whichever is longer. 0 where a limit it needs is not known.
-struct LeastTime {
-  double seconds = 0;
-  bool is_memory_bound = false;
-};
-LeastTime LeastTimeFor(const Workload& work, const MachineLimits& limits);
 
 }  // namespace thimble

@@ -100,6 +100,31 @@ struct Rule {
     }
   }
 
+  // Rows [block, block + count) of a chunk that begins at `first`: A_ij = -beta_i (k_i . k_j) exp(c_i - c_j) below the
+  // diagonal (minus, so that the solve adds) to tile.kk; P_ij = (q_i . k_j) exp(c_i - c_j) up to it to tile.qk.
+  void Correlate(int head, std::int64_t first, std::int64_t block, std::int64_t count, const double* sums,
+                 const ChunkTile& tile) const {
+    const kernels::FloatKernels& f32 = *ops.kernels.f32;
+    const std::int64_t dk = shape.key_head;
+    const std::int64_t seen = block + count;
+    for (std::int64_t i = block; i < seen; ++i) {
+      std::fill_n(tile.kk + i * kChunk, seen, 0.0F);
+      std::fill_n(tile.qk + i * kChunk, seen, 0.0F);
+    }
+    f32.gemm_add(tile.k + block * dk, dk, count, tile.k_columns, kChunk, dk, seen, tile.kk + block * kChunk, kChunk);
+    f32.gemm_add(tile.q + block * dk, dk, count, tile.k_columns, kChunk, dk, seen, tile.qk + block * kChunk, kChunk);
+    for (std::int64_t i = block; i < seen; ++i) {
+      float d[kChunk];
+      for (std::int64_t j = 0; j <= i; ++j) d[j] = static_cast<float>(sums[i] - sums[j]);
+      f32.exp_shifted(d, 0.0F, i + 1);
+      float* p = tile.qk + i * kChunk;
+      float* a = tile.kk + i * kChunk;
+      f32.scale(p, 1.0F, d, i + 1, p);
+      f32.scale(a, -Beta(first + i, head), d, i, a);
+      std::fill(p + i + 1, p + seen, 0.0F);
+    }
+  }
+
   // Rows [first, first + rows) of one head; tile.state is read and updated. Formulas: spec 2.2, chunked form, with the
   // two solves folded into one: N = (I + A)^-1 (beta_i (v_i - exp(c_i) S^T k_i)). Every product is of rows of the left
   // factor and rows of the right one (gemm_add), in blocks of kSolveBlock rows where a factor or the result is
@@ -133,27 +158,10 @@ struct Rule {
       for (std::int64_t c = 0; c < dv; ++c) n[c] = b * (v[c] - decay[i] * n[c]);
       f32.scale(o.Row(i), decay[i], nullptr, dv, o.Row(i));
     }
-    // A_ij = -beta_i (k_i . k_j) exp(c_i - c_j) below the diagonal (minus, so that the solve adds);
-    // P_ij = (q_i . k_j) exp(c_i - c_j) up to it.
     for (std::int64_t block = 0; block < rows; block += kSolveBlock) {
       const std::int64_t count = std::min(kSolveBlock, rows - block);
       const std::int64_t seen = block + count;
-      for (std::int64_t i = block; i < seen; ++i) {
-        std::fill_n(tile.kk + i * kChunk, seen, 0.0F);
-        std::fill_n(tile.qk + i * kChunk, seen, 0.0F);
-      }
-      f32.gemm_add(tile.k + block * dk, dk, count, tile.k_columns, kChunk, dk, seen, tile.kk + block * kChunk, kChunk);
-      f32.gemm_add(tile.q + block * dk, dk, count, tile.k_columns, kChunk, dk, seen, tile.qk + block * kChunk, kChunk);
-      for (std::int64_t i = block; i < seen; ++i) {
-        float d[kChunk];
-        for (std::int64_t j = 0; j <= i; ++j) d[j] = static_cast<float>(sums[i] - sums[j]);
-        f32.exp_shifted(d, 0.0F, i + 1);
-        float* p = tile.qk + i * kChunk;
-        float* a = tile.kk + i * kChunk;
-        f32.scale(p, 1.0F, d, i + 1, p);
-        f32.scale(a, -Beta(first + i, head), d, i, a);
-        std::fill(p + i + 1, p + seen, 0.0F);
-      }
+      Correlate(head, first, block, count, sums, tile);
       // The solve, of these rows with those before them, then among themselves.
       f32.gemm_add(tile.kk + block * kChunk, kChunk, count, tile.n, dv, block, dv, tile.n + block * dv, dv);
       for (std::int64_t i = block + 1; i < seen; ++i)

@@ -10,7 +10,7 @@ namespace thimble {
 namespace {
 
 // Of equal cores one is sometimes held up; of unequal ones the slowest must finish its first task before the rest is
-// done. Measured with a second thread of the same, half and a quarter of the speed (docs/architecture.md).
+// done. Measured with a second thread of the same, half and a quarter of the speed (docs/decisions.md).
 constexpr double kMostOfShare = 0.75;
 constexpr double kLeastOfShare = 0.125;
 // The tail that a task of this part of a thread's share can leave does not matter.

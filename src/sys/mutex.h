@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A lock, and waiting for what others do under it; both are nothing where there are no threads (plain WebAssembly,
-// whose library has no std::mutex).
+// whose library has no std::mutex). What a mutex guards says so: `int count_ THIMBLE_GUARDED_BY(mutex_);`.
 #pragma once
+
+#include "base/thread_annotations.h"
 
 #if !defined(__wasm__) || defined(_REENTRANT)
 #include <chrono>
@@ -14,10 +16,10 @@ namespace thimble {
 
 #if !defined(__wasm__) || defined(_REENTRANT)
 
-class Mutex {
+class THIMBLE_CAPABILITY("mutex") Mutex {
  public:
-  void Lock() { mutex_.lock(); }
-  void Unlock() { mutex_.unlock(); }
+  void Lock() THIMBLE_ACQUIRE() { mutex_.lock(); }
+  void Unlock() THIMBLE_RELEASE() { mutex_.unlock(); }
 
  private:
   friend class Signal;
@@ -28,7 +30,7 @@ class Mutex {
 class Signal {
  public:
   // With `mutex` held: gives it up, waits for Broadcast, but so long at most, and takes it again.
-  void WaitWithin(Mutex* mutex, double seconds) {
+  void WaitWithin(Mutex* mutex, double seconds) THIMBLE_REQUIRES(mutex) {
     std::unique_lock lock(mutex->mutex_, std::adopt_lock);
     condition_.wait_for(lock, std::chrono::duration<double>(seconds));
     lock.release();
@@ -44,15 +46,15 @@ inline void Yield() { std::this_thread::yield(); }
 
 #else
 
-class Mutex {
+class THIMBLE_CAPABILITY("mutex") Mutex {
  public:
-  void Lock() {}
-  void Unlock() {}
+  void Lock() THIMBLE_ACQUIRE() {}
+  void Unlock() THIMBLE_RELEASE() {}
 };
 
 class Signal {
  public:
-  void WaitWithin(Mutex*, double) {}
+  void WaitWithin(Mutex* mutex, double /*seconds*/) THIMBLE_REQUIRES(mutex) {}
   void Broadcast() {}
 };
 
@@ -61,10 +63,10 @@ inline void Yield() {}
 #endif
 
 // Holds a mutex as long as it lives.
-class MutexLock {
+class THIMBLE_SCOPED_CAPABILITY MutexLock {
  public:
-  explicit MutexLock(Mutex* mutex) : mutex_(mutex) { mutex_->Lock(); }
-  ~MutexLock() { mutex_->Unlock(); }
+  explicit MutexLock(Mutex* mutex) THIMBLE_ACQUIRE(mutex) : mutex_(mutex) { mutex_->Lock(); }
+  ~MutexLock() THIMBLE_RELEASE() { mutex_->Unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
 

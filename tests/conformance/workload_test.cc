@@ -3,8 +3,9 @@
 #include "model/workload.h"
 
 #include "conformance/loaded_model.h"
-#include "engine/bench.h"
 #include "host/find_model.h"
+#include "measure/bench.h"
+#include "measure/least_time.h"
 
 #include <gtest/gtest.h>
 

@@ -128,7 +128,7 @@ std::string TraitsOf(const Engine& engine) {
 
 class Models : public ::testing::TestWithParam<const char*> {
  protected:
-  static OpenOptions Options(int threads) {
+  static host::OpenOptions Options(int threads) {
     host::OpenOptions options;
     const std::string path = GetParam();
     options.model = Fixture(path);
@@ -139,7 +139,7 @@ class Models : public ::testing::TestWithParam<const char*> {
   }
   // One that opens in spite of a fault has to be the same model.
   static void SweepOpening(const std::string& name, Whose whose, int threads) {
-    const OpenOptions options = Options(threads);
+    const host::OpenOptions options = Options(threads);
     const GenerateRequest request = FirstTurn();
     Said wanted;
     std::string traits;

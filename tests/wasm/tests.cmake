@@ -24,8 +24,9 @@ function(thimble_wasi_test name)
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600)
 endfunction()
 
-foreach(floor base kernels sampling ops)
+foreach(floor base kernels sampling ops measure)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${floor}/*_test.cc)
+  list(FILTER sources EXCLUDE REGEX "/model_bench_test\\.cc$")  # sessions on threads of their own
   thimble_wasi_test(${floor} SOURCES ${sources} LIBS thimble_${floor} thimble_sys)
 endforeach()
 # Whole models: the fixtures' tokens, and every step of a pass against the reference's numbers.

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace thimble::cli {
+namespace thimble::host {
 
 // Writes beside `path`, syncs, renames. kSystem or kExhausted (disk full) with the reason; nothing is left behind then.
 Status WriteFileAtomically(const std::string& path, std::string_view text);
@@ -15,4 +15,4 @@ Status WriteFileAtomically(const std::string& path, std::string_view text);
 // The error behind an errno value: "[place] what path: reason"; kExhausted when the disk is full.
 Error SystemError(std::string_view place, std::string_view what, const std::string& path, int error_number);
 
-}  // namespace thimble::cli
+}  // namespace thimble::host

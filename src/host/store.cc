@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/store.h"
+#include "host/store.h"
 
+#include "base/nearest_word.h"
 #include "base/text.h"
-#include "cli/options.h"
-#include "cli/suggest.h"
-#include "cli/terminal.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
-#include <vector>
 
-namespace thimble::cli {
+namespace thimble::host {
 
 namespace {
 
@@ -158,18 +154,18 @@ bool IsModel(const std::string& text) {
 
 namespace {
 
-Error NoBuiltin() {
-  if (const std::string named = Environment("THIMBLE_BUILTIN"); !named.empty()) {
-    return Error{Code::kNotFound,
-                 Cat("[model] the built-in model is to be ", named, " (THIMBLE_BUILTIN), but there is no such file")};
-  }
-  return Error{Code::kNotFound,
-               "[model] this build has no built-in model: name a model of your own (thimble chat MODEL.gguf), or run "
-               "scripts/get-builtin in the source folder"};
+ModelSearch Missing(std::string message, MissingModel missing = MissingModel::kSaid) {
+  return {"", Error{Code::kNotFound, std::move(message)}, missing};
+}
+
+ModelSearch NoBuiltin() {
+  if (const std::string named = Environment("THIMBLE_BUILTIN"); !named.empty())
+    return Missing(Cat("[model] the built-in model is to be ", named, " (THIMBLE_BUILTIN), but there is no such file"));
+  return Missing("[model] this build has no built-in model", MissingModel::kNoBuiltin);
 }
 
 // A path that leads nowhere.
-Error NoSuchPath(const std::string& text) {
+ModelSearch NoSuchPath(const std::string& text) {
   const std::string path = ExpandHome(text);
   std::string about;
   if (const std::string target = LinkTarget(path); !target.empty()) {
@@ -180,55 +176,44 @@ Error NoSuchPath(const std::string& text) {
     const std::string nearest = Nearest(NameOf(path), names.value());
     if (!nearest.empty()) about = Cat("; did you mean '", folder == "/" ? "" : folder, "/", nearest, "'?");
   }
-  return Error{Code::kNotFound, Cat("[model] there is no file or folder ", path, about)};
+  return Missing(Cat("[model] there is no file or folder ", path, about));
 }
 
-Error NoSuchTag(const std::string& text) {
+ModelSearch NoSuchTag(const std::string& text) {
   const std::string name = text.substr(0, text.find(':'));
-  if (IsPlainName(name) && Exists(Cat(ModelsFolder(), "/", name))) {
-    return Error{Code::kNotFound, Cat("[model] there is no '", text, "'; did you mean '", name, "', without a tag?")};
-  }
-  return Error{Code::kNotFound, Cat("[model] '", text,
-                                    "' is a name as Ollama and hubs use it, and no file here: give the path of a GGUF "
-                                    "file (`ollama show --modelfile ",
-                                    text,
-                                    "` tells it after FROM; `thimble import FILE` gives it a "
-                                    "name). If it is a prompt, put a model before it: thimble run builtin '",
-                                    text, "'")};
+  if (IsPlainName(name) && Exists(Cat(ModelsFolder(), "/", name)))
+    return Missing(Cat("[model] there is no '", text, "'; did you mean '", name, "', without a tag?"));
+  return Missing(Cat("[model] '", text, "' is a name as Ollama and hubs use it, and no file here"),
+                 MissingModel::kForeignName);
 }
 
-Error NoSuchModel(const std::string& text) {
+ModelSearch NoSuchModel(const std::string& text) {
   if (text.find("://") != std::string::npos) {
-    return Error{Code::kNotFound, Cat("[model] '", text,
-                                      "' is an address, and nothing here opens a network "
-                                      "connection: download the file and give its path")};
+    return Missing(Cat("[model] '", text,
+                       "' is an address, and nothing here opens a network connection: download the file and give its "
+                       "path"));
   }
   if (BeginsAsPath(text)) return NoSuchPath(text);
   if (IsNameWithTag(text)) return NoSuchTag(text);
   std::vector<std::string> known = NamesInStore();
   known.emplace_back("builtin");
-  const std::string nearest = Nearest(text, known);
-  std::string advice;
-  if (!nearest.empty()) {
-    advice = Cat("did you mean '", nearest, "'?");
-  } else if (known.size() > 1) {
-    advice = "`thimble list` shows the names there";
-  } else {
-    advice = "download a GGUF file and give its path; `thimble import FILE` gives it a name";
-  }
-  return Error{Code::kNotFound, Cat("[model] '", text, "' is no file, no folder and no name in the model store (",
-                                    ModelsFolder(), "); ", advice)};
+  const std::string message =
+      Cat("[model] '", text, "' is no file, no folder and no name in the model store (", ModelsFolder(), ")");
+  if (const std::string nearest = Nearest(text, known); !nearest.empty())
+    return Missing(Cat(message, "; did you mean '", nearest, "'?"));
+  return Missing(message, known.size() > 1 ? MissingModel::kUnknownName : MissingModel::kEmptyStore);
 }
 
 }  // namespace
 
-Result<std::string> ResolveModel(const std::string& text) {
+ModelSearch FindModelByName(const std::string& text) {
   if (text.empty() || text == "builtin") {
-    if (auto builtin = FindBuiltinModel(); builtin.has_value()) return builtin->path;
+    if (auto builtin = FindBuiltinModel(); builtin.has_value()) return {std::move(builtin->path), {}, {}};
     return NoBuiltin();
   }
-  if (const std::string path = ExpandHome(text); Exists(path)) return path;
-  if (const std::string stored = Cat(ModelsFolder(), "/", text); IsPlainName(text) && Exists(stored)) return stored;
+  if (std::string path = ExpandHome(text); Exists(path)) return {std::move(path), {}, {}};
+  if (std::string stored = Cat(ModelsFolder(), "/", text); IsPlainName(text) && Exists(stored))
+    return {std::move(stored), {}, {}};
   return NoSuchModel(text);
 }
 
@@ -259,7 +244,7 @@ Json StoredModel(const std::string& name) {
 
 }  // namespace
 
-int List(bool json) {
+std::vector<Json> ListModels() {
   std::vector<Json> models;
   if (auto builtin = FindBuiltinModel(); builtin.has_value()) {
     Json item = Json::Object({{"name", Json::String("builtin")}, {"path", Json::String(builtin->path)}});
@@ -268,18 +253,7 @@ int List(bool json) {
     models.push_back(std::move(item));
   }
   for (const std::string& name : NamesInStore()) models.push_back(StoredModel(name));
-  if (json) {
-    return PrintJson(Json::Object({{"home", Json::String(StoreHome())}, {"models", Json::Array(std::move(models))}}));
-  }
-  std::size_t width = 0;
-  for (const Json& model : models) width = std::max(width, model.Find("name")->text().size());
-  for (const Json& model : models) {
-    const auto bytes = static_cast<std::uint64_t>(model.Find("bytes")->AsInt().value_or(0));
-    std::printf("%-*s  %10s  %s\n", static_cast<int>(width), model.Find("name")->text().c_str(),
-                FormatBytes(bytes).c_str(), EscapeControls(model.Find("path")->text()).c_str());
-  }
-  if (models.empty()) Say(Cat("no models yet; `thimble import FILE` puts one into ", ModelsFolder()));
-  return kExitOk;
+  return models;
 }
 
-}  // namespace thimble::cli
+}  // namespace thimble::host

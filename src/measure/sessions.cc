@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/bench_sessions.h"
+#include "measure/sessions.h"
 
 #include "base/rng.h"
 #include "base/text.h"
@@ -11,7 +11,7 @@
 #include <optional>
 #include <thread>
 
-namespace thimble::cli {
+namespace thimble {
 
 namespace {
 
@@ -179,4 +179,4 @@ Result<SessionsReport> MeasureSessions(const std::shared_ptr<const Engine>& engi
   return report;
 }
 
-}  // namespace thimble::cli
+}  // namespace thimble

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The model store: where models live by name, and where the built-in one is.
+// The model store: where models live by name, and where the built-in one and its caches are.
 #pragma once
 
 #include "base/result.h"
@@ -7,13 +7,17 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
-namespace thimble::cli {
+namespace thimble::host {
 
 // THIMBLE_HOME, else $XDG_DATA_HOME/thimble, else ~/.local/share/thimble.
 std::string StoreHome();
 // The folder in it that holds one folder a model.
 std::string ModelsFolder();
+// What is known of each model, the built-in one first, then the store's by their names: an object of "name", "path",
+// "bytes" and what the sidecar or the manifest says (there, the built-in model's own name is "title").
+std::vector<Json> ListModels();
 // Letters, digits, '.', '-' and '_', not beginning with '.' or '-', at most 128: such a name leads nowhere else.
 bool IsPlainName(const std::string& name);
 
@@ -41,7 +45,20 @@ bool LooksLikeModel(const std::string& text);
 // Whether `text` stands for MODEL rather than for a prompt: a path that exists, a name in the store, "builtin", or what
 // LooksLikeModel.
 bool IsModel(const std::string& text);
-// The path behind MODEL; empty and "builtin" are the built-in model. kNotFound says what to do.
-Result<std::string> ResolveModel(const std::string& text);
+// What a front end may advise where no model was found.
+enum class MissingModel {
+  kSaid,         // nothing: the error says all there is to say
+  kNoBuiltin,    // this build has no built-in model
+  kForeignName,  // "qwen3.5:0.8b": a name as Ollama and hubs say it, or a prompt
+  kUnknownName,  // the store has models, this is none of them
+  kEmptyStore,   // the store has none
+};
+struct ModelSearch {
+  std::string path;
+  std::optional<Error> error;  // kNotFound: what is wrong, as a sentence to which advice can be added
+  MissingModel missing = MissingModel::kSaid;
+};
+// The path behind MODEL; empty and "builtin" are the built-in model.
+ModelSearch FindModelByName(const std::string& text);
 
-}  // namespace thimble::cli
+}  // namespace thimble::host

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bench: the forward pass timed without a conversation around it, and what it is held against; for `thimble bench`.
+// Bench: the forward pass timed without a conversation around it, and what it is held against.
 #pragma once
 
 #include "base/result.h"
 #include "engine/engine.h"
 #include "image/preprocess.h"
+#include "measure/machine_limits.h"
 #include "model/state.h"
 #include "model/workload.h"
-#include "ops/machine_limits.h"
 
 #include <functional>
 #include <memory>
@@ -47,6 +47,8 @@ class Bench {
  private:
   Bench(std::shared_ptr<const Engine> engine, std::function<bool()> goes_on)
       : engine_(std::move(engine)), goes_on_(std::move(goes_on)) {}
+  // What sessions are made of too: the only place outside of the engine that reaches into it.
+  [[nodiscard]] EngineParts* engine_parts() const { return engine_->parts_.get(); }
   // Reads `num_tokens` tokens after what `state` holds, in passes as a session does.
   Status Read(int num_tokens, DecoderState* state, bool wants_logits, const BestLogits* best = nullptr) const;
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many threads a command computes with: as it was told, as this machine was measured before, or measured now.
+// How many threads to compute with: as this machine was measured before, or measured now.
 #pragma once
 
 #include "base/result.h"
-#include "engine/threads.h"
+#include "measure/thread_timing.h"
 
 #include <functional>
 #include <string>
 #include <vector>
 
-namespace thimble::cli {
+namespace thimble::host {
 
 struct ThreadChoice {
   int threads = 1;
@@ -31,8 +31,13 @@ struct ThreadQuestion {
   std::function<Result<std::vector<ThreadTiming>>(std::span<const int> counts)> measure;
 };
 
+// The question for this machine and kernels `isa` (empty: the best), as the program of that version asks it; the file
+// is threads.json in CacheFolder(). `goes_on` is asked while threads are measured. Errors of an `isa` that is none.
+Result<ThreadQuestion> QuestionForThisMachine(const std::string& isa, const std::string& version,
+                                              std::function<bool()> goes_on);
+
 // Nothing that is wrong with the file is an error: what cannot be read is measured, what cannot be written forgotten.
 // Errors are those of `measure`, but for kExhausted, which leads to the default.
 Result<ThreadChoice> ChooseThreads(const ThreadQuestion& question, MeasureThreadsWhen when);
 
-}  // namespace thimble::cli
+}  // namespace thimble::host

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/machine_limits.h"
+#include "measure/machine_limits.h"
 
 #include "kernels/peak.h"
 #include "ops_tools.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/bench.h"
+#include "measure/bench.h"
 
 #include "base/rng.h"
 #include "engine/engine_parts.h"
@@ -22,7 +22,7 @@ Error Cancelled() { return Error{Code::kCancelled, "[bench] cancelled"}; }
 Result<std::unique_ptr<Bench>> Bench::Create(std::shared_ptr<const Engine> engine, int max_tokens,
                                              std::function<bool()> goes_on) {
   std::unique_ptr<Bench> bench(new Bench(std::move(engine), std::move(goes_on)));
-  const EngineParts& parts = *bench->engine_->parts_;
+  const EngineParts& parts = *bench->engine_parts();
   const int room = std::max(1, max_tokens);
   const KvType kv_type = parts.kv_type;
   THIMBLE_ASSIGN_OR_RETURN(bench->prompt_state_, DecoderState::Create(parts.config, room, kv_type));
@@ -31,7 +31,7 @@ Result<std::unique_ptr<Bench>> Bench::Create(std::shared_ptr<const Engine> engin
 }
 
 Result<MachineLimits> Bench::MeasureMachine(double seconds) const {
-  THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_->parts_.get(), nullptr));
+  THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_parts(), nullptr));
   LimitOptions options;
   options.seconds = seconds;
   options.goes_on = goes_on_;
@@ -39,8 +39,8 @@ Result<MachineLimits> Bench::MeasureMachine(double seconds) const {
 }
 
 Status Bench::Read(int num_tokens, DecoderState* state, bool wants_logits, const BestLogits* best) const {
-  const EngineParts& parts = *engine_->parts_;
-  THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_->parts_.get(), nullptr));
+  const EngineParts& parts = *engine_parts();
+  THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_parts(), nullptr));
   const Decoder decoder(&parts.config, &parts.weights);
   const int first = state->length();
   std::vector<std::int32_t> ids;
@@ -97,12 +97,12 @@ Result<double> Bench::Decode(int num_tokens) {
   return MonotonicSeconds() - begin;
 }
 
-const ScreenCounts& Bench::head_counts() const { return engine_->parts_->scratch.screen.counts(); }
+const ScreenCounts& Bench::head_counts() const { return engine_parts()->scratch.screen.counts(); }
 
 Result<double> Bench::EncodePicture(const Patches& patches) const {
-  const EngineParts& parts = *engine_->parts_;
+  const EngineParts& parts = *engine_parts();
   if (!parts.config.vision.has_value()) return Error{Code::kUnsupported, "[vision] " + parts.prompts.why_blind};
-  THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_->parts_.get(), nullptr));
+  THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_parts(), nullptr));
   VisionOptions options;
   if (goes_on_) options.progress = [this](double) { return goes_on_(); };
   const double begin = MonotonicSeconds();
@@ -113,7 +113,7 @@ Result<double> Bench::EncodePicture(const Patches& patches) const {
 }
 
 Workload Bench::PromptWork(int num_tokens) const {
-  const EngineParts& parts = *engine_->parts_;
+  const EngineParts& parts = *engine_parts();
   Workload work;
   for (int first = 0; first < num_tokens; first += Decoder::kMaxRows) {
     const int rows = std::min(Decoder::kMaxRows, num_tokens - first);
@@ -123,7 +123,7 @@ Workload Bench::PromptWork(int num_tokens) const {
 }
 
 Workload Bench::DecodeWork(int num_tokens) const {
-  const EngineParts& parts = *engine_->parts_;
+  const EngineParts& parts = *engine_parts();
   Workload work;
   for (int i = 0; i < num_tokens; ++i) {
     work += PassWorkload(parts.config, parts.weights, parts.kv_type, depth_ + i, 1, 1);
@@ -132,7 +132,7 @@ Workload Bench::DecodeWork(int num_tokens) const {
 }
 
 Workload Bench::PictureWork(const Patches& patches) const {
-  const EngineParts& parts = *engine_->parts_;
+  const EngineParts& parts = *engine_parts();
   if (!parts.config.vision.has_value()) return {};
   return PictureWorkload(*parts.config.vision, *parts.weights.vision, patches.grid_t, patches.grid_h, patches.grid_w);
 }

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace thimble::cli {
+namespace thimble {
 
 // The candidate that a few typing errors turn into `word` (a third of its letters at most); empty when none is near.
 std::string Nearest(std::string_view word, std::span<const std::string> candidates);
 
-}  // namespace thimble::cli
+}  // namespace thimble

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/thread_timing.h"
+#include "measure/thread_timing.h"
 
 #include "kernels/kernels.h"
 #include "ops_tools.h"

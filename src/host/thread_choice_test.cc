@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command's choice of a thread count, and the file that remembers it.
-#include "cli/thread_choice.h"
+// The choice of a thread count, and the file that remembers it.
+#include "host/thread_choice.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <sstream>
 #include <thread>
 
-namespace thimble::cli {
+namespace thimble::host {
 namespace {
 
 namespace fs = std::filesystem;
@@ -200,4 +200,4 @@ TEST_F(ThreadChoiceTest, SeveralAtOnce) {
 }
 
 }  // namespace
-}  // namespace thimble::cli
+}  // namespace thimble::host

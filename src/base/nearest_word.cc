@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/suggest.h"
+#include "base/nearest_word.h"
 
 #include <algorithm>
 #include <numeric>
 #include <vector>
 
-namespace thimble::cli {
+namespace thimble {
 
 namespace {
 
@@ -44,4 +44,4 @@ std::string Nearest(std::string_view word, std::span<const std::string> candidat
   return best;
 }
 
-}  // namespace thimble::cli
+}  // namespace thimble

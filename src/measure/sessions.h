@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-namespace thimble::cli {
+namespace thimble {
 
 struct SessionsReport {
   int count = 0;
@@ -28,4 +28,4 @@ Result<SessionsReport> MeasureSessions(const std::shared_ptr<const Engine>& engi
                                        const std::function<bool()>& goes_on,
                                        const std::function<void(double)>& progress);
 
-}  // namespace thimble::cli
+}  // namespace thimble

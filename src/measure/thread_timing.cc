@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/thread_timing.h"
+#include "measure/thread_timing.h"
 
 #include "base/buffer.h"
 #include "base/rng.h"
+#include "kernels/kernels.h"
 #include "ops/matmul.h"
 #include "ops/ops.h"
 #include "sys/machine.h"
@@ -125,6 +126,18 @@ Result<std::vector<ThreadTiming>> TimeThreads(const kernels::KernelTable& table,
       timings[i].core_share = std::min(1.0, spent[i].processors / (spent[i].wall * timings[i].threads));
   }
   return timings;
+}
+
+Result<std::vector<ThreadTiming>> MeasureThreads(const CpuTopology& topology, std::span<const int> counts,
+                                                 const std::string& isa, const std::function<bool()>& goes_on) {
+  constexpr double kSeconds = 0.25;
+  std::vector<std::string> warnings;  // Engine::Open says them
+  THIMBLE_ASSIGN_OR_RETURN(const kernels::KernelTable* table,
+                           kernels::ChooseTested(DetectCpuFeatures(), isa, &warnings));
+  std::vector<ThreadCount> pools;
+  pools.reserve(counts.size());
+  for (const int count : counts) pools.push_back({count, SlowestShare(topology, count)});
+  return TimeThreads(*table, pools, kSeconds, goes_on);
 }
 
 bool WereCoresBusy(std::span<const ThreadTiming> timings) {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast the products of a model run with several numbers of threads, to choose one of them.
+// How fast the products of a model run with several numbers of threads, to choose one of them. Nothing is read from or
+// written to disk; who wants a choice to last keeps it (host/thread_choice.h), and passes it as EngineOptions::threads.
+// Unmeasured, Engine::Open takes DefaultThreads (sys/topology.h).
 #pragma once
 
 #include "base/result.h"
 #include "kernels/kernel_table.h"
+#include "sys/topology.h"
 
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace thimble {
@@ -31,6 +35,11 @@ struct ThreadCount {
 // empty. Errors: kExhausted without memory for the weights (48 MiB, less where little is free), kCancelled.
 Result<std::vector<ThreadTiming>> TimeThreads(const kernels::KernelTable& table, std::span<const ThreadCount> counts,
                                               double seconds, const std::function<bool()>& goes_on);
+
+// The same for each of `counts` threads of this machine (ThreadCandidates knows which are worth it) on kernels `isa`,
+// empty for the best, in about a quarter of a second. Errors: of choosing kernels besides.
+Result<std::vector<ThreadTiming>> MeasureThreads(const CpuTopology& topology, std::span<const int> counts,
+                                                 const std::string& isa, const std::function<bool()>& goes_on);
 
 // Whether other programs took so much of the cores that the timings say little: with two threads on one core, one
 // thread looks just as good.

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/thread_choice.h"
+#include "host/thread_choice.h"
 
 #include "base/text.h"
-#include "cli/advice.h"
-#include "cli/atomic_file.h"
-#include "cli/terminal.h"
 #include "files/json.h"
+#include "host/atomic_file.h"
+#include "host/store.h"
+#include "kernels/kernels.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
+#include "sys/machine.h"
 
 #include <algorithm>
 #include <optional>
 
-namespace thimble::cli {
+namespace thimble::host {
 
 namespace {
 
@@ -75,6 +76,20 @@ std::string TimingsText(std::span<const ThreadTiming> timings) {
 
 }  // namespace
 
+Result<ThreadQuestion> QuestionForThisMachine(const std::string& isa, const std::string& version,
+                                              std::function<bool()> goes_on) {
+  const CpuFeatures features = DetectCpuFeatures();
+  THIMBLE_ASSIGN_OR_RETURN(const kernels::KernelTable* table, kernels::Choose(features, isa));
+  ThreadQuestion question;
+  question.topology = DetectCpuTopology();
+  question.kernels = Cat(table->name, " kernels of ", version, " on ", CpuFeatureNames(features));
+  if (const std::string folder = CacheFolder(); !folder.empty()) question.file = folder + "/threads.json";
+  question.measure = [topology = question.topology, isa, goes_on = std::move(goes_on)](std::span<const int> counts) {
+    return MeasureThreads(topology, counts, isa, goes_on);
+  };
+  return question;
+}
+
 Result<ThreadChoice> ChooseThreads(const ThreadQuestion& question, MeasureThreadsWhen when) {
   const CpuTopology& topology = question.topology;
   const std::string machine = TopologyText(topology);
@@ -97,7 +112,7 @@ Result<ThreadChoice> ChooseThreads(const ThreadQuestion& question, MeasureThread
   if (best == 0) {
     const std::string reason = is_busy        ? ": other programs keep the cores busy"
                                : timings.ok() ? ""
-                                              : Cat(": ", WordsOf(timings.error()));
+                                              : Cat(": ", timings.error().message);
     return ThreadChoice{DefaultThreads(topology), Cat(machine, ", not measured", reason)};
   }
   const bool is_kept = Remember(question.file, key, best);
@@ -105,4 +120,4 @@ Result<ThreadChoice> ChooseThreads(const ThreadQuestion& question, MeasureThread
                                 ")", is_kept ? Cat(" and kept in ", question.file) : "")};
 }
 
-}  // namespace thimble::cli
+}  // namespace thimble::host

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/atomic_file.h"
+#include "host/atomic_file.h"
 
 #include "base/text.h"
 
@@ -13,7 +13,7 @@
 #include <filesystem>
 #include <system_error>
 
-namespace thimble::cli {
+namespace thimble::host {
 
 Error SystemError(std::string_view place, std::string_view what, const std::string& path, int error_number) {
   const bool is_full = error_number == ENOSPC || error_number == EDQUOT;
@@ -51,4 +51,4 @@ Status WriteFileAtomically(const std::string& path, std::string_view text) {
   return SystemError("file", "cannot write", path, error);
 }
 
-}  // namespace thimble::cli
+}  // namespace thimble::host
