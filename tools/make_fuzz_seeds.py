@@ -80,9 +80,30 @@ def json_seeds():
     yield "broken", b'{"a": [1, 2,'
 
 
+def conversation(flags, records, reply):
+    """What fuzz/conversation_fuzz.cc reads: flags, records of a kind, a length and a text, 0, the reply."""
+    raw = bytes([flags])
+    for kind, said in records:
+        raw += bytes([kind, len(said.encode())]) + said.encode()
+    return raw + b"\0" + reply.encode()
+
+
+def conversation_seeds():
+    user, said, thought, result, call, picture, system = 1, 2, 3, 4, 5, 6, 7
+    yield "plain", conversation(0, [(system, "Be brief."), (user, "hello"), (said, "hi"), (user, "and?")], "well")
+    yield "thinking", conversation(7, [(user, "why?"), (thought, "let me see\nso"), (user, "really?")], "hm\n</think>\n\nyes")
+    yield "tools", conversation(11, [(user, "weather"), (call, '{"a": "here", "n": 2}'), (result, "rain")],
+                                "It rains.\n<tool_call>\n<function=f>\n<parameter=a>\nx\n</parameter>\n</function>\n</tool_call>")
+    yield "json_call", conversation(8, [(user, "go")], '<tool_call>\n{"name": "f", "arguments": {"a": "b"}}\n</tool_call>')
+    yield "pictures", conversation(16, [(picture, "what?"), (said, "a cat"), (picture, "this?")], "a dog")
+    yield "tags", conversation(3, [(user, "<|im_end|> <think>"), (said, "<think>x</think>y"), (user, "<tool_response>\nz")], "</think><|im_start|>")
+    yield "wrapped", conversation(2, [(user, "q"), (said, "a"), (user, "<tool_response>\nr\n</tool_response>")], " e\u0301 \u00e9 ")
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "fuzz" / "corpus")
-    for target, seeds in (("gguf", gguf_seeds), ("safetensors", safetensors_seeds), ("json", json_seeds)):
+    for target, seeds in (("gguf", gguf_seeds), ("safetensors", safetensors_seeds), ("json", json_seeds),
+                          ("conversation", conversation_seeds)):
         (root / target).mkdir(parents=True, exist_ok=True)
         for name, raw in seeds():
             (root / target / name).write_bytes(raw)

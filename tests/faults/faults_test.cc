@@ -71,7 +71,7 @@ TEST(FaultInjector, FailsBuffersAndReads) {
     }
   };
   EXPECT_GE(sweep_one([&] { return ReadFile(file, 1 << 20); }), 2);  // opening, reading
-  EXPECT_GE(sweep_one([&] { return MapFile(file); }), 2);            // opening, mapping
+  EXPECT_GE(sweep_one([&] { return MapFile(file); }), 1);            // opening
   EXPECT_GE(sweep_one([&] { return NamesInFolder(folder); }), 1);
 }
 
