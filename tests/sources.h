@@ -23,6 +23,7 @@ struct ViewLog {
   std::atomic<std::uint64_t> largest{0};  // of one
   // The view of this number, and all after it, fail; < 0: none does.
   std::atomic<long> fails_from{-1};
+  std::atomic<bool> fails_once{false};  // only that one
 };
 
 // The same bytes as another source, none of which is in memory for those who read: every view is a copy of its own.
@@ -34,7 +35,8 @@ class CopyingSource : public ByteSource {
   [[nodiscard]] Result<Bytes> View(std::uint64_t offset, std::uint64_t size) const override {
     const long number = log_->views.fetch_add(1);
     const long fails_from = log_->fails_from.load();
-    if (fails_from >= 0 && number >= fails_from) return Error{Code::kSystem, "[file] cannot read it: the test says so"};
+    if (fails_from >= 0 && (number == fails_from || (number > fails_from && !log_->fails_once)))
+      return Error{Code::kSystem, "[file] cannot read it: the test says so"};
     THIMBLE_ASSIGN_OR_RETURN(const Bytes from, whole_->View(offset, size));
     THIMBLE_ASSIGN_OR_RETURN(auto copy, Buffer<std::byte>::Create(from.size()));
     if (!from.empty()) std::memcpy(copy.data(), from.data(), from.size());

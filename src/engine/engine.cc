@@ -130,9 +130,22 @@ Status ReadConfig(const ModelFiles& files, Prepared* p) {
   return Done{};
 }
 
-Status CheckUnchanged(const ModelFiles& files) {
-  THIMBLE_RETURN_IF_ERROR(files.text->CheckUnchanged());
-  return files.vision != nullptr ? files.vision->CheckUnchanged() : Status(Done{});
+// What was read while a model was opened is of use only where every read succeeded, of files that nobody changed.
+Status CheckReads(const ModelFiles& files) {
+  for (const ModelFile* file : {files.text.get(), files.vision.get()}) {
+    if (file == nullptr) continue;
+    THIMBLE_RETURN_IF_ERROR(file->TakeReadFailure());
+    THIMBLE_RETURN_IF_ERROR(file->CheckUnchanged());
+  }
+  return Done{};
+}
+
+// Forgets what failed before, while the files were looked for or opened: it is read again.
+Status BeginReads(const ModelFiles& files) {
+  for (const ModelFile* file : {files.text.get(), files.vision.get()}) {
+    if (file != nullptr) (void)file->TakeReadFailure();
+  }
+  return CheckReads(files);
 }
 
 Result<Prepared> Prepare(const ModelFiles& files, const EngineOptions& options) {
@@ -140,7 +153,7 @@ Result<Prepared> Prepare(const ModelFiles& files, const EngineOptions& options) 
   if (files.text == nullptr) return Error{Code::kInvalid, "[engine] there is no model to open: give its files"};
   p.text = files.text;
   p.vision = files.vision;
-  THIMBLE_RETURN_IF_ERROR(CheckUnchanged(files));
+  THIMBLE_RETURN_IF_ERROR(BeginReads(files));
   THIMBLE_RETURN_IF_ERROR(CheckFolder(*p.text, files.why_no_weights));
   THIMBLE_RETURN_IF_ERROR(ReadConfig(files, &p));
   WarnOfMissingTower(*p.text, p.config, &p.warnings);
@@ -236,6 +249,7 @@ Result<Engine::Description> Engine::Describe(const ModelFiles& files, const Engi
     for (std::string& path : PackCache::FindAll(*file, options.pack_cache.folder))
       description.pack_caches.push_back(std::move(path));
   }
+  THIMBLE_RETURN_IF_ERROR(CheckReads(files));
   description.text_file = p.text;
   description.vision_file = p.vision;
   return description;
@@ -334,9 +348,9 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   if (!vocabulary->ok()) return vocabulary->error();
   THIMBLE_RETURN_IF_ERROR(CheckVocabulary(*parts.text_file, vocabulary->value().tokenizer, parts.config));
   if (!weights.ok()) return weights.error();
-  THIMBLE_RETURN_IF_ERROR(CheckUnchanged(files));
   parts.weights = std::move(weights).value();
   THIMBLE_RETURN_IF_ERROR(TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts));
+  THIMBLE_RETURN_IF_ERROR(CheckReads(files));
   if (p.is_short_of_memory) parts.prompts.blind_code = Code::kExhausted;
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
   parts.beginnings.SetBudget(options.beginnings_bytes.value_or(DefaultBeginningsBytes()));

@@ -41,6 +41,44 @@ Error Refusal(const std::vector<std::byte>& bytes) {
   return header.ok() ? Error{Code::kInvalid, "(parsed)"} : header.error();
 }
 
+// Every beginning of a file either holds the header or says that more is wanted, and how much is never too much.
+TEST(Gguf, IsReadFromAnyPrefixThatHoldsTheHeader) {
+  const std::vector<std::byte> bytes = FullFile().Bytes();
+  const std::size_t header_bytes = FullFile().Header().size();
+  ASSERT_TRUE(ParseGguf(bytes).ok());
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    std::uint64_t wanted = 1;
+    const auto header = ParseGguf(std::span(bytes).first(size), bytes.size(), &wanted);
+    EXPECT_EQ(header.ok(), size >= header_bytes) << size;
+    if (header.ok()) {
+      EXPECT_EQ(wanted, 0u);
+      EXPECT_EQ(header.value().tensors.size(), 4u);
+      EXPECT_EQ(header.value().tensors[1].offset, ParseGguf(bytes).value().tensors[1].offset);
+    } else {
+      EXPECT_GT(wanted, size);
+      EXPECT_LE(wanted, header_bytes);
+    }
+  }
+}
+
+// A fault within the prefix is a fault, however short the prefix.
+TEST(Gguf, AFaultInAPrefixIsNoWishForMore) {
+  std::vector<std::byte> bytes = FullFile().Bytes();
+  bytes[4] = std::byte{9};  // version
+  std::uint64_t wanted = 1;
+  const auto header = ParseGguf(std::span(bytes).first(24), bytes.size(), &wanted);
+  ASSERT_FALSE(header.ok());
+  EXPECT_EQ(wanted, 0u);
+  EXPECT_EQ(header.error().message, ParseGguf(bytes).error().message);
+  // Cut files say the same, in memory or read.
+  const std::vector<std::byte> whole = FullFile().Bytes();
+  const auto cut = std::span(whole).first(FullFile().Header().size() - 1);
+  EXPECT_EQ(ParseGguf(cut.first(60), cut.size(), &wanted).ok(), false);
+  EXPECT_GT(wanted, 60u);
+  EXPECT_EQ(ParseGguf(cut, cut.size(), &wanted).ok(), false);
+  EXPECT_EQ(wanted, 0u);
+}
+
 TEST(Gguf, ReadsEveryKindOfValue) {
   const std::vector<std::byte> bytes = FullFile().Bytes();
   const auto header = ParseGguf(bytes);

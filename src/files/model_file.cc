@@ -80,7 +80,25 @@ Result<Bytes> ModelFile::ViewPart(const TensorEntry& tensor, std::uint64_t offse
   // Checked when the file was opened: an entry that does not fit is not of this file.
   THIMBLE_CHECK(tensor.offset <= source.size() && tensor.size_bytes <= source.size() - tensor.offset);
   const std::uint64_t begin = std::min(offset, tensor.size_bytes);
-  return source.View(tensor.offset + begin, std::min(size, tensor.size_bytes - begin));
+  return Read(source, tensor.offset + begin, std::min(size, tensor.size_bytes - begin),
+              shard_paths_[static_cast<std::size_t>(tensor.source)]);
+}
+
+Result<Bytes> ModelFile::Read(const ByteSource& source, std::uint64_t offset, std::uint64_t size,
+                              const std::string& name) const {
+  auto bytes = source.View(offset, size);
+  if (bytes.ok()) return bytes;
+  const MutexLock lock(&failure_->mutex);
+  if (!failure_->error.has_value()) failure_->error = WithPlace(bytes.error(), EscapeControls(name));
+  return bytes;
+}
+
+Status ModelFile::TakeReadFailure() const {
+  const MutexLock lock(&failure_->mutex);
+  if (!failure_->error.has_value()) return Done{};
+  Error error = std::move(*failure_->error);
+  failure_->error.reset();
+  return error;
 }
 
 void ModelFile::Release(const TensorEntry& tensor) const {
@@ -102,12 +120,13 @@ Result<std::string> ModelFile::SideFile(const std::string& name) const {
                  Cat(EscapeControls(path_), ": [file] ", format_ == Format::kGguf ? "a GGUF model has" : "there is",
                      " no ", QuoteName(name), " beside it")};
   }
-  const std::string place = EscapeControls(Cat(folder_, "/", name));
+  const std::string path = Cat(folder_, "/", name);
+  const std::string place = EscapeControls(path);
   THIMBLE_ASSIGN_OR_RETURN(const std::shared_ptr<const ByteSource> source, side_files_(name));
   if (source->size() > kMaxSideFileBytes) {
     return Error{Code::kInvalid, Cat(place, ": [file] may hold ", kMaxSideFileBytes, " bytes, found more")};
   }
-  const auto bytes = source->View(0, source->size());
+  const auto bytes = Read(*source, 0, source->size(), path);
   if (!bytes.ok()) return WithPlace(bytes.error(), place);
   std::string text(reinterpret_cast<const char*>(bytes.value().data()), bytes.value().size());
   // `git clone` without LFS leaves a pointer in a file's place, a failed download a web page.

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "files/json.h"
 #include "sys/byte_source.h"
+#include "sys/mutex.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -127,6 +128,9 @@ class ModelFile {
   // The error of the first part that is known to have changed since it was opened (ByteSource::CheckUnchanged), with
   // its name.
   [[nodiscard]] Status CheckUnchanged() const;
+  // The first read of a part or a side file that failed since this was last asked, with its name: what went on as if
+  // something were not there may have been wrong.
+  [[nodiscard]] Status TakeReadFailure() const;
 
   // GGUF: the key-value table (of the first shard). Empty for safetensors.
   [[nodiscard]] const Metadata& metadata() const { return metadata_; }
@@ -135,8 +139,16 @@ class ModelFile {
   [[nodiscard]] Result<std::string> SideFile(const std::string& name) const;
 
  private:
-  ModelFile() = default;
+  struct ReadFailure {
+    Mutex mutex;
+    std::optional<Error> error;
+  };
+
+  ModelFile() : failure_(std::make_unique<ReadFailure>()) {}
   friend class ModelFileBuilder;
+  // The bytes of a source, whose failure is remembered under `name`.
+  [[nodiscard]] Result<Bytes> Read(const ByteSource& source, std::uint64_t offset, std::uint64_t size,
+                                   const std::string& name) const;
 
   Format format_ = Format::kGguf;
   std::string path_;
@@ -146,6 +158,7 @@ class ModelFile {
   std::vector<std::shared_ptr<const ByteSource>> sources_;
   std::vector<TensorEntry> tensors_;
   std::unordered_map<std::string_view, std::size_t> by_name_;
+  std::unique_ptr<ReadFailure> failure_;
   Bytes prefix_;  // what the metadata's strings point into
   Metadata metadata_;
 };

@@ -4,9 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
 
 namespace thimble {
 namespace {
@@ -70,6 +75,98 @@ TEST_F(ByteSourceTest, MapsAnEmptyFile) {
   ASSERT_TRUE(source.ok()) << source.error().message;
   EXPECT_EQ(source.value()->size(), 0u);
   source.value()->Release(0, 1);
+}
+
+// A source over the file that maps nothing.
+Result<std::shared_ptr<const ByteSource>> InPieces(const std::string& path) {
+  return ReadDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+TEST_F(ByteSourceTest, ViewsAreTheSameMappedAndInPieces) {
+  const std::string content = LongContent();
+  const std::string path = Write("long", content);
+  auto mapped = MapFile(path);
+  auto pieces = InPieces(path);
+  ASSERT_TRUE(mapped.ok() && pieces.ok());
+  EXPECT_EQ(pieces.value()->size(), content.size());
+  EXPECT_TRUE(pieces.value()->mapped().empty());
+  EXPECT_EQ(pieces.value()->modified_ns(), mapped.value()->modified_ns());
+  for (const auto& [offset, size] : std::vector<std::pair<std::size_t, std::size_t>>{
+           {0, 0}, {0, 1}, {5, 4096}, {4095, 2}, {1 << 20, 1 << 20}, {content.size(), 0}, {0, content.size()}}) {
+    auto lent = mapped.value()->View(offset, size);
+    auto read = pieces.value()->View(offset, size);
+    ASSERT_TRUE(lent.ok() && read.ok()) << offset;
+    EXPECT_TRUE(lent.value().is_borrowed());
+    EXPECT_EQ(read.value().is_borrowed(), size == 0);
+    EXPECT_EQ(TextOf(lent.value().span()), content.substr(offset, size));
+    EXPECT_EQ(TextOf(read.value().span()), content.substr(offset, size));
+  }
+  // What was read stays where it is when it is moved, and can be kept.
+  Bytes first = std::move(pieces.value()->View(0, 10)).value();
+  const std::byte* const place = first.data();
+  Bytes second = std::move(first);
+  EXPECT_EQ(second.data(), place);
+  EXPECT_EQ(std::move(second).TakeBuffer().data(), place);
+}
+
+TEST_F(ByteSourceTest, ViewsOutsideAreRefused) {
+  const std::string path = Write("five", "12345");
+  auto mapped = MapFile(path);
+  auto pieces = InPieces(path);
+  ASSERT_TRUE(mapped.ok() && pieces.ok());
+  for (const ByteSource* source : {mapped.value().get(), pieces.value().get()}) {
+    for (const auto& [offset, size] : std::vector<std::pair<std::uint64_t, std::uint64_t>>{
+             {0, 6}, {6, 0}, {5, 1}, {UINT64_MAX, 2}, {2, UINT64_MAX}}) {
+      const auto view = source->View(offset, size);
+      ASSERT_FALSE(view.ok());
+      EXPECT_EQ(view.error().code, Code::kInvalid);
+    }
+  }
+}
+
+TEST_F(ByteSourceTest, KnowsThatAFileChanged) {
+  const std::string path = Write("model", "0123456789");
+  for (const bool is_mapped : {true, false}) {
+    Write("model", "0123456789");
+    auto source = is_mapped ? MapFile(path) : InPieces(path);
+    ASSERT_TRUE(source.ok());
+    EXPECT_TRUE(source.value()->CheckUnchanged().ok());
+    std::filesystem::resize_file(path, 4);
+    Status status = source.value()->CheckUnchanged();
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code, Code::kCorrupt);
+    EXPECT_THAT(status.error().message, HasSubstr("has changed since it was opened (10 bytes then, 4 now)"));
+    if (!is_mapped) {
+      const auto view = source.value()->View(2, 8);
+      ASSERT_FALSE(view.ok());
+      EXPECT_EQ(view.error().code, Code::kCorrupt);
+      EXPECT_THAT(view.error().message, HasSubstr("[file] ends at 4, it had 10 bytes when it was opened"));
+    }
+    // As long as before, written at another time.
+    Write("model", "9876543210");
+    std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(3));
+    status = source.value()->CheckUnchanged();
+    ASSERT_FALSE(status.ok());
+    EXPECT_THAT(status.error().message, HasSubstr("has changed since it was opened: open it again"));
+  }
+}
+
+TEST_F(ByteSourceTest, AFilePutInItsPlaceChangesNothing) {
+  const std::string path = Write("model", "0123456789");
+  auto source = MapFile(path);
+  ASSERT_TRUE(source.ok());
+  std::filesystem::rename(Write("other", "abc"), path);
+  EXPECT_TRUE(source.value()->CheckUnchanged().ok());
+  EXPECT_EQ(TextOf(source.value()->View(0, 10).value().span()), "0123456789");
+}
+
+TEST_F(ByteSourceTest, DescriptorsOfOtherThingsAreRefused) {
+  const auto nothing = ReadDescriptor(-1);
+  ASSERT_FALSE(nothing.ok());
+  EXPECT_EQ(nothing.error().code, Code::kSystem);
+  const auto folder = InPieces(folder_.string());
+  ASSERT_FALSE(folder.ok());
+  EXPECT_EQ(folder.error().code, Code::kInvalid);
 }
 
 TEST_F(ByteSourceTest, MemoryIsTakenOver) {
