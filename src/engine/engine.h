@@ -56,8 +56,8 @@ struct EngineOptions {
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   // Errors: what files, config and weights report; kExhausted when memory will not do ("needs 6.1 GiB, 3.2 GiB free",
-  // with a smaller file or context as advice). A vision file that does not fit is an error; one that nobody asked for is
-  // left out where memory is short. kCorrupt where a file has changed since it was opened.
+  // with a smaller file or context as advice). A vision file that does not fit is an error; one that nobody asked for
+  // is left out where memory is short. kCorrupt where a file has changed since it was opened.
   static Result<std::shared_ptr<const Engine>> Open(const ModelFiles& files, const EngineOptions& options);
   ~Engine();
 

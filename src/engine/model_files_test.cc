@@ -58,7 +58,7 @@ EngineOptions OptionsFor(Precision precision) {
 // All logits of a question, with a picture where the engine can see.
 std::vector<float> LogitsOf(const std::shared_ptr<const Engine>& engine) {
   GenerateRequest request = Ask("");
-  request.chat.messages = {UserMessage("What is this, and why?", engine->can_see() ? "rgb.png" : "")};
+  request.chat().messages = {UserMessage("What is this, and why?", engine->can_see() ? "rgb.png" : "")};
   if (engine->can_see()) request.pictures.push_back(LoadImage("rgb.png"));
   std::vector<float> all;
   Get(NewSession(engine)->Evaluate(request, LogitRows::kAll, [&](int, std::span<const float> logits) {

@@ -3,7 +3,7 @@
 #include "engine/prompt.h"
 
 #include "conformance/loaded_model.h"
-#include "engine/engine.h"
+#include "host/find_model.h"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace thimble::testing {
 namespace {
 
 const Tokenizer& SmallTokenizer() {
-  static const TextModel model = Get(OpenTextModel(Fixture("models/vl")));
+  static const TextModel model = Get(host::OpenTextModel(Fixture("models/vl")));
   return model.tokenizer;
 }
 
