@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a GGUF file. The only legal outcomes are an error or a model whose tensors lie inside the bytes.
+// Any bytes as a GGUF file. The only legal outcomes are an error or a model whose tensors lie inside the bytes; the
+// same whether the bytes are in memory or read in pieces.
 
 #include "files/model_file.h"
+#include "sources.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,8 +12,11 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const auto view = std::as_bytes(std::span(bytes, size));
-  const auto model =
-      thimble::ModelFile::FromGguf(thimble::MemorySource(std::vector<std::byte>(view.begin(), view.end())), "fuzz");
+  const auto whole = thimble::MemorySource(std::vector<std::byte>(view.begin(), view.end()));
+  const auto model = thimble::ModelFile::FromGguf(whole, "fuzz");
+  const auto pieces = thimble::ModelFile::FromGguf(thimble::testing::Copying(whole), "fuzz");
+  if (model.ok() != pieces.ok()) std::abort();
+  if (!model.ok() && model.error().message != pieces.error().message) std::abort();
   if (!model.ok()) {
     if (model.error().message.empty()) std::abort();
     return 0;

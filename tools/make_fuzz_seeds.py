@@ -100,10 +100,89 @@ def conversation_seeds():
     yield "wrapped", conversation(2, [(user, "q"), (said, "a"), (user, "<tool_response>\nr\n</tool_response>")], " e\u0301 \u00e9 ")
 
 
+# The folder that fuzz/small_model.h makes.
+CONFIG = {"model_type": "qwen3_5", "tie_word_embeddings": True,
+          "text_config": {"hidden_size": 4, "intermediate_size": 4, "vocab_size": 8, "num_hidden_layers": 2,
+                          "full_attention_interval": 2, "num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 4,
+                          "linear_num_key_heads": 1, "linear_num_value_heads": 1, "linear_key_head_dim": 4,
+                          "linear_value_head_dim": 4, "linear_conv_kernel_dim": 2, "max_position_embeddings": 64,
+                          "rope_parameters": {"partial_rotary_factor": 0.5, "rope_theta": 1e7, "rope_type": "default",
+                                              "mrope_section": [1, 0, 0], "mrope_interleaved": True}},
+          "vision_config": {"depth": 1, "hidden_size": 4, "intermediate_size": 4, "num_heads": 1, "out_hidden_size": 4,
+                            "patch_size": 2, "deepstack_visual_indexes": [], "hidden_act": "gelu_pytorch_tanh"}}
+
+
+def config_seeds():
+    flat = {**CONFIG["text_config"], "model_type": "qwen3_5_text", "layer_types": ["linear_attention", "full_attention"],
+            "rope_scaling": {"type": "yarn", "factor": 4.0}, "dtype": "bfloat16", "eos_token_id": [1, 2]}
+    quantised = {**CONFIG, "quantization_config": {"quant_method": "gptq", "bits": 4}, "quantization": {"bits": 4, "group_size": 64}}
+    for name, config in (("nested", CONFIG), ("flat", flat), ("quantised", quantised)):
+        yield name, json.dumps(config).encode()
+
+
+def processor_config_seeds():
+    edges = {"size": {"shortest_edge": 3072, "longest_edge": 65536}, "patch_size": 16, "merge_size": 2, "temporal_patch_size": 2,
+             "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "fps": 2.0}
+    old = {"min_pixels": 3136, "max_pixels": 12845056, "size": {"min_pixels": 1, "max_pixels": 2}, "do_resize": False}
+    yield "edges", b"\0" + json.dumps(edges).encode()
+    yield "old", b"\0" + json.dumps(old).encode()
+    yield "whole", b"\1" + json.dumps({"image_processor": edges, "video_processor": edges}).encode()
+    yield "video", b"\2" + json.dumps(edges).encode()
+
+
+def vision_seeds():
+    def one(extra_keys, edit=lambda name, ne: (name, ne)):
+        numbers = {"block_count": 1, "embedding_length": 4, "feed_forward_length": 4, "attention.head_count": 1,
+                   "projection_dim": 4, "patch_size": 2, "spatial_merge_size": 2}
+        keys = [text("general.architecture") + struct.pack("<I", 8) + text("clip"),
+                text("clip.projector_type") + struct.pack("<I", 8) + text("qwen3vl_merger")]
+        keys += [key("clip.vision." + name, 4, "I", value) for name, value in numbers.items()] + extra_keys
+        shapes = [("v.patch_embd.weight", [2, 2, 3, 4]), ("v.patch_embd.weight.1", [2, 2, 3, 4]), ("v.patch_embd.bias", [4]),
+                  ("v.position_embd.weight", [4, 4])]
+        for stem, ne in (("v.blk.0.ln1", [4]), ("v.blk.0.ln2", [4]), ("v.blk.0.attn_qkv", [4, 12]), ("v.blk.0.attn_out", [4, 4]),
+                         ("v.blk.0.ffn_up", [4, 4]), ("v.blk.0.ffn_down", [4, 4]), ("v.post_ln", [4]), ("mm.0", [16, 16]),
+                         ("mm.2", [16, 4])):
+            shapes += [(stem + ".weight", ne), (stem + ".bias", ne[-1:])]
+        tensors, data = [], b""
+        for name, ne in (edit(*shape) for shape in shapes):
+            data += bytes(-len(data) % 32)
+            tensors.append(tensor(name, ne, 0, len(data)))
+            count = 1
+            for length in ne:
+                count *= length
+            data += struct.pack("<f", 1.0) * count
+        return gguf(keys, tensors, data)
+    yield "tower", one([])
+    yield "mean", one([array("clip.vision.image_mean", 6, 3, struct.pack("<3f", 0.4, 0.4, 0.4)),
+                       key("clip.vision.attention.layer_norm_epsilon", 6, "f", 1e-6)])
+    yield "misshapen", one([], lambda name, ne: (name, [4, 8]) if name == "v.blk.0.ffn_up.weight" else (name, ne))
+    yield "stranger", one([], lambda name, ne: (name.replace("ln2", "ls1"), ne))
+
+
+def safetensors_folder_seeds():
+    entry = lambda dtype, shape, begin, end: {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    file = lambda name, content: struct.pack("<BI", name, len(content)) + content
+    prefix = "model.language_model."
+    first = safetensors({prefix + "embed_tokens.weight": entry("F32", [8, 4], 0, 128), prefix + "norm.weight": entry("BF16", [4], 128, 136)},
+                        bytes(136))
+    mlx = safetensors({prefix + "embed_tokens.weight": entry("U32", [8, 1], 0, 32), prefix + "embed_tokens.scales": entry("F16", [8, 1], 32, 48),
+                       prefix + "embed_tokens.biases": entry("F16", [8, 1], 48, 64)}, bytes(64))
+    second = safetensors({"lm_head.weight": entry("F16", [8, 4], 0, 64)}, bytes(64))
+    index = json.dumps({"weight_map": {prefix + "embed_tokens.weight": "model-1.safetensors", "lm_head.weight": "model-2.safetensors"}})
+    yield "one", file(0, first)
+    yield "indexed", file(0, first) + file(1, second) + file(2, index.encode())
+    yield "packed", file(0, mlx) + file(3, json.dumps({**CONFIG, "quantization": {"bits": 4, "group_size": 4}}).encode())
+    yield "beside", file(0, second) + file(4, b"{}") + file(5, b"{}") + file(6, b'{"bits": 4}') + file(7, b"{}")
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "fuzz" / "corpus")
     for target, seeds in (("gguf", gguf_seeds), ("safetensors", safetensors_seeds), ("json", json_seeds),
                           ("conversation", conversation_seeds)):
+
+
+                          ("config", config_seeds), ("processor_config", processor_config_seeds), ("vision", vision_seeds),
+                          ("safetensors_folder", safetensors_folder_seeds)):
         (root / target).mkdir(parents=True, exist_ok=True)
         for name, raw in seeds():
             (root / target / name).write_bytes(raw)
