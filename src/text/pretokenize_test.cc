@@ -4,11 +4,11 @@
 #include "base/rng.h"
 #include "files/json.h"
 #include "text/unicode.h"
+#include "text_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -79,10 +79,9 @@ TEST(FirstPieceLength, WhiteSpace) {
 }
 
 TEST(FirstPieceLength, AgreesWithTheReferenceOnRandomStrings) {
-  std::ifstream file(std::string(THIMBLE_SOURCE_DIR) + "/tests/data/text/split_cases.jsonl");
-  std::string line;
   int num_cases = 0;
-  while (std::getline(file, line)) {
+  for (const std::string& line :
+       testing::ReadTextLines(std::string(THIMBLE_SOURCE_DIR) + "/tests/data/text/split_cases.jsonl")) {
     const auto json = Json::Parse(line, "split_cases.jsonl");
     ASSERT_TRUE(json.ok()) << json.error().message;
     const Json* normal = json.value().Find("nfc");

@@ -4,6 +4,7 @@
 #include "text/tokenizer_source.h"
 
 #include "base/text.h"
+#include "fail.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer.h"
 
@@ -71,7 +72,7 @@ struct JsonFile {
 
 Tokenizer Load(const JsonFile& file) {
   auto tokenizer = Tokenizer::FromJson(file.Text());
-  if (!tokenizer.ok()) throw std::runtime_error(tokenizer.error().message);
+  if (!tokenizer.ok()) testing::Fail(tokenizer.error().message);
   return std::move(tokenizer).value();
 }
 
@@ -305,7 +306,7 @@ struct GgufFile {
 
 Tokenizer Load(const GgufFile& file) {
   auto tokenizer = Tokenizer::FromMetadata(file.Build());
-  if (!tokenizer.ok()) throw std::runtime_error(tokenizer.error().message);
+  if (!tokenizer.ok()) testing::Fail(tokenizer.error().message);
   return std::move(tokenizer).value();
 }
 

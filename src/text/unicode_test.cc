@@ -4,11 +4,11 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "files/json.h"
+#include "text_files.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
-#include <fstream>
 #include <string>
 
 namespace thimble {
@@ -131,11 +131,10 @@ TEST(NormalizeNfc, LeavesWhatIsNewerThanTheReference) {
 }
 
 TEST(NormalizeNfc, AgreesWithTheReferenceOnRandomStrings) {
-  std::ifstream file(std::string(THIMBLE_SOURCE_DIR) + "/tests/data/text/split_cases.jsonl");
   std::string storage;
-  std::string line;
   int num_changed = 0;
-  while (std::getline(file, line)) {
+  for (const std::string& line :
+       testing::ReadTextLines(std::string(THIMBLE_SOURCE_DIR) + "/tests/data/text/split_cases.jsonl")) {
     const auto json = Json::Parse(line, "split_cases.jsonl");
     ASSERT_TRUE(json.ok()) << json.error().message;
     const std::string& text = json.value().Find("text")->text();

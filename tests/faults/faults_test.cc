@@ -174,8 +174,10 @@ INSTANTIATE_TEST_SUITE_P(Faults, Models, ::testing::Values("models/vl", "gguf/vl
 
 class Turns : public ::testing::Test {
  protected:
-  void SetUp() override {
-    engine_ = OpenModel("models/vl", Precision::kFast, 1, 512);
+  void SetUp() override { Open(1); }
+
+  void Open(int threads) {
+    engine_ = OpenModel("models/vl", Precision::kFast, threads, 512);
     first_ = FirstTurn();
     const auto session = NewSession(engine_);
     const Reply one = Get(session->Generate(first_, kNoSink));
@@ -188,8 +190,9 @@ class Turns : public ::testing::Test {
   }
 
   // `session` answers `request` with a fault, then without one. Whether the fault was an error.
-  bool AnswerWithFault(Session* session, const GenerateRequest& request, const Said& wanted, std::int64_t index) {
-    Arm(Whose::kOwn, index);
+  bool AnswerWithFault(Session* session, const GenerateRequest& request, const Said& wanted, std::int64_t index,
+                       Whose whose = Whose::kOwn) {
+    Arm(whose, index);
     auto reply = session->Generate(request, kNoSink);
     Disarm();
     if (reply.ok()) {
@@ -241,6 +244,15 @@ TEST_F(Turns, OneThatGoesOn) {
     return is_refused;
   });
   EXPECT_GT(sweep.refusals, 20);
+}
+
+// What tasks of a product or of the tower ask for on the pool's other threads, if anything.
+TEST_F(Turns, OnThePoolsThreads) {
+  Open(3);
+  SweepFaults("first turn, other threads", [&](std::int64_t index) {
+    const auto session = NewSession(engine_);
+    return AnswerWithFault(session.get(), first_, first_said_, index, Whose::kOthers);
+  });
 }
 
 TEST_F(Turns, ClosingAllocatesNothing) {
