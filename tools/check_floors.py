@@ -19,7 +19,8 @@ MAY = {
     "engine": ["base", "sys", "files", "text", "sampling", "image/image.h", "image/preprocess.h", "kernels/kernels.h",
                "kernels/kernel_table.h", "ops", "model"],
     "talk": ["base", "sys", "files/json.h", "text", "sampling", "image/image.h", "image/preprocess.h", "ops", "model", "engine"],
-    "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "talk", "model/config.h", "model/load.h", "model/batch.h",
+    "host": ["base", "sys", "files", "text", "sampling", "image", "kernels", "ops", "model", "engine", "talk"],
+    "apps/cli": ["host", "base", "sys", "files", "text", "sampling", "image", "engine", "talk", "model/config.h", "model/load.h", "model/batch.h",
                  "kernels/kernels.h"],
 }
 # Third-party header -> the files that may include it.

@@ -6,6 +6,7 @@
 #include "cli/store.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
+#include "host/pack_store.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -51,6 +52,16 @@ Json VisionChoiceJson(const VisionChoice& choice) {
   return Json::Object({{"path", choice.path.empty() ? Json() : Json::String(choice.path)},
                        {"why", Json::String(choice.why)},
                        {"others", Json::Array(std::move(others))}});
+}
+
+// The packs that lie around for the model at `path`, fitting or not.
+std::vector<std::string> PacksOf(const std::string& path, const Engine::Description& d) {
+  std::vector<std::string> packs;
+  for (const ModelFile* file : {d.text_file.get(), d.vision_file.get()}) {
+    if (file == nullptr) continue;
+    for (std::string& pack : FindPacks(*file, CacheFolderFor(path))) packs.push_back(std::move(pack));
+  }
+  return packs;
 }
 
 Json DescriptionJson(const std::string& path, const Engine::Description& d, const ThreadChoice& threads) {
@@ -100,8 +111,7 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d, cons
   for (const UnusedTensor& tensor : d.unused_tensors)
     unused.push_back(Json::Object({{"name", Json::String(tensor.name)}, {"why", Json::String(tensor.why)}}));
   std::vector<Json> caches;
-  caches.reserve(d.pack_caches.size());
-  for (const std::string& cache : d.pack_caches)
+  for (const std::string& cache : PacksOf(path, d))
     caches.push_back(Json::Object({{"path", Json::String(cache)}, {"bytes", bytes(SizeOf(cache))}}));
   return Json::Object(
       {{"path", Json::String(path)},
@@ -172,7 +182,7 @@ void PrintDescription(const std::string& path, const CommonOptions& options, con
                          FormatBytes(d.memory.weights_bytes + d.memory.mapped_bytes), ", keys and values ",
                          FormatBytes(d.memory.kv_bytes), ")"));
   if (threads.threads > 0) PrintRow("threads", Cat(threads.threads, " (", threads.why, ")"));
-  for (const std::string& cache : d.pack_caches)
+  for (const std::string& cache : PacksOf(path, d))
     PrintRow("pack cache", Cat(cache, " (", FormatBytes(SizeOf(cache)), "; may be deleted)"));
   for (const std::string& warning : d.warnings) PrintRow("warning", warning);
 }
@@ -184,7 +194,6 @@ int Info(const CommonOptions& options) {
   if (!path.ok()) return Fail(path.error());
   OpenOptions open;
   open.model = path.value();
-  open.pack_cache.folder = CacheFolderFor(open.model);
   open.mmproj = ExpandHome(options.mmproj);
   open.context = options.context;
   // A wrong --isa is no fault here: nothing computes.

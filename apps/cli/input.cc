@@ -7,6 +7,7 @@
 #include "cli/pictures.h"
 #include "cli/store.h"
 #include "cli/terminal.h"
+#include "host/pack_store.h"
 #include "kernels/kernels.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
@@ -52,7 +53,8 @@ Result<PackCacheOptions> ChoosePackCache(const CommonOptions& options, const std
   if (use != "on" && use != "auto") {
     return Error{Code::kInvalid, Cat("[pack cache] THIMBLE_PACK_CACHE must be on, off or auto, found '", use, "'")};
   }
-  return PackCacheOptions{use == "on" ? PackCacheUse::kOn : PackCacheUse::kAuto, CacheFolderFor(model)};
+  return PackCacheOptions{use == "on" ? PackCacheUse::kOn : PackCacheUse::kAuto,
+                          FolderPackStore(CacheFolderFor(model))};
 }
 
 std::string ForcedIsa(const CommonOptions& options) {

@@ -15,7 +15,8 @@
 namespace thimble {
 
 Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size) {
-  const std::uint64_t needed = VisionScratchBytes(*parts.config.vision, num_patches, parts.pool->num_threads());
+  const std::uint64_t needed =
+      VisionScratchBytes(*parts.config.vision, num_patches, parts.pool->num_threads()) + parts.tower->bytes_to_read();
   const std::uint64_t available = AvailableMemoryBytes();
   if (available == 0 || needed <= available) return Done{};
   return Error{Code::kExhausted,
@@ -102,6 +103,8 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, const 
     return &pictures.back().rows;
   }
   const double begin = MonotonicSeconds();
+  const auto keep_going = [&progress] { return !progress || progress(0); };
+  THIMBLE_ASSIGN_OR_RETURN(const auto tower, parts->tower->Get(parts->pool.get(), keep_going));
   // A picture's size is known before its patches take memory; a video's only then.
   if (!picture.is_video())
     THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts, NumPatches(*parts, reading.read), reading.read));
@@ -111,8 +114,7 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, const 
   options.progress = progress;
   CachedPicture cached;
   cached.hash = hash;
-  THIMBLE_ASSIGN_OR_RETURN(cached.rows,
-                           EncodePatches(*parts->config.vision, *parts->weights.vision, patches, lease.ops(), options));
+  THIMBLE_ASSIGN_OR_RETURN(cached.rows, EncodePatches(*parts->config.vision, *tower, patches, lease.ops(), options));
   stats->picture_seconds += MonotonicSeconds() - begin;
   ++stats->pictures_encoded;
   pictures.push_back(std::move(cached));
@@ -137,8 +139,7 @@ Session::Memory::PictureWork Session::Memory::PicturesToEncode(const Prompt& pro
     const VisionConfig& vision = *parts->config.vision;
     const std::int64_t patches = run.count * vision.patches.merge * vision.patches.merge;
     work.rows += run.count;
-    work.multiply_adds +=
-        static_cast<double>(PictureWorkload(vision, *parts->weights.vision, 1, 1, patches).multiply_adds());
+    work.multiply_adds += static_cast<double>(PictureMultiplyAdds(vision, 1, 1, patches));
   }
   return work;
 }

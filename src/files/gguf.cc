@@ -60,7 +60,8 @@ std::uint64_t MinElementBytes(ValueType type) {
 
 class GgufParser {
  public:
-  explicit GgufParser(std::span<const std::byte> bytes) : file_bytes_(bytes.size()), reader_(bytes, kPlace) {}
+  GgufParser(std::span<const std::byte> prefix, std::uint64_t file_bytes)
+      : file_bytes_(file_bytes), reader_(prefix, kPlace) {}
 
   Result<GgufHeader> Parse() {
     THIMBLE_RETURN_IF_ERROR(ReadMagicAndVersion());
@@ -329,7 +330,9 @@ class GgufParser {
 
 }  // namespace
 
-Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes) { return GgufParser(bytes).Parse(); }
+Result<GgufHeader> ParseGguf(std::span<const std::byte> prefix, std::uint64_t file_bytes) {
+  return GgufParser(prefix, file_bytes).Parse();
+}
 
 namespace {
 

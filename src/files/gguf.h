@@ -18,9 +18,12 @@ struct GgufHeader {
   std::vector<TensorEntry> tensors;
 };
 
-// Parses the header of the GGUF file whose bytes these are (all of them, so that tensors can be checked against the
-// end). Does not look at tensor data. kCorrupt, or kUnsupported for versions, types and nesting that we do not read.
-Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes);
+// Parses the header of the GGUF file that begins with `prefix` and has `file_bytes` bytes in all, against whose end
+// tensors are checked. Does not look at tensor data. kCorrupt, or kUnsupported for versions, types and nesting that we
+// do not read.
+Result<GgufHeader> ParseGguf(std::span<const std::byte> prefix, std::uint64_t file_bytes);
+// The same for a whole file.
+inline Result<GgufHeader> ParseGguf(std::span<const std::byte> file) { return ParseGguf(file, file.size()); }
 
 // What a GGUF file says it is, in its own words; empty where it does not say.
 struct GgufLabel {

@@ -2,22 +2,15 @@
 #include "files/model_file.h"
 
 #include "base/check.h"
-#include "base/checksum.h"
 #include "base/text.h"
 #include "files/file_kind.h"
 #include "files/tensor_table.h"
-
-#include <algorithm>
-#include <array>
+#include "files/whole_pack.h"
 
 namespace thimble {
 
 namespace {
 constexpr std::uint64_t kMaxSideFileBytes = std::uint64_t{256} << 20;
-// What Identity reads of a shard between header and end: enough to tell two trainings of one shape from each other, few
-// enough to cost nothing from a disk.
-constexpr std::uint64_t kIdentityPages = 16;
-constexpr std::uint64_t kIdentityPageBytes = 4096;
 }  // namespace
 
 std::int64_t TensorEntry::num_elements() const { return CountElements(shape).value_or(0); }
@@ -36,28 +29,6 @@ std::uint64_t ModelFile::total_bytes() const {
   return sum;
 }
 
-std::uint64_t ModelFile::Identity() const {
-  std::uint64_t sum = 1;
-  for (std::size_t index = 0; index < sources_.size(); ++index) {
-    const ByteSource& source = *sources_[index];
-    const std::span<const std::byte> bytes = source.bytes();
-    if (source.modified_ns() == 0) return 0;
-    std::uint64_t header = bytes.size();
-    for (const TensorEntry& tensor : tensors_) {
-      if (static_cast<std::size_t>(tensor.source) == index) header = std::min(header, tensor.offset);
-    }
-    const std::array<std::uint64_t, 3> facts{bytes.size(), static_cast<std::uint64_t>(source.modified_ns()), header};
-    sum = Checksum(std::as_bytes(std::span(facts)), sum);
-    sum = Checksum(bytes.first(static_cast<std::size_t>(header)), sum);
-    for (std::uint64_t page = 0; page < kIdentityPages; ++page) {
-      const std::uint64_t at = header + (bytes.size() - header) / kIdentityPages * page;
-      const std::uint64_t size = std::min<std::uint64_t>(kIdentityPageBytes, bytes.size() - at);
-      sum = Checksum(bytes.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(size)), sum);
-    }
-  }
-  return sources_.empty() ? 0 : std::max<std::uint64_t>(sum, 1);
-}
-
 const TensorEntry* ModelFile::Find(std::string_view name) const {
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : &tensors_[found->second];
@@ -70,10 +41,12 @@ Result<std::span<const std::byte>> ModelFile::View(const TensorEntry& tensor) co
                      EscapeControls(tensor.unknown_type.substr(0, 20)))};
   }
   THIMBLE_CHECK(tensor.source >= 0 && static_cast<std::size_t>(tensor.source) < sources_.size());
-  const std::span<const std::byte> bytes = sources_[static_cast<std::size_t>(tensor.source)]->bytes();
+  const ByteSource& source = *sources_[static_cast<std::size_t>(tensor.source)];
   // Checked when the file was opened: an entry that does not fit is not of this file.
-  THIMBLE_CHECK(tensor.offset <= bytes.size() && tensor.size_bytes <= bytes.size() - tensor.offset);
-  return bytes.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.size_bytes));
+  THIMBLE_CHECK(tensor.offset <= source.size() && tensor.size_bytes <= source.size() - tensor.offset);
+  THIMBLE_ASSIGN_OR_RETURN(const Bytes bytes, source.View(tensor.offset, tensor.size_bytes));
+  if (!bytes.is_borrowed()) return Error{Code::kUnsupported, "[file] bytes that are not in memory"};
+  return bytes.span();
 }
 
 void ModelFile::Release(const TensorEntry& tensor) const {
@@ -82,6 +55,11 @@ void ModelFile::Release(const TensorEntry& tensor) const {
 }
 
 Result<std::string> ModelFile::SideFile(const std::string& name) const {
+  if (pack_ != nullptr) {
+    THIMBLE_ASSIGN_OR_RETURN(const auto source, pack_->SideFile(name));
+    THIMBLE_ASSIGN_OR_RETURN(const Bytes bytes, source->View(0, source->size()));
+    return std::string(reinterpret_cast<const char*>(bytes.span().data()), bytes.span().size());
+  }
   if (folder_.empty()) {
     return Error{Code::kNotFound,
                  Cat(EscapeControls(path_), ": [file] a GGUF model has no ", QuoteName(name), " beside it")};

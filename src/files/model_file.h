@@ -22,6 +22,8 @@
 
 namespace thimble {
 
+class WholePack;
+
 struct TensorEntry {
   std::string name;
   DType dtype = DType::kF32;
@@ -76,6 +78,9 @@ class ModelFile {
   // The same over bytes that the caller holds (browser, tests, fuzzers): one GGUF.
   static Result<ModelFile> FromGguf(std::shared_ptr<const ByteSource> source, std::string name);
 
+  // A whole pack; `name` for messages, a path where there is one.
+  static Result<ModelFile> FromPack(std::shared_ptr<const WholePack> pack, std::string name);
+
   // Not copied: names in the look-up table point into the tensors.
   ModelFile(ModelFile&&) = default;
   ModelFile& operator=(ModelFile&&) = default;
@@ -85,9 +90,15 @@ class ModelFile {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const std::vector<std::string>& shard_paths() const { return shard_paths_; }
   [[nodiscard]] std::uint64_t total_bytes() const;  // of all shards
-  // A number by which a cache knows these files again: from each shard's size, time of last writing, header, and a few
-  // pages in between. Copies that keep the time have the same. 0 where there is no file (bytes in memory).
-  [[nodiscard]] std::uint64_t Identity() const;
+  // 64 hexadecimal digits by which a cache knows these files again: SHA-256 of each shard's size, of what its header
+  // says of tensors, and of a page from the middle of each. Copies have the same, wherever they lie. Errors of reading.
+  [[nodiscard]] Result<std::string> Identity() const;
+
+  // The whole pack that stands in the files' place: View cannot give what it holds packed. Else nullptr.
+  [[nodiscard]] const WholePack* pack() const { return pack_.get(); }
+  // Bytes of one part, and those of it that stand before its first tensor.
+  [[nodiscard]] std::uint64_t PartBytes(int part) const;
+  [[nodiscard]] Result<Bytes> ViewHead(int part) const;
 
   [[nodiscard]] std::span<const TensorEntry> tensors() const { return tensors_; }
   [[nodiscard]] const TensorEntry* Find(std::string_view name) const;
@@ -113,7 +124,9 @@ class ModelFile {
   std::vector<std::shared_ptr<const ByteSource>> sources_;
   std::vector<TensorEntry> tensors_;
   std::unordered_map<std::string_view, std::size_t> by_name_;
+  Bytes prefix_;  // of a pack: what the metadata's strings point into
   Metadata metadata_;
+  std::shared_ptr<const WholePack> pack_;
 };
 
 }  // namespace thimble

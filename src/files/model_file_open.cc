@@ -7,6 +7,7 @@
 #include "files/model_folder.h"
 #include "files/safetensors.h"
 #include "files/tensor_table.h"
+#include "files/whole_pack.h"
 #include "sys/folder.h"
 
 #include <algorithm>
@@ -138,12 +139,26 @@ class ModelFileBuilder {
 
   Result<ModelFile> OpenBytes(std::shared_ptr<const ByteSource> source) {
     const std::string name = file_.path_;
+    if (BeginsAsWholePack(source->bytes())) return OpenPack(std::move(source));
     THIMBLE_ASSIGN_OR_RETURN(GgufHeader header, ParsePart(name, *source));
     if (header.metadata.Int("split.count").value_or(1) > 1) {
       return WithPlace(Error{Code::kUnsupported, "[gguf] is one part of a split model, all parts are needed"},
                        EscapeControls(name));
     }
     AddGgufPart(name, std::move(source), std::move(header));
+    return Finish();
+  }
+
+  Result<ModelFile> OpenPack(std::shared_ptr<const ByteSource> source) {
+    auto pack = WholePack::Open(std::move(source));
+    if (!pack.ok()) return WithPlace(pack.error(), EscapeControls(file_.path_));
+    return OpenPack(std::move(pack).value());
+  }
+
+  Result<ModelFile> OpenPack(std::shared_ptr<const WholePack> pack) {
+    file_.pack_ = std::move(pack);
+    auto filled = FillFromPack();
+    if (!filled.ok()) return WithPlace(filled.error(), EscapeControls(file_.path_));
     return Finish();
   }
 
@@ -307,6 +322,7 @@ class ModelFileBuilder {
   Result<ModelFile> OpenGguf(const std::string& path) {
     if (StartsAs(path) == FileKind::kSafetensors) return OpenSafetensorsFile(path);
     THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const ByteSource> source, MapFile(path));
+    if (BeginsAsWholePack(source->bytes())) return OpenPack(std::move(source));
     THIMBLE_ASSIGN_OR_RETURN(GgufHeader header, ParsePart(path, *source));
     const std::int64_t count = header.metadata.Int("split.count").value_or(1);
     if (count > 1) return OpenSplitGguf(path, PartIn(header.metadata), count);
@@ -346,6 +362,41 @@ class ModelFileBuilder {
     return Finish();
   }
 
+  Status FillFromPack() {
+    // An index says which of several parts of safetensors holds a tensor; what it does not place is left alone.
+    std::map<std::string, std::string> index;
+    if (file_.pack_->parts().size() > 1 && file_.pack_->SideFile(std::string(kIndexName)).ok()) {
+      THIMBLE_ASSIGN_OR_RETURN(const std::string text, file_.SideFile(std::string(kIndexName)));
+      THIMBLE_ASSIGN_OR_RETURN(index, ParseSafetensorsIndex(text));
+    }
+    if (file_.pack_->parts().empty()) return Error{Code::kCorrupt, "[pack] holds no model: import it again"};
+    for (const WholePack::Part& part : file_.pack_->parts()) {
+      THIMBLE_ASSIGN_OR_RETURN(Bytes head, part.source->View(0, part.head_bytes));
+      std::vector<TensorEntry> tensors;
+      const FileKind kind = LookAtFile(head.span(), part.name).kind;
+      if (kind == FileKind::kGguf) {
+        THIMBLE_ASSIGN_OR_RETURN(GgufHeader header, ParseGguf(head.span(), part.source->size()));
+        tensors = std::move(header.tensors);
+        if (file_.sources_.empty()) {
+          file_.metadata_ = std::move(header.metadata);
+          file_.prefix_ = std::move(head);
+        }
+      } else {
+        file_.format_ = ModelFile::Format::kSafetensors;
+        THIMBLE_ASSIGN_OR_RETURN(tensors, ParseSafetensors(head.span(), part.source->size()));
+      }
+      for (TensorEntry& tensor : tensors) {
+        const auto placed = index.find(tensor.name);
+        if (!index.empty() && (placed == index.end() || placed->second != part.name)) continue;
+        tensor.source = static_cast<int>(file_.sources_.size());
+        file_.tensors_.push_back(std::move(tensor));
+      }
+      file_.sources_.push_back(part.source);
+      file_.shard_paths_.push_back(file_.path_);
+    }
+    return Done{};
+  }
+
   Result<ModelFile> Finish() {
     file_.by_name_.reserve(file_.tensors_.size());
     for (std::size_t index = 0; index < file_.tensors_.size(); ++index) {
@@ -365,6 +416,10 @@ class ModelFileBuilder {
 };
 
 Result<ModelFile> ModelFile::Open(const std::string& path) { return ModelFileBuilder(path).Open(); }
+
+Result<ModelFile> ModelFile::FromPack(std::shared_ptr<const WholePack> pack, std::string name) {
+  return ModelFileBuilder(std::move(name)).OpenPack(std::move(pack));
+}
 
 Result<ModelFile> ModelFile::FromGguf(std::shared_ptr<const ByteSource> source, std::string name) {
   return ModelFileBuilder(std::move(name)).OpenBytes(std::move(source));

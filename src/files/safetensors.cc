@@ -161,8 +161,8 @@ class HeaderReader : public JsonSink {
 
 }  // namespace
 
-Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> bytes) {
-  ByteReader reader(bytes, kPlace);
+Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> prefix, std::uint64_t file_bytes) {
+  ByteReader reader(prefix, kPlace);
   THIMBLE_ASSIGN_OR_RETURN(const auto header_bytes, reader.Read<std::uint64_t>());
   if (header_bytes > kMaxHeaderBytes) {
     return Corrupt(Cat("the header may have ", kMaxHeaderBytes, " bytes, found ", header_bytes));
@@ -175,7 +175,7 @@ Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> byt
   std::vector<TensorEntry> tensors = std::move(header_reader.tensors());
   for (TensorEntry& tensor : tensors) {
     tensor.offset += reader.position();  // at most 2^63 and 10^8: no wrap
-    THIMBLE_RETURN_IF_ERROR(CheckInsideFile(tensor, bytes.size(), kPlace));
+    THIMBLE_RETURN_IF_ERROR(CheckInsideFile(tensor, file_bytes, kPlace));
   }
   THIMBLE_RETURN_IF_ERROR(CheckDisjoint(tensors, kPlace));
   return tensors;

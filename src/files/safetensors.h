@@ -14,10 +14,14 @@
 
 namespace thimble {
 
-// The tensors of the safetensors file whose bytes these are (all of them), in the order of the header. Offsets count
-// from the start of the file; `source` is 0. Types other than F32, F16 and BF16 are listed with `unknown_type`.
-// kCorrupt when the header contradicts the format or the file's size.
-Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> bytes);
+// The tensors of the safetensors file that begins with `prefix`, which holds the header whole, and has `file_bytes`
+// bytes in all; in the order of the header. Offsets count from the start of the file; `source` is 0. Types other than
+// F32, F16 and BF16 are listed with `unknown_type`. kCorrupt when the header contradicts the format or the file's size.
+Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> prefix, std::uint64_t file_bytes);
+// The same for a whole file.
+inline Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> file) {
+  return ParseSafetensors(file, file.size());
+}
 
 // The weight_map of a model.safetensors.index.json: tensor name -> file name. kCorrupt when it is not of that form, or
 // names a file outside its folder.

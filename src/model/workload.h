@@ -43,6 +43,10 @@ Workload PassWorkload(const ModelConfig& config, const Weights& weights, KvType 
 Workload PictureWorkload(const VisionConfig& config, const VisionWeights& weights, std::int64_t grid_t,
                          std::int64_t grid_h, std::int64_t grid_w);
 
+// Its multiply-adds of either kind alone, which need no weights at hand.
+std::uint64_t PictureMultiplyAdds(const VisionConfig& config, std::int64_t grid_t, std::int64_t grid_h,
+                                  std::int64_t grid_w);
+
 // The least time such a machine needs: for its bytes at the read bandwidth, or for its multiply-adds, int8 and float
 // one after the other at the peak of each, whichever is longer. 0 where a limit it needs is not known.
 struct LeastTime {

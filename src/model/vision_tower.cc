@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/vision_tower.h"
+
+#include "base/text.h"
+#include "sys/machine.h"
+
+#include <utility>
+
+namespace thimble {
+
+VisionTower::VisionTower(std::shared_ptr<const ModelFile> text, std::shared_ptr<const ModelFile> vision,
+                         const ModelConfig& config, LoadOptions options, std::shared_ptr<const VisionWeights> weights)
+    : text_(std::move(text)),
+      vision_(std::move(vision)),
+      config_(config),
+      options_(std::move(options)),
+      weights_(std::move(weights)) {
+  options_.pool = nullptr;
+  options_.progress = {};
+  options_.warnings = nullptr;
+  options_.notes = nullptr;
+  bytes_ = TowerBytes(*text_, vision_.get(), config_, options_);
+}
+
+Result<std::shared_ptr<const VisionWeights>> VisionTower::Get(ThreadPool* pool,
+                                                              const std::function<bool()>& keep_going) {
+  const MutexLock lock(&mutex_);
+  if (weights_ != nullptr) return weights_;
+  const std::uint64_t available = AvailableMemoryBytes();
+  if (available != 0 && bytes_ > available) {
+    return Error{Code::kExhausted, Cat("[vision] the vision tower needs ", FormatBytes(bytes_), ", ",
+                                       FormatBytes(available), " free: close other programs, or use a smaller model")};
+  }
+  LoadOptions options = options_;
+  options.pool = pool;
+  if (keep_going) options.progress = [&](std::uint64_t, std::uint64_t) { return keep_going(); };
+  THIMBLE_ASSIGN_OR_RETURN(weights_, LoadTower(*text_, vision_.get(), config_, options));
+  return weights_;
+}
+
+std::uint64_t VisionTower::bytes_to_read() const {
+  const MutexLock lock(&mutex_);
+  return weights_ == nullptr ? bytes_ : 0;
+}
+
+void VisionTower::GiveBack() {
+  const MutexLock lock(&mutex_);
+  weights_ = nullptr;
+}
+
+}  // namespace thimble
