@@ -53,7 +53,7 @@ function(thimble_core_tests name)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cc)
   add_executable(test_${name} ${sources})
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_link_libraries(test_${name} PRIVATE thimble_core GTest::gmock GTest::gtest_main)
+  target_link_libraries(test_${name} PRIVATE thimble_core thimble_host GTest::gmock GTest::gtest_main)
   target_compile_definitions(test_${name} PRIVATE
     THIMBLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" THIMBLE_FIXTURES_DIR="${THIMBLE_FIXTURES_DIR}")
   gtest_discover_tests(test_${name} TEST_PREFIX ${name}. NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit)

@@ -77,7 +77,7 @@ inline std::vector<SmallTensor> SmallTower() {
     tensors.push_back({Cat("model.visual.", stem, ".bias"), {shape[0]}});
     tensors.push_back({Cat("model.visual.", stem, ".weight"), std::move(shape)});
   };
-  pair("patch_embed.proj", {4, 3, 2, 2, 2});
+  pair("patch_embed.proj", {4, 3, 2, 16, 16});
   tensors.push_back({"model.visual.pos_embed.weight", {4, 4}});
   for (const char* norm : {"blocks.0.norm1", "blocks.0.norm2", "merger.norm"}) pair(norm, {4});
   pair("blocks.0.attn.qkv", {12, 4});
@@ -144,7 +144,7 @@ inline constexpr std::string_view kSmallConfig =
     R"("num_key_value_heads":1,"head_dim":4,"linear_num_key_heads":1,"linear_num_value_heads":1,)"
     R"("linear_key_head_dim":4,"linear_value_head_dim":4,"linear_conv_kernel_dim":2,"max_position_embeddings":64,)"
     R"("rope_parameters":{"partial_rotary_factor":0.5}},"vision_config":{"depth":1,"hidden_size":4,)"
-    R"("intermediate_size":4,"num_heads":1,"out_hidden_size":4,"patch_size":2}})";
+    R"("intermediate_size":4,"num_heads":1,"out_hidden_size":4,"patch_size":16}})";
 
 inline Result<ModelFile> FolderOf(std::vector<NamedSource> parts, std::map<std::string, std::string> side_files,
                                   std::map<std::string, std::string> index = {}) {

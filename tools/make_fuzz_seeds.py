@@ -109,7 +109,7 @@ CONFIG = {"model_type": "qwen3_5", "tie_word_embeddings": True,
                           "rope_parameters": {"partial_rotary_factor": 0.5, "rope_theta": 1e7, "rope_type": "default",
                                               "mrope_section": [1, 0, 0], "mrope_interleaved": True}},
           "vision_config": {"depth": 1, "hidden_size": 4, "intermediate_size": 4, "num_heads": 1, "out_hidden_size": 4,
-                            "patch_size": 2, "deepstack_visual_indexes": [], "hidden_act": "gelu_pytorch_tanh"}}
+                            "patch_size": 16, "deepstack_visual_indexes": [], "hidden_act": "gelu_pytorch_tanh"}}
 
 
 def config_seeds():
@@ -133,11 +133,11 @@ def processor_config_seeds():
 def vision_seeds():
     def one(extra_keys, edit=lambda name, ne: (name, ne)):
         numbers = {"block_count": 1, "embedding_length": 4, "feed_forward_length": 4, "attention.head_count": 1,
-                   "projection_dim": 4, "patch_size": 2, "spatial_merge_size": 2}
+                   "projection_dim": 4, "patch_size": 16, "spatial_merge_size": 2}
         keys = [text("general.architecture") + struct.pack("<I", 8) + text("clip"),
                 text("clip.projector_type") + struct.pack("<I", 8) + text("qwen3vl_merger")]
         keys += [key("clip.vision." + name, 4, "I", value) for name, value in numbers.items()] + extra_keys
-        shapes = [("v.patch_embd.weight", [2, 2, 3, 4]), ("v.patch_embd.weight.1", [2, 2, 3, 4]), ("v.patch_embd.bias", [4]),
+        shapes = [("v.patch_embd.weight", [16, 16, 3, 4]), ("v.patch_embd.weight.1", [16, 16, 3, 4]), ("v.patch_embd.bias", [4]),
                   ("v.position_embd.weight", [4, 4])]
         for stem, ne in (("v.blk.0.ln1", [4]), ("v.blk.0.ln2", [4]), ("v.blk.0.attn_qkv", [4, 12]), ("v.blk.0.attn_out", [4, 4]),
                          ("v.blk.0.ffn_up", [4, 4]), ("v.blk.0.ffn_down", [4, 4]), ("v.post_ln", [4]), ("mm.0", [16, 16]),
@@ -146,11 +146,12 @@ def vision_seeds():
         tensors, data = [], b""
         for name, ne in (edit(*shape) for shape in shapes):
             data += bytes(-len(data) % 32)
-            tensors.append(tensor(name, ne, 0, len(data)))
+            is_large = len(ne) == 4  # in 16 bits, so that most of a seed is not numbers
+            tensors.append(tensor(name, ne, 1 if is_large else 0, len(data)))
             count = 1
             for length in ne:
                 count *= length
-            data += struct.pack("<f", 1.0) * count
+            data += (struct.pack("<e", 1.0) if is_large else struct.pack("<f", 1.0)) * count
         return gguf(keys, tensors, data)
     yield "tower", one([])
     yield "mean", one([array("clip.vision.image_mean", 6, 3, struct.pack("<3f", 0.4, 0.4, 0.4)),

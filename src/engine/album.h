@@ -36,8 +36,8 @@ class Album {
 
   const std::size_t most_bytes_;
   mutable Mutex mutex_;
-  std::vector<Entry> entries_;  // most recently used last
-  std::size_t bytes_ = 0;
+  std::vector<Entry> entries_ THIMBLE_GUARDED_BY(mutex_);  // most recently used last
+  std::size_t bytes_ THIMBLE_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace thimble

@@ -49,21 +49,21 @@ class PrefixStore {
     double worth = 0;  // higher: kept longer
   };
 
-  // With the mutex held.
-  [[nodiscard]] const Entry* FindExactly(std::span<const PromptKey> keys) const;
-  [[nodiscard]] bool IsLeaf(const Entry& entry) const;
+  [[nodiscard]] const Entry* FindExactly(std::span<const PromptKey> keys) const THIMBLE_REQUIRES(mutex_);
+  [[nodiscard]] bool IsLeaf(const Entry& entry) const THIMBLE_REQUIRES(mutex_);
   // Tokens beyond the longest other beginning of it.
-  [[nodiscard]] std::int64_t OwnTokens(const Entry& entry) const;
-  void Touch(Entry* entry) { entry->worth = clock_ + static_cast<double>(OwnTokens(*entry)); }
-  void Count(const Entry& entry, bool is_added);
-  void DropLeast();
+  [[nodiscard]] std::int64_t OwnTokens(const Entry& entry) const THIMBLE_REQUIRES(mutex_);
+  void Touch(Entry* entry) THIMBLE_REQUIRES(mutex_) { entry->worth = clock_ + static_cast<double>(OwnTokens(*entry)); }
+  void Count(const Entry& entry, bool is_added) THIMBLE_REQUIRES(mutex_);
+  void DropLeast() THIMBLE_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
-  std::uint64_t budget_;
-  std::vector<Entry> entries_;
-  std::unordered_map<const void*, int> page_users_;
-  std::uint64_t bytes_ = 0;
-  double clock_ = 0;  // the worth of what was dropped last: what is used now is worth more by its own tokens
+  std::uint64_t budget_ THIMBLE_GUARDED_BY(mutex_);
+  std::vector<Entry> entries_ THIMBLE_GUARDED_BY(mutex_);
+  std::unordered_map<const void*, int> page_users_ THIMBLE_GUARDED_BY(mutex_);
+  std::uint64_t bytes_ THIMBLE_GUARDED_BY(mutex_) = 0;
+  double clock_ THIMBLE_GUARDED_BY(mutex_) =
+      0;  // the worth of what was dropped last: what is used now is worth more by its own tokens
 };
 
 }  // namespace thimble

@@ -71,7 +71,6 @@ class Workshop {
   struct Turn {
     SharedRows* rows = nullptr;  // nullptr: alone
     const std::atomic<bool>* stop = nullptr;
-    bool is_stopped = false;  // before it ran
     bool is_running = false;
     bool is_done = false;
   };
@@ -81,27 +80,28 @@ class Workshop {
   [[nodiscard]] Status CheckNotHeld() const;
   // Whose turn is next: after one alone a token's, so that those who write wait for one slice of reading, not for one
   // of each who reads.
-  [[nodiscard]] const Turn* Next() const;
-  // With the mutex held: waits until one of the turns is next, or all are done. Those that are cancelled meanwhile are
-  // done, and out of the queue.
-  void WaitFor(std::span<Turn> turns);
-  void TakeOutStopped(std::span<Turn> turns);
-  [[nodiscard]] std::size_t NumSharedWaiting() const;
-  void WaitForCompanions();
-  void RunQueued(EngineParts* parts);
+  [[nodiscard]] const Turn* Next() const THIMBLE_REQUIRES(mutex_);
+  // Waits until one of the turns is next (true), or all are done. Those that are cancelled meanwhile are done, and out
+  // of the queue.
+  bool WaitFor(std::span<Turn> turns) THIMBLE_REQUIRES(mutex_);
+  [[nodiscard]] bool IsNext(std::span<const Turn> turns) const THIMBLE_REQUIRES(mutex_);
+  void TakeOutStopped(std::span<Turn> turns) THIMBLE_REQUIRES(mutex_);
+  [[nodiscard]] std::size_t NumSharedWaiting() const THIMBLE_REQUIRES(mutex_);
+  void WaitForCompanions() THIMBLE_REQUIRES(mutex_);
+  void RunQueued(EngineParts* parts) THIMBLE_REQUIRES(mutex_);
   static void RunTogether(EngineParts* parts, std::span<Turn* const> turns);
   static Status RunAlone(EngineParts* parts, SharedRows* rows);
   static Status Use(EngineParts* parts, SharedRows* rows, std::int64_t row);
   // One pass; what became of it. Where it failed, no state was changed.
   static Status RunRows(EngineParts* parts, std::span<Turn* const> turns);
-  void Remove(const Turn* turn);
+  void Remove(const Turn* turn) THIMBLE_REQUIRES(mutex_);
 
   Mutex mutex_;
   Signal changed_;
-  std::deque<Turn*> queue_;  // in the order in which they came; those that run included
-  bool is_taken_ = false;
-  bool was_alone_ = false;        // the last turn
-  std::size_t num_expected_ = 0;  // tokens that came together lately
+  std::deque<Turn*> queue_ THIMBLE_GUARDED_BY(mutex_);  // in the order in which they came; those that run included
+  bool is_taken_ THIMBLE_GUARDED_BY(mutex_) = false;
+  bool was_alone_ THIMBLE_GUARDED_BY(mutex_) = false;        // the last turn
+  std::size_t num_expected_ THIMBLE_GUARDED_BY(mutex_) = 0;  // tokens that came together lately
   std::atomic<int> num_writing_{0};
   std::atomic<const void*> holder_{nullptr};  // marks the thread that has the turn; nullptr: none
 };

@@ -60,7 +60,7 @@ TEST_P(Replies, ToPicturesAreTheReference) {
     const auto wanted = Ids(*item.Find("greedy")->Find("ids"));
     // The conversation itself, from its words to its pictures' patches.
     GenerateRequest request = Greedy({}, wanted.size());
-    request.chat.messages = Get(ParseChat(*item.Find("conversation"), ArgumentStrings::kKeep)).messages;
+    request.chat().messages = Get(ParseChat(*item.Find("conversation"), ArgumentStrings::kKeep)).messages;
     for (const Json& image : images) request.pictures.push_back(LoadImage(image.text()));
     const Reply reply = Get(NewSession(engine)->Generate(request, kNoSink));
     EXPECT_EQ(reply.prompt_ids, Ids(*item.Find("ids"))) << item.Find("name")->text();
@@ -78,7 +78,7 @@ TEST_P(Replies, OfAConversationAreThoseOfAFreshSession) {
   Get(talk.Ask("one", &attached, {}));
   const Reply second = Get(talk.Ask("two", &attached, {})).reply;
   EXPECT_GT(second.stats.reused_tokens, 0);
-  how.chat.messages.assign(talk.messages().begin(), talk.messages().end() - 1);
+  how.chat().messages.assign(talk.messages().begin(), talk.messages().end() - 1);
   EXPECT_EQ(Get(NewSession(engine)->Generate(how, kNoSink)).ids, second.ids);
 }
 
