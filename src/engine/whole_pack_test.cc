@@ -5,6 +5,7 @@
 #include "kernels/kernels.h"
 #include "model/write_pack.h"
 #include "session_tools.h"
+#include "sources.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +14,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
-#include <set>
+#include <string_view>
 #include <vector>
 
 namespace thimble::testing {
@@ -110,6 +111,26 @@ TEST_F(WholePackTest, OfTextModelsAnswersTheSame) {
   }
 }
 
+// As in a browser: no path, nothing in memory as a whole.
+TEST_F(WholePackTest, OfBytesThatAreReadInPiecesAnswersTheSame) {
+  for (const char* model : {"gguf/text-untied-q8_0.gguf", "models/vl"}) {
+    const bool with_picture = std::string_view(model) == "models/vl";
+    const auto log = std::make_shared<ViewLog>();
+    ModelFiles files;
+    files.text = std::make_shared<const ModelFile>(
+        Get(ModelFile::FromGguf(Copying(MemorySource(Pack(model, "", PackedFile::kText)), log), "whole")));
+    EngineOptions options;
+    options.threads = 2;
+    const auto packed = Get(Engine::Open(files, options));
+    const Reply wanted = AnswerOf(*Get(Open(Fixture(model), "")), with_picture);
+    const Reply reply = AnswerOf(*packed, with_picture);
+    EXPECT_EQ(reply.prompt_ids, wanted.prompt_ids);
+    EXPECT_EQ(reply.ids, wanted.ids);
+    EXPECT_GT(packed->weights().embedding.owned_bytes(), 0u);
+    EXPECT_LT(log->largest, files.text->total_bytes() / 2);
+  }
+}
+
 TEST_F(WholePackTest, IsRefusedByNameWhereItWasMadeForAnotherProcessor) {
   const kernels::Family own = tower_floats_;
   tower_floats_ = own == kernels::Family::kU8Flat ? kernels::Family::kU7Flat : kernels::Family::kU8Flat;
@@ -130,6 +151,8 @@ TEST_F(WholePackTest, IsRefusedForExactNumbersAndAsItsOwnSource) {
   const auto opened = host::OpenModel(options);
   ASSERT_FALSE(opened.ok());
   EXPECT_THAT(opened.error().message, HasSubstr("which loses its exact numbers"));
+  ASSERT_EQ(opened.error().advice.size(), 1u);
+  EXPECT_EQ(opened.error().advice[0].kind, Advice::kUseModelsFiles);
   const ModelFile file = Get(host::OpenModelFile(whole));
   std::vector<std::string> warnings;
   const ModelConfig config = Get(ReadModelConfig(file, nullptr, &warnings));

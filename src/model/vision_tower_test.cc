@@ -5,9 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
+#include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace thimble {
@@ -76,6 +79,53 @@ TEST_F(VisionTowerTest, CancelledItIsReadTheNextTime) {
   EXPECT_EQ(cut.error().code, Code::kCancelled);
   EXPECT_EQ(asked, 5);
   EXPECT_TRUE(tower.Get(&pool_).ok());
+}
+
+TEST_F(VisionTowerTest, AStoppedPoolEndsItAndLeavesNothingHalfDone) {
+  VisionTower tower = Tower();
+  std::atomic<bool> stop{false};
+  pool_.StopWhen(&stop);
+  int asked = 0;
+  const auto cut = tower.Get(&pool_, [&] {
+    stop = ++asked == 5;
+    return true;
+  });
+  ASSERT_FALSE(cut.ok());
+  EXPECT_EQ(cut.error().code, Code::kCancelled);
+  EXPECT_EQ(pool_.stop(), &stop);
+  pool_.StopWhen(nullptr);
+  const auto weights = tower.Get(&pool_).value();
+  EXPECT_TRUE(HoldSame(weights->merger_fc2, Tower().Get(nullptr).value()->merger_fc2));
+}
+
+// A file that somebody writes to after it was opened.
+class ChangingSource : public ByteSource {
+ public:
+  explicit ChangingSource(std::shared_ptr<const ByteSource> file) : file_(std::move(file)) {}
+  [[nodiscard]] std::uint64_t size() const override { return file_->size(); }
+  [[nodiscard]] std::span<const std::byte> mapped() const override { return file_->mapped(); }
+  [[nodiscard]] Status CheckUnchanged() const override {
+    return has_changed ? Status(Error{Code::kCorrupt, "[file] has changed"}) : Status(Done{});
+  }
+  bool has_changed = false;
+
+ private:
+  std::shared_ptr<const ByteSource> file_;
+};
+
+TEST_F(VisionTowerTest, OfAFileThatChangedIsRefused) {
+  const std::string path = std::string(THIMBLE_FIXTURES_DIR) + "/gguf/mmproj-vl-f16.gguf";
+  const auto source = std::make_shared<ChangingSource>(MapFile(path).value());
+  vision_ = std::make_shared<const ModelFile>(ModelFile::FromGguf(source, "vision.gguf").value());
+  VisionTower tower = Tower();
+  EXPECT_TRUE(tower.Get(&pool_).ok());
+  tower.GiveBack();
+  source->has_changed = true;
+  const auto changed = tower.Get(&pool_);
+  ASSERT_FALSE(changed.ok());
+  EXPECT_EQ(changed.error().code, Code::kCorrupt);
+  EXPECT_EQ(changed.error().message, "vision.gguf: [file] has changed");
+  EXPECT_GT(tower.bytes_to_read(), 0u) << "kept";
 }
 
 TEST_F(VisionTowerTest, ManyMayAskAtOnce) {

@@ -42,11 +42,11 @@ Status CheckPackRevision(const ModelFile* file) {
 
 Status CheckPacked(const FoundTensor& found, const PackedEntry& entry, kernels::Family family) {
   if (entry.family == static_cast<std::uint32_t>(family)) return Done{};
-  const bool is_exact = family == kernels::Family::kFileRows;
-  return Error{Code::kUnsupported,
-               Cat("[load] ", found.file->path(), ": tensor ", QuoteName(entry.name), " was ",
-                   is_exact ? "packed, which loses its exact numbers: use the model's own files for these"
-                            : "packed for another processor: import the model again on this one")};
+  const std::string place = Cat("[load] ", found.file->path(), ": tensor ", QuoteName(entry.name));
+  if (family == kernels::Family::kFileRows)
+    return Error{
+        Code::kUnsupported, Cat(place, " was packed, which loses its exact numbers"), {{Advice::kUseModelsFiles}}};
+  return Error{Code::kUnsupported, Cat(place, " was packed for another processor: import the model again on this one")};
 }
 
 Status CheckPacked(const PlannedWeight& weight, std::span<const FoundTensor> found, const LoadOptions& options) {
