@@ -103,8 +103,8 @@ Result<const VisionRows*> Session::Memory::RowsOf(const Picture& picture, const 
     return &pictures.back().rows;
   }
   const double begin = MonotonicSeconds();
-  const auto keep_going = [&progress] { return !progress || progress(0); };
-  THIMBLE_ASSIGN_OR_RETURN(const auto tower, parts->tower->Get(parts->pool.get(), keep_going));
+  // Being cancelled stops it through the pool; `progress` would give the turn to others, who may wait for the tower.
+  THIMBLE_ASSIGN_OR_RETURN(const auto tower, parts->tower->Get(parts->pool.get()));
   // A picture's size is known before its patches take memory; a video's only then.
   if (!picture.is_video())
     THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts, NumPatches(*parts, reading.read), reading.read));

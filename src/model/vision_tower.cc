@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "sys/machine.h"
 
+#include <atomic>
+#include <optional>
 #include <utility>
 
 namespace thimble {
@@ -33,7 +35,13 @@ Result<std::shared_ptr<const VisionWeights>> VisionTower::Get(ThreadPool* pool,
   }
   LoadOptions options = options_;
   options.pool = pool;
-  if (keep_going) options.progress = [&](std::uint64_t, std::uint64_t) { return keep_going(); };
+  // A tensor is read whole or not at all: what a stopped pool leaves out would be garbage, and stay.
+  const std::atomic<bool>* stop = pool != nullptr ? pool->stop() : nullptr;
+  std::optional<UnstoppableScope> all_tasks;
+  if (pool != nullptr) all_tasks.emplace(pool);
+  options.progress = [&](std::uint64_t, std::uint64_t) {
+    return (stop == nullptr || !stop->load(std::memory_order_relaxed)) && (!keep_going || keep_going());
+  };
   THIMBLE_ASSIGN_OR_RETURN(weights_, LoadTower(*text_, vision_.get(), config_, options));
   return weights_;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -74,6 +75,21 @@ TEST_F(VisionTowerTest, CancelledItIsReadTheNextTime) {
   EXPECT_EQ(cut.error().code, Code::kCancelled);
   EXPECT_EQ(asked, 5);
   EXPECT_TRUE(tower.Get(&pool_).ok());
+}
+
+TEST_F(VisionTowerTest, AStoppedPoolLeavesNoGarbage) {
+  VisionTower tower = Tower();
+  std::atomic<bool> stop{true};
+  pool_.StopWhen(&stop);
+  const auto cut = tower.Get(&pool_);
+  ASSERT_FALSE(cut.ok());
+  EXPECT_EQ(cut.error().code, Code::kCancelled);
+  stop = false;
+  const auto weights = tower.Get(&pool_).value();
+  pool_.StopWhen(nullptr);
+  const auto wanted = LoadTower(*text_, vision_.get(), config_, options_).value();
+  EXPECT_TRUE(HoldSame(weights->merger_fc1, wanted->merger_fc1));
+  EXPECT_TRUE(HoldSame(weights->blocks[0].qkv, wanted->blocks[0].qkv));
 }
 
 TEST_F(VisionTowerTest, ManyMayAskAtOnce) {
