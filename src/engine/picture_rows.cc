@@ -66,6 +66,7 @@ Status PictureRows::Begin(GenerateStats* stats) {
   const auto index = static_cast<std::size_t>(needed_[next_].picture);
   const Picture& picture = pictures_[index];
   const PictureReading& reading = prompt_->readings[index];
+  // Being cancelled stops it through the pool. The turn is not given away meanwhile: others may wait for the tower.
   THIMBLE_ASSIGN_OR_RETURN(tower_, parts_->tower->Get(parts_->pool.get()));
   if (!picture.is_video())
     THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, NumPatches(*parts_, reading.read), reading.read));

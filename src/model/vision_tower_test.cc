@@ -128,6 +128,21 @@ TEST_F(VisionTowerTest, OfAFileThatChangedIsRefused) {
   EXPECT_GT(tower.bytes_to_read(), 0u) << "kept";
 }
 
+TEST_F(VisionTowerTest, AStoppedPoolLeavesNoGarbage) {
+  VisionTower tower = Tower();
+  std::atomic<bool> stop{true};
+  pool_.StopWhen(&stop);
+  const auto cut = tower.Get(&pool_);
+  ASSERT_FALSE(cut.ok());
+  EXPECT_EQ(cut.error().code, Code::kCancelled);
+  stop = false;
+  const auto weights = tower.Get(&pool_).value();
+  pool_.StopWhen(nullptr);
+  const auto wanted = LoadTower(*text_, vision_.get(), config_, options_).value();
+  EXPECT_TRUE(HoldSame(weights->merger_fc1, wanted->merger_fc1));
+  EXPECT_TRUE(HoldSame(weights->blocks[0].qkv, wanted->blocks[0].qkv));
+}
+
 TEST_F(VisionTowerTest, ManyMayAskAtOnce) {
   VisionTower tower = Tower();
   std::vector<std::thread> threads;
