@@ -27,6 +27,16 @@ void Album::Keep(const PictureId& key, std::shared_ptr<const VisionRows> rows) {
   const std::size_t bytes = rows->rows.size_bytes();
   entries_.push_back({key, std::move(rows)});
   bytes_ += bytes;
+  DropOldest();
+}
+
+void Album::SetMostBytes(std::size_t most_bytes) {
+  const MutexLock lock(&mutex_);
+  most_bytes_ = most_bytes;
+  DropOldest();
+}
+
+void Album::DropOldest() {
   while (entries_.size() > 1 && bytes_ > most_bytes_) {
     bytes_ -= entries_.front().rows->rows.size_bytes();
     entries_.erase(entries_.begin());

@@ -16,9 +16,8 @@ namespace thimble {
 // Safe to use from any thread. What it holds or has dropped changes no reply, only how long it takes.
 class Album {
  public:
-  static constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
-
-  explicit Album(std::size_t most_bytes = kMaxBytes) : most_bytes_(most_bytes) {}
+  explicit Album(std::size_t most_bytes) : most_bytes_(most_bytes) {}
+  void SetMostBytes(std::size_t most_bytes);
 
   // The picture's rows; nullptr where they are not here. They stay as they are for as long as somebody holds them.
   std::shared_ptr<const VisionRows> Find(const PictureId& key);
@@ -34,8 +33,10 @@ class Album {
     std::shared_ptr<const VisionRows> rows;
   };
 
-  const std::size_t most_bytes_;
+  void DropOldest() THIMBLE_REQUIRES(mutex_);
+
   mutable Mutex mutex_;
+  std::size_t most_bytes_ THIMBLE_GUARDED_BY(mutex_);
   std::vector<Entry> entries_ THIMBLE_GUARDED_BY(mutex_);  // most recently used last
   std::size_t bytes_ THIMBLE_GUARDED_BY(mutex_) = 0;
 };

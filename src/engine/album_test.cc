@@ -44,7 +44,7 @@ TEST(Album, ThePictureThatIsReadStaysHoweverLarge) {
 }
 
 TEST(Album, TheSamePictureIsKeptOnce) {
-  Album album;
+  Album album(1 << 20);
   album.Keep(Id(1), Rows(40));
   album.Keep(Id(1), Rows(40));
   EXPECT_EQ(album.bytes(), 40 * sizeof(float));

@@ -353,6 +353,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   THIMBLE_RETURN_IF_ERROR(CheckReads(files));
   if (p.is_short_of_memory) parts.prompts.blind_code = Code::kExhausted;
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
+  parts.album.SetMostBytes(options.album_bytes);
   parts.beginnings.SetBudget(options.beginnings_bytes.value_or(DefaultBeginningsBytes()));
   parts.load_seconds = files.seconds + MonotonicSeconds() - begin;
   return std::shared_ptr<const Engine>(std::move(engine));

@@ -47,6 +47,7 @@ struct EngineOptions {
   // Memory for beginnings of prompts that sessions share, in bytes; 0: they share none. Unset: a quarter of what is
   // free after loading, at most 2 GiB.
   std::optional<std::uint64_t> beginnings_bytes;
+  std::size_t album_bytes = std::size_t{256} << 20;  // memory for what the tower made of pictures, likewise shared
   bool check_memory = true;     // refuse before loading when it cannot fit
   PackCacheOptions pack_cache;  // off unless asked for
   // Share of loading done, 0 to 1; returning false cancels. May be empty.

@@ -43,7 +43,7 @@ struct EngineParts {
   TokenMask exists{0};                 // tokens that may be written: those that have a text
 
   // What its sessions share. Each may be used from any thread.
-  Album album;
+  Album album{0};
   PrefixStore beginnings{0};
   std::atomic<std::uint64_t> num_steps{0};  // of all generations
 

@@ -25,9 +25,11 @@ Status CheckHasNoHoles(const ModelFile& file) {
     const bool is_norm = tensor.name.ends_with("norm.weight") || tensor.name.ends_with(".ln1.weight") ||
                          tensor.name.ends_with(".ln2.weight");
     if (!is_norm || tensor.shape.size() != 1 || tensor.size_bytes == 0) continue;
-    THIMBLE_ASSIGN_OR_RETURN(const auto bytes, file.View(tensor));
-    if (std::any_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte != std::byte{0}; })) continue;
     const std::string& shard = file.shard_paths()[static_cast<std::size_t>(tensor.source)];
+    const auto view = file.View(tensor);
+    if (!view.ok()) return WithPlace(view.error(), EscapeControls(shard));
+    const Bytes& bytes = view.value();
+    if (std::any_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte != std::byte{0}; })) continue;
     return Error{Code::kCorrupt,
                  Cat(EscapeControls(shard), ": [gguf] tensor ", QuoteName(tensor.name),
                      " is nothing but zeros: a download that is not finished? Wait for it to end, or fetch it again")};

@@ -16,7 +16,15 @@ namespace {
 
 class ConversationFaults : public ::testing::Test {
  protected:
-  void SetUp() override { engine_ = OpenModel("models/vl", Precision::kFast, 1, 256); }
+  // Nothing is kept of what is read, so that what is in use afterwards is what was.
+  void SetUp() override {
+    host::OpenOptions options;
+    options.model = Fixture("models/vl");
+    options.threads = 1;
+    options.context = 256;
+    options.beginnings_bytes = 0;
+    engine_ = Get(host::OpenModel(options));
+  }
 
   Conversation Open() {
     GenerateRequest how = Ask("", 6);

@@ -77,7 +77,7 @@ TEST(FaultInjector, FailsBuffersAndReads) {
 
 GenerateRequest How() {
   GenerateRequest how = Ask("", 6);
-  how.chat = {};
+  how.prompt = Chat();
   // As the model's files say, so not the most probable token each time: ids then depend on more of the logits.
   how.sampling.temperature.reset();
   how.seed = 11;

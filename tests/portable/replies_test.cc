@@ -20,7 +20,7 @@ struct Case {
 // The most probable token each time, whatever it is.
 GenerateRequest Greedy(std::vector<std::int32_t> ids, std::size_t max_tokens) {
   GenerateRequest request;
-  request.ids = std::move(ids);
+  request.prompt = PromptIds{std::move(ids), {}};
   request.sampling.temperature = 0.0;
   request.max_tokens = static_cast<int>(max_tokens);
   request.ignore_eos = true;
@@ -60,7 +60,9 @@ TEST_P(Replies, ToPicturesAreTheReference) {
     const auto wanted = Ids(*item.Find("greedy")->Find("ids"));
     // The conversation itself, from its words to its pictures' patches.
     GenerateRequest request = Greedy({}, wanted.size());
-    request.chat().messages = Get(ParseChat(*item.Find("conversation"), ArgumentStrings::kKeep)).messages;
+    Chat chat;
+    chat.messages = Get(ParseChat(*item.Find("conversation"), ArgumentStrings::kKeep)).messages;
+    request.prompt = std::move(chat);
     for (const Json& image : images) request.pictures.push_back(LoadImage(image.text()));
     const Reply reply = Get(NewSession(engine)->Generate(request, kNoSink));
     EXPECT_EQ(reply.prompt_ids, Ids(*item.Find("ids"))) << item.Find("name")->text();

@@ -39,7 +39,7 @@ std::string Words(int count) {
 // A long prompt, a picture, a long answer, a short question: one that reads, one that encodes, two that write.
 std::vector<GenerateRequest> Requests() {
   std::vector<GenerateRequest> requests = {Ask(Words(90), 6), Ask("", 8), Ask("Tell me everything.", 40), Ask("?", 12)};
-  requests[1].chat.messages = {UserMessage("What is this?", "rgb.png")};
+  requests[1].chat().messages = {UserMessage("What is this?", "rgb.png")};
   requests[1].pictures.push_back(LoadImage("rgb.png"));
   return requests;
 }
