@@ -176,12 +176,41 @@ def safetensors_folder_seeds():
     yield "beside", file(0, second) + file(4, b"{}") + file(5, b"{}") + file(6, b'{"bits": 4}') + file(7, b"{}")
 
 
+# Pack files (files/pack_file.h). Checksums are left out: the fuzz target puts the table's right.
+def pack(entries, whole=False, version=2):
+    out = bytearray(b"THIMPACK" + struct.pack("<II", version, 1) + b"5" * 32 + b"a" * 32 + struct.pack("<I", int(whole)))
+    out += bytes(128 - len(out))
+    rows = b""
+    for name, kind, data, height, width, type_id, family in entries:
+        out += bytes(-len(out) % (4096 if kind == 0 else 64))
+        rows += struct.pack("<QQQqqIIII", len(out), len(data), 1, height, width, kind, type_id, family, len(name)) + name
+        out += data
+    out += bytes(-len(out) % 64)
+    return bytes(out) + rows + struct.pack("<QQIIQ", len(out), len(out) + len(rows) + 32, len(entries), len(rows), 0)
+
+
+def pack_seeds():
+    one = (b"a", 0, bytes(64), 16, 32, 8, 1)
+    yield "none", pack([])
+    yield "one", pack([one])
+    yield "two", pack([one, (b"b", 0, bytes(30), 1, 2, 14, 3)])
+    yield "version", pack([], version=3)
+    outside = bytearray(pack([one]))
+    struct.pack_into("<Q", outside, struct.unpack_from("<Q", outside, len(outside) - 32)[0], 1 << 20)
+    yield "outside", bytes(outside)
+    head = gguf([], [tensor("a", [8], 0, 0)], b"")
+    yield "whole", pack([(b"m.gguf", 2, head, len(head) + 32, 0, 0, 0), (b"a", 1, bytes(32), len(head), 0, 0, 0)], whole=True)
+    head = safetensors({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, b"")
+    yield "whole_folder", pack([(b"model.safetensors", 2, head, len(head) + 8, 0, 0, 0), (b"config.json", 3, b"{}", 0, 0, 0, 0),
+                                (b"w", 1, bytes(8), len(head), 0, 0, 0)], whole=True)
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "fuzz" / "corpus")
     for target, seeds in (("gguf", gguf_seeds), ("safetensors", safetensors_seeds), ("json", json_seeds),
                           ("conversation", conversation_seeds),
                           ("config", config_seeds), ("processor_config", processor_config_seeds), ("vision", vision_seeds),
-                          ("safetensors_folder", safetensors_folder_seeds)):
+                          ("safetensors_folder", safetensors_folder_seeds), ("pack_cache", pack_seeds)):
         (root / target).mkdir(parents=True, exist_ok=True)
         for name, raw in seeds():
             (root / target / name).write_bytes(raw)

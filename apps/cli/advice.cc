@@ -31,6 +31,8 @@ std::string WordsOf(const Advice& advice) {
       return "pictures are given with --image";
     case Advice::kGiveAsVisionFile:
       return "name the text model, and give this one with --mmproj";
+    case Advice::kUseModelsFiles:
+      return "use the model's own files for --exact";
   }
   return "";
 }

@@ -7,6 +7,7 @@
 #include "cli/terminal.h"
 #include "engine/engine.h"
 #include "host/find_model.h"
+#include "host/pack_store.h"
 #include "host/store.h"
 
 #include <algorithm>
@@ -113,10 +114,19 @@ Json UnusedTensorsJson(const Engine::Description& d) {
   return Json::Array(std::move(unused));
 }
 
-Json PackCachesJson(const Engine::Description& d) {
+// The packs that lie around for the model at `path`, fitting or not.
+std::vector<std::string> PacksOf(const std::string& path, const Engine::Description& d) {
+  std::vector<std::string> packs;
+  for (const ModelFile* file : {d.text_file.get(), d.vision_file.get()}) {
+    if (file == nullptr) continue;
+    for (std::string& pack : host::FindPacks(*file, host::CacheFolderFor(path))) packs.push_back(std::move(pack));
+  }
+  return packs;
+}
+
+Json PackCachesJson(const std::string& path, const Engine::Description& d) {
   std::vector<Json> caches;
-  caches.reserve(d.pack_caches.size());
-  for (const std::string& cache : d.pack_caches)
+  for (const std::string& cache : PacksOf(path, d))
     caches.push_back(Json::Object({{"path", Json::String(cache)}, {"bytes", Bytes(SizeOf(cache))}}));
   return Json::Array(std::move(caches));
 }
@@ -146,7 +156,7 @@ Json DescriptionJson(const std::string& path, const Engine::Description& d, cons
        {"memory", MemoryJson(d)},
        {"threads", Json::Integer(threads.threads)},
        {"threads_why", Json::String(threads.why)},
-       {"pack_caches", PackCachesJson(d)},
+       {"pack_caches", PackCachesJson(path, d)},
        {"warnings", Json::Array(std::move(warnings))}});
 }
 
@@ -195,7 +205,7 @@ void PrintDescription(const std::string& path, const CommonOptions& options, con
                          FormatBytes(d.memory.weights_bytes + d.memory.mapped_bytes), ", keys and values ",
                          FormatBytes(d.memory.kv_bytes), ")"));
   if (threads.threads > 0) PrintRow("threads", Cat(threads.threads, " (", threads.why, ")"));
-  for (const std::string& cache : d.pack_caches)
+  for (const std::string& cache : PacksOf(path, d))
     PrintRow("pack cache", Cat(cache, " (", FormatBytes(SizeOf(cache)), "; may be deleted)"));
   for (const std::string& warning : d.warnings) PrintRow("warning", warning);
 }
@@ -207,7 +217,6 @@ int Info(const CommonOptions& options) {
   if (!path.ok()) return Fail(path.error());
   host::OpenOptions open;
   open.model = path.value();
-  open.pack_cache.folder = host::CacheFolderFor(open.model);
   open.mmproj = host::ExpandHome(options.mmproj);
   open.context = options.context;
   // A wrong --isa is no fault here: nothing computes.

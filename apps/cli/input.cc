@@ -8,6 +8,7 @@
 #include "cli/pictures.h"
 #include "cli/terminal.h"
 #include "host/open_model_file.h"
+#include "host/pack_store.h"
 #include "host/store.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
@@ -54,7 +55,8 @@ Result<PackCacheOptions> ChoosePackCache(const CommonOptions& options, const std
   if (use != "on" && use != "auto") {
     return Error{Code::kInvalid, Cat("[pack cache] THIMBLE_PACK_CACHE must be on, off or auto, found '", use, "'")};
   }
-  return PackCacheOptions{use == "on" ? PackCacheUse::kOn : PackCacheUse::kAuto, host::CacheFolderFor(model)};
+  return PackCacheOptions{use == "on" ? PackCacheUse::kOn : PackCacheUse::kAuto,
+                          host::FolderPackStore(host::CacheFolderFor(model))};
 }
 
 std::string ForcedIsa(const CommonOptions& options) {

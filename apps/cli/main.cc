@@ -41,6 +41,7 @@ struct CommandLine {
   EmbedImageOptions embed;
   BenchOptions bench;
   ImportOptions import;
+  PackOptions pack;
   bool import_copy = false;  // the default, said aloud
   bool list_json = false;
   std::string shell;
@@ -454,6 +455,18 @@ void AddStore(CLI::App* app, CommandLine* line) {
     line->import.mmproj = line->unused.mmproj;
     line->action = [line] { return Import(line->import); };
   });
+
+  c = app->add_subcommand("pack", "make one file of a model, laid out for this processor and whole in itself");
+  AddModel(c, line, &line->pack.common.model)->required();
+  AddPositional(c, line, "OUT", &line->pack.out, "file to write, MODEL.thimble by custom")->required();
+  c->add_flag("--vision", line->pack.vision, "pack the vision file in place of the model");
+  AddCommon(c, &line->pack.common);
+  c->footer(
+      "It starts faster and needs no other file, but for a vision file, which gets a pack of its own.\n\n"
+      "Examples:\n  thimble pack Qwen3.5-0.8B-Q4_K_M.gguf small.thimble\n"
+      "  thimble pack Qwen3.5-0.8B-Q4_K_M.gguf eyes.thimble --vision\n"
+      "  thimble chat small.thimble --mmproj eyes.thimble");
+  c->callback([line] { line->action = [line] { return Pack(line->pack); }; });
 
   c = app->add_subcommand("completion", "what Tab does in a shell");
   AddPositional(c, line, "SHELL", &line->shell, "bash")->required()->check(CLI::IsMember({"bash"}).description(""));

@@ -110,6 +110,12 @@ struct ImportOptions {
   bool json = false;
 };
 
+struct PackOptions {
+  CommonOptions common;
+  std::string out;
+  bool vision = false;  // the vision file's pack, in place of the model's
+};
+
 // Each returns the process's exit status.
 int Run(RunOptions options);
 int RunChat(const RunOptions& options);
@@ -123,6 +129,7 @@ int EmbedImage(const EmbedImageOptions& options);
 int RunBench(const BenchOptions& options);
 int List(bool json);
 int Import(const ImportOptions& options);
+int Pack(const PackOptions& options);
 int Version(bool json);
 
 }  // namespace thimble::cli

@@ -34,6 +34,7 @@ struct Advice {
     kSmallerModel,
     kGiveAsPicture,     // what was given is a picture, and stands where something else belongs
     kGiveAsVisionFile,  // what was given as the model is a vision file, that goes beside one
+    kUseModelsFiles,    // in a pack's place: exact numbers are asked for, which it does not hold
   };
   using enum Kind;
 

@@ -244,11 +244,6 @@ Result<Engine::Description> Engine::Describe(const ModelFiles& files, const Engi
   description.warnings = std::move(p.warnings);
   if (p.vision != nullptr) description.mmproj_path = p.vision->path();
   description.vision_choice = std::move(p.vision_choice);
-  for (const ModelFile* file : {p.text.get(), p.vision.get()}) {
-    if (file == nullptr) continue;
-    for (std::string& path : PackCache::FindAll(*file, options.pack_cache.folder))
-      description.pack_caches.push_back(std::move(path));
-  }
   THIMBLE_RETURN_IF_ERROR(CheckReads(files));
   description.text_file = p.text;
   description.vision_file = p.vision;
@@ -336,6 +331,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   load.tower_floats = p.table->packed->rounded_floats;
   load.pack_cache = options.pack_cache;
   load.screens_head = options.screens_head;
+  load.reads_tower = false;
   load.notes = &parts.notes;
   if (options.progress) {
     load.progress = [&](std::uint64_t done, std::uint64_t total) {
@@ -349,6 +345,10 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   THIMBLE_RETURN_IF_ERROR(CheckVocabulary(*parts.text_file, vocabulary->value().tokenizer, parts.config));
   if (!weights.ok()) return weights.error();
   parts.weights = std::move(weights).value();
+  if (parts.config.vision.has_value()) {
+    parts.tower = std::make_unique<VisionTower>(parts.text_file, parts.vision_file, parts.config, load,
+                                                std::move(parts.weights.vision));
+  }
   THIMBLE_RETURN_IF_ERROR(TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts));
   THIMBLE_RETURN_IF_ERROR(CheckReads(files));
   if (p.is_short_of_memory) parts.prompts.blind_code = Code::kExhausted;
@@ -357,6 +357,10 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   parts.beginnings.SetBudget(options.beginnings_bytes.value_or(DefaultBeginningsBytes()));
   parts.load_seconds = files.seconds + MonotonicSeconds() - begin;
   return std::shared_ptr<const Engine>(std::move(engine));
+}
+
+void Engine::GiveBackTower() const {
+  if (parts_->tower != nullptr) parts_->tower->GiveBack();
 }
 
 const ModelConfig& Engine::config() const { return parts_->config; }
@@ -394,8 +398,9 @@ Result<VisionRows> Engine::EmbedPatches(const Patches& patches) const {
   if (!parts_->config.vision.has_value()) return BlindError();
   return ExhaustedIfNoMemory([&]() -> Result<VisionRows> {
     THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(parts_.get(), nullptr));
+    THIMBLE_ASSIGN_OR_RETURN(const auto tower, parts_->tower->Get(parts_->pool.get()));
     THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, patches.num_patches(), patches.resized));
-    return EncodePatches(*parts_->config.vision, *parts_->weights.vision, patches, lease->ops(), VisionOptions{});
+    return EncodePatches(*parts_->config.vision, *tower, patches, lease->ops(), VisionOptions{});
   });
 }
 

@@ -85,6 +85,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] const PixelLimits& pixel_limits() const;
   [[nodiscard]] const VideoLimits& video_limits() const;
 
+  // The vision tower's weights are read when the first picture comes. This gives their memory back, as soon as no
+  // picture is being read; the next picture reads them again. Any thread may call.
+  void GiveBackTower() const;
+
   // A conversation of its own, with room for context() tokens.
   Result<std::unique_ptr<Session>> NewSession() const;
 
@@ -108,7 +112,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::optional<std::string> mmproj_path;
     VisionChoice vision_choice;
     std::vector<UnusedTensor> unused_tensors;  // that loading does not look at, harmless or not
-    std::vector<std::string> pack_caches;      // files that are there, fitting or not
     std::shared_ptr<const ModelFile> text_file;
     std::shared_ptr<const ModelFile> vision_file;  // nullptr when none
   };

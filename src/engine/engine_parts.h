@@ -10,6 +10,7 @@
 #include "engine/workshop.h"
 #include "model/decoder.h"
 #include "model/scratch.h"
+#include "model/vision_tower.h"
 #include "sampling/sampler.h"
 #include "sys/thread_pool.h"
 
@@ -38,7 +39,8 @@ struct EngineParts {
   double load_seconds = 0;
   const kernels::KernelTable* table = nullptr;
   Weights weights;
-  TokenMask exists{0};  // tokens that may be written: those that have a text
+  std::unique_ptr<VisionTower> tower;  // nullptr: the model cannot see
+  TokenMask exists{0};                 // tokens that may be written: those that have a text
 
   // What its sessions share. Each may be used from any thread.
   Album album{0};

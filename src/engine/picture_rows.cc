@@ -29,7 +29,7 @@ PictureRows::PictureRows(EngineParts* parts, const Prompt* prompt, std::span<con
     // A run is one temporal patch, whose patches attend one another.
     const VisionConfig& vision = *parts->config.vision;
     const std::int64_t patches = run.count * vision.patches.merge * vision.patches.merge;
-    needed.work += static_cast<double>(PictureWorkload(vision, *parts->weights.vision, 1, 1, patches).multiply_adds());
+    needed.work += static_cast<double>(PictureMultiplyAdds(vision, 1, 1, patches));
   }
   for (const Needed& needed : needed_) work_ += needed.work;
   if (needed_.empty()) return;
@@ -60,17 +60,19 @@ Result<bool> PictureRows::Step(const Lease& lease, GenerateStats* stats) {
   return !is_complete();
 }
 
-// Cuts the next picture into patches. A picture's size is known before they take memory; a video's only then.
+// Gets the tower and cuts the next picture into patches. A picture's size is known before they take memory; a video's
+// only then.
 Status PictureRows::Begin(GenerateStats* stats) {
   const auto index = static_cast<std::size_t>(needed_[next_].picture);
   const Picture& picture = pictures_[index];
   const PictureReading& reading = prompt_->readings[index];
+  // Being cancelled stops it through the pool. The turn is not given away meanwhile: others may wait for the tower.
+  THIMBLE_ASSIGN_OR_RETURN(tower_, parts_->tower->Get(parts_->pool.get()));
   if (!picture.is_video())
     THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, NumPatches(*parts_, reading.read), reading.read));
   THIMBLE_ASSIGN_OR_RETURN(patches_, PatchifyPicture(parts_->prompts, picture, reading));
   if (picture.is_video()) THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, patches_.num_patches(), patches_.resized));
-  THIMBLE_ASSIGN_OR_RETURN(
-      encoder_, VisionEncoder::Create(*parts_->config.vision, *parts_->weights.vision, patches_, *parts_->pool));
+  THIMBLE_ASSIGN_OR_RETURN(encoder_, VisionEncoder::Create(*parts_->config.vision, *tower_, patches_, *parts_->pool));
   ++stats->pictures_encoded;
   return Done{};
 }
@@ -81,6 +83,7 @@ void PictureRows::Finish() {
     needed.rows = std::make_shared<const VisionRows>(encoder_->TakeRows());
     parts_->album.Keep(IdOf(needed), needed.rows);
     encoder_.reset();
+    tower_.reset();
     patches_ = Patches();
   }
   done_ += needed.work;

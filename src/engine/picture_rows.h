@@ -21,8 +21,9 @@ class PictureRows {
   // Of the tokens from `first` on. What it is given must outlive it.
   PictureRows(EngineParts* parts, const Prompt* prompt, std::span<const Picture> pictures, std::int64_t first);
 
-  // Encodes one piece of the tower, some hundredths of a second. True: there is more to do. Errors: kExhausted when the
-  // picture does not fit into memory, kCancelled when the pool was stopped.
+  // Encodes one piece of the tower, some hundredths of a second; where the tower is not there yet (VisionTower), the
+  // first piece reads it whole. True: there is more to do. Errors: kExhausted when the
+  // picture or the tower does not fit into memory, kCancelled when the pool was stopped, what the tower's file gives.
   Result<bool> Step(const Lease& lease, GenerateStats* stats);
   [[nodiscard]] bool is_complete() const { return next_ == needed_.size(); }
 
@@ -55,7 +56,8 @@ class PictureRows {
   std::size_t next_ = 0;  // of needed_, to be encoded
   double work_ = 0;
   double done_ = 0;
-  Patches patches_;  // of the picture that is being encoded
+  Patches patches_;                             // of the picture that is being encoded
+  std::shared_ptr<const VisionWeights> tower_;  // as long as the encoder lives
   std::unique_ptr<VisionEncoder> encoder_;
   std::vector<const float*> places_;  // of tokens from first_ on
 };

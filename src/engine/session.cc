@@ -14,7 +14,8 @@
 namespace thimble {
 
 Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size) {
-  const std::uint64_t needed = VisionScratchBytes(*parts.config.vision, num_patches, parts.pool->num_threads());
+  const std::uint64_t needed =
+      VisionScratchBytes(*parts.config.vision, num_patches, parts.pool->num_threads()) + parts.tower->bytes_to_read();
   const std::uint64_t available = AvailableMemoryBytes();
   if (available == 0 || needed <= available) return Done{};
   return Error{Code::kExhausted,

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "files/json.h"
 #include "files/tensor_table.h"
+#include "files/whole_pack.h"
 #include "sys/folder.h"
 
 #include <algorithm>
@@ -437,6 +438,7 @@ FileFinding LookAtFile(std::span<const std::byte> bytes, const std::string& path
   if (head.empty()) return Unfinished("empty", kFetchAgain);
   if (head.starts_with("GGUF")) return {FileKind::kGguf, "", ""};
   if (IsSafetensors(head)) return {FileKind::kSafetensors, "", ""};
+  if (BeginsAsWholePack(bytes)) return {FileKind::kPack, "", ""};
   if (IsZeros(head)) {
     return Unfinished("nothing but zeros where a model begins", kFetchAgain);
   }

@@ -18,6 +18,7 @@ namespace thimble {
 enum class FileKind {
   kGguf,         // begins with "GGUF", of whatever version
   kSafetensors,  // the length of a header, and its '{'
+  kPack,         // a whole pack (files/whole_pack.h)
   kUnfinished,   // a model that is not here yet: nothing, zeros, a pointer in its place, part of a download
   kOther,        // something else that we know
   kText,         // text that says nothing more

@@ -33,6 +33,9 @@ TEST(FileKind, Models) {
   EXPECT_EQ(Look(Padded("\x80\x02\0\0\0\0\0\0{\"a\":"s), "x.bin").kind, FileKind::kSafetensors);
   EXPECT_EQ(Look("\xff\xff\xff\xff\0\0\0\0{}"s).kind, FileKind::kUnknown);  // a header of 4 GB
   EXPECT_EQ(RefusalOf(Look("GGUF")), std::nullopt);
+  const std::string pack = "THIMPACK\x02\0\0\0\x01\0\0\0"s + std::string(64, '5') + "\x01\0\0\0"s;
+  EXPECT_EQ(Look(pack, "model.thimble").kind, FileKind::kPack);
+  EXPECT_EQ(RefusalOf(Look(pack)), std::nullopt);
 }
 
 struct Case {

@@ -2,22 +2,15 @@
 #include "files/model_file.h"
 
 #include "base/check.h"
-#include "base/checksum.h"
 #include "base/text.h"
 #include "files/file_kind.h"
 #include "files/tensor_table.h"
-
-#include <algorithm>
-#include <array>
+#include "files/whole_pack.h"
 
 namespace thimble {
 
 namespace {
 constexpr std::uint64_t kMaxSideFileBytes = std::uint64_t{256} << 20;
-// What Identity reads of a shard between header and end: enough to tell two trainings of one shape from each other, few
-// enough to cost nothing from a disk.
-constexpr std::uint64_t kIdentityPages = 16;
-constexpr std::uint64_t kIdentityPageBytes = 4096;
 }  // namespace
 
 std::int64_t TensorEntry::num_elements() const { return CountElements(shape).value_or(0); }
@@ -34,32 +27,6 @@ std::uint64_t ModelFile::total_bytes() const {
   std::uint64_t sum = 0;
   for (const auto& source : sources_) sum += source->size();
   return sum;
-}
-
-std::uint64_t ModelFile::Identity() const {
-  std::uint64_t sum = 1;
-  for (std::size_t index = 0; index < sources_.size(); ++index) {
-    const ByteSource& source = *sources_[index];
-    const std::uint64_t size = source.size();
-    if (source.modified_ns() == 0) return 0;
-    std::uint64_t header = size;
-    for (const TensorEntry& tensor : tensors_) {
-      if (static_cast<std::size_t>(tensor.source) == index) header = std::min(header, tensor.offset);
-    }
-    const std::array<std::uint64_t, 3> facts{size, static_cast<std::uint64_t>(source.modified_ns()), header};
-    sum = Checksum(std::as_bytes(std::span(facts)), sum);
-    const auto add = [&](std::uint64_t offset, std::uint64_t count) {
-      const auto bytes = source.View(offset, count);
-      if (bytes.ok()) sum = Checksum(bytes.value().span(), sum);
-      return bytes.ok();
-    };
-    if (!add(0, header)) return 0;
-    for (std::uint64_t page = 0; page < kIdentityPages; ++page) {
-      const std::uint64_t at = header + (size - header) / kIdentityPages * page;
-      if (!add(at, std::min<std::uint64_t>(kIdentityPageBytes, size - at))) return 0;
-    }
-  }
-  return sources_.empty() ? 0 : std::max<std::uint64_t>(sum, 1);
 }
 
 const TensorEntry* ModelFile::Find(std::string_view name) const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ModelFile: one view over the forms in which people have a model: a GGUF file, a split GGUF, a vision GGUF (mmproj),
-// or a Hugging Face folder (config.json, safetensors, tokenizer.json). Bytes -> named tensors and metadata; it knows
-// formats, not models, and no paths: host/find_model.h finds what lies at one.
+// a Hugging Face folder (config.json, safetensors, tokenizer.json), or a whole pack of one of these. Bytes -> named
+// tensors and metadata; it knows formats, not models, and no paths: host/find_model.h finds what lies at one.
 #pragma once
 
 #include "base/dtype.h"
@@ -23,6 +23,8 @@
 #include <vector>
 
 namespace thimble {
+
+class WholePack;
 
 struct TensorEntry {
   std::string name;
@@ -97,10 +99,14 @@ class ModelFile {
 
   // What a file holds counts, not its name. Errors name the part, and say what it is where it is no model
   // (files/file_kind.h). Of every source only the header is read.
+  // FromGguf opens a whole pack too.
   static Result<ModelFile> FromGguf(std::shared_ptr<const ByteSource> source, std::string name);
   // The same for a file that may be one of several parts; `name` is the whole model's.
   static Result<ModelFile> FromGguf(NamedSource file, std::string name, const SplitParts& parts_of);
   static Result<ModelFile> FromSafetensors(SafetensorsModel model);
+
+  // A whole pack; `name` for messages, a path where there is one.
+  static Result<ModelFile> FromPack(std::shared_ptr<const WholePack> pack, std::string name);
 
   // Not copied: names in the look-up table point into the tensors.
   ModelFile(ModelFile&&) = default;
@@ -111,9 +117,15 @@ class ModelFile {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const std::vector<std::string>& shard_paths() const { return shard_paths_; }
   [[nodiscard]] std::uint64_t total_bytes() const;  // of all shards
-  // A number by which a cache knows these files again: from each shard's size, time of last writing, header, and a few
-  // pages in between. Copies that keep the time have the same. 0 where there is no file (bytes in memory).
-  [[nodiscard]] std::uint64_t Identity() const;
+  // 64 hexadecimal digits by which a cache knows these files again: SHA-256 of each shard's size, of what its header
+  // says of tensors, and of a page from the middle of each. Copies have the same, wherever they lie. Errors of reading.
+  [[nodiscard]] Result<std::string> Identity() const;
+
+  // The whole pack that stands in the files' place: View cannot give what it holds packed. Else nullptr.
+  [[nodiscard]] const WholePack* pack() const { return pack_.get(); }
+  // Bytes of one part, and those of it that stand before its first tensor.
+  [[nodiscard]] std::uint64_t PartBytes(int part) const;
+  [[nodiscard]] Result<Bytes> ViewHead(int part) const;
 
   [[nodiscard]] std::span<const TensorEntry> tensors() const { return tensors_; }
   [[nodiscard]] const TensorEntry* Find(std::string_view name) const;
@@ -161,6 +173,7 @@ class ModelFile {
   std::unique_ptr<ReadFailure> failure_;
   Bytes prefix_;  // what the metadata's strings point into
   Metadata metadata_;
+  std::shared_ptr<const WholePack> pack_;
 };
 
 }  // namespace thimble

@@ -6,6 +6,7 @@
 #include "files/model_file.h"
 #include "files/safetensors.h"
 #include "files/tensor_table.h"
+#include "files/whole_pack.h"
 #include "sys/folder.h"
 
 #include <algorithm>
@@ -63,6 +64,13 @@ class ModelFileBuilder {
   explicit ModelFileBuilder(std::string name) { file_.path_ = std::move(name); }
 
   Result<ModelFile> Gguf(NamedSource file, const SplitParts& parts_of) {
+    auto head = HeadOf(*file.source);
+    if (!head.ok()) return WithPlace(head.error(), EscapeControls(file.name));
+    if (BeginsAsWholePack(head.value().span())) {
+      auto pack = WholePack::Open(std::move(file.source));
+      if (!pack.ok()) return WithPlace(pack.error(), EscapeControls(file.name));
+      return Pack(std::move(pack).value());
+    }
     auto held = ReadGgufPart(file);
     if (!held.ok()) return WithPlace(held.error(), EscapeControls(file.name));
     const Metadata& metadata = held.value().header.metadata;
@@ -107,6 +115,13 @@ class ModelFileBuilder {
     return Finish();
   }
 
+  Result<ModelFile> Pack(std::shared_ptr<const WholePack> pack) {
+    file_.pack_ = std::move(pack);
+    const Status filled = FillFromPack();
+    if (!filled.ok()) return WithPlace(filled.error(), EscapeControls(file_.path_));
+    return Finish();
+  }
+
  private:
   Result<ModelFile> SplitGguf(const std::string& place, std::int64_t count, std::vector<NamedSource> parts) {
     if (static_cast<std::int64_t>(parts.size()) != count) {
@@ -131,6 +146,47 @@ class ModelFileBuilder {
                                        " tensors, found ", file_.tensors_.size())};
     }
     return Finish();
+  }
+
+  // What its index places, where there are several parts of safetensors. What it does not place is left alone.
+  Result<std::map<std::string, std::string>> IndexInPack() const {
+    std::map<std::string, std::string> none;
+    if (file_.pack_->parts().size() < 2) return none;
+    const auto source = file_.pack_->SideFile(std::string(kSafetensorsIndexName));
+    if (!source.ok()) return none;
+    THIMBLE_ASSIGN_OR_RETURN(const Bytes text, source.value()->View(0, source.value()->size()));
+    return ParseSafetensorsIndex({reinterpret_cast<const char*>(text.data()), text.size()});
+  }
+
+  Status FillFromPack() {
+    if (file_.pack_->parts().empty()) return Error{Code::kCorrupt, "[pack] holds no model: import it again"};
+    THIMBLE_ASSIGN_OR_RETURN(const auto index, IndexInPack());
+    for (const WholePack::Part& part : file_.pack_->parts()) {
+      // Only its head, as far as the pack says it goes, can be read from the beginning on.
+      THIMBLE_ASSIGN_OR_RETURN(HeldGgufHeader held, HeaderInPack(part));
+      std::erase_if(held.header.tensors, [&](const TensorEntry& tensor) {
+        const auto placed = index.find(tensor.name);
+        return !index.empty() && (placed == index.end() || placed->second != part.name);
+      });
+      AddGgufPart({file_.path_, part.source}, std::move(held));
+    }
+    if (file_.format_ != ModelFile::Format::kSafetensors) return Done{};
+    file_.folder_ = file_.path_;
+    file_.side_files_ = [pack = file_.pack_](const std::string& name) { return pack->SideFile(name); };
+    return Done{};
+  }
+
+  // Of either format; of safetensors the tensors alone.
+  Result<HeldGgufHeader> HeaderInPack(const WholePack::Part& part) {
+    HeldGgufHeader held;
+    THIMBLE_ASSIGN_OR_RETURN(held.prefix, part.source->View(0, part.head_bytes));
+    if (LookAtFile(held.prefix.span(), part.name).kind == FileKind::kGguf) {
+      THIMBLE_ASSIGN_OR_RETURN(held.header, ParseGguf(held.prefix.span(), part.source->size()));
+    } else {
+      file_.format_ = ModelFile::Format::kSafetensors;
+      THIMBLE_ASSIGN_OR_RETURN(held.header.tensors, ParseSafetensors(held.prefix.span(), part.source->size()));
+    }
+    return held;
   }
 
   void AddGgufPart(NamedSource part, HeldGgufHeader held) {
@@ -175,6 +231,10 @@ Result<ModelFile> ModelFile::FromGguf(std::shared_ptr<const ByteSource> source, 
 
 Result<ModelFile> ModelFile::FromGguf(NamedSource file, std::string name, const SplitParts& parts_of) {
   return ModelFileBuilder(std::move(name)).Gguf(std::move(file), parts_of);
+}
+
+Result<ModelFile> ModelFile::FromPack(std::shared_ptr<const WholePack> pack, std::string name) {
+  return ModelFileBuilder(std::move(name)).Pack(std::move(pack));
 }
 
 Result<ModelFile> ModelFile::FromSafetensors(SafetensorsModel model) {

@@ -27,6 +27,8 @@ inline Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::by
 // Reads no more of a source than its header. Errors as ParseSafetensors', and the source's.
 Result<std::vector<TensorEntry>> ReadSafetensorsHeader(const ByteSource& source);
 
+// The file of that map, beside its parts.
+inline constexpr std::string_view kSafetensorsIndexName = "model.safetensors.index.json";
 // The weight_map of a model.safetensors.index.json: tensor name -> file name. kCorrupt when it is not of that form, or
 // names a file outside its folder.
 Result<std::map<std::string, std::string>> ParseSafetensorsIndex(std::string_view text);

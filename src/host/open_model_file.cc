@@ -21,7 +21,6 @@ namespace thimble::host {
 namespace {
 
 constexpr std::uint64_t kMaxIndexBytes = std::uint64_t{4} << 20;
-constexpr std::string_view kIndexName = "model.safetensors.index.json";
 constexpr std::string_view kSingleName = "model.safetensors";
 constexpr std::string_view kSafetensorsEnding = ".safetensors";
 
@@ -132,7 +131,7 @@ Result<std::vector<NamedSource>> PartsBeside(const std::string& path, std::int64
 }
 
 Result<std::map<std::string, std::string>> ReadIndex(const std::string& folder) {
-  const std::string path = Cat(folder, "/", kIndexName);
+  const std::string path = Cat(folder, "/", kSafetensorsIndexName);
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(path, kMaxIndexBytes));
   auto index = ParseSafetensorsIndex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   if (!index.ok()) return WithPlace(index.error(), EscapeControls(path));
@@ -167,16 +166,17 @@ class Finder {
  private:
   Result<ModelFile> OpenFolder(const std::string& folder) const {
     if (IsFile(Cat(folder, "/", kSingleName))) return OpenSingleSafetensors(folder, std::string(kSingleName));
-    if (IsFile(Cat(folder, "/", kIndexName))) return OpenIndexedSafetensors(folder);
+    if (IsFile(Cat(folder, "/", kSafetensorsIndexName))) return OpenIndexedSafetensors(folder);
     THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::string> safetensors, FilesEndingWith(folder, kSafetensorsEnding));
     if (safetensors.size() == 1) return OpenSingleSafetensors(folder, safetensors[0]);
     if (safetensors.size() > 1 && std::all_of(safetensors.begin(), safetensors.end(), IsSafetensorsPart)) {
-      return Error{Code::kNotFound, Cat(EscapeControls(folder), ": [folder] holds a model in ", safetensors.size(),
-                                        " files and not the index that goes with them: fetch ", kIndexName, " too")};
+      return Error{Code::kNotFound,
+                   Cat(EscapeControls(folder), ": [folder] holds a model in ", safetensors.size(),
+                       " files and not the index that goes with them: fetch ", kSafetensorsIndexName, " too")};
     }
     if (safetensors.size() > 1) {
       return Error{Code::kInvalid, Cat(EscapeControls(folder), ": [folder] holds several safetensors files and no ",
-                                       kIndexName, ": add the index or name one of ", Listed(safetensors))};
+                                       kSafetensorsIndexName, ": add the index or name one of ", Listed(safetensors))};
     }
     THIMBLE_ASSIGN_OR_RETURN(std::vector<std::string> ggufs, FilesEndingWith(folder, ".gguf"));
     const std::string first = ggufs.empty() ? std::string() : ggufs[0];
@@ -224,7 +224,7 @@ class Finder {
   Result<ModelFile> OpenSafetensorsFile(const std::string& path) const {
     const std::string folder = FolderOf(path);
     const std::string name = NameOf(path);
-    if (name != kSingleName && IsFile(Cat(folder, "/", kIndexName))) {
+    if (name != kSingleName && IsFile(Cat(folder, "/", kSafetensorsIndexName))) {
       THIMBLE_ASSIGN_OR_RETURN(const auto index, ReadIndex(folder));
       const bool is_part =
           std::any_of(index.begin(), index.end(), [&](const auto& entry) { return entry.second == name; });
@@ -236,7 +236,7 @@ class Finder {
   Result<ModelFile> OpenSingleSafetensors(const std::string& folder, const std::string& name) const {
     const std::string path = Cat(folder, "/", name);
     // The content counts, not the name.
-    if (StartsAs(path) == FileKind::kGguf) return OpenGguf(path);
+    if (const FileKind kind = StartsAs(path); kind == FileKind::kGguf || kind == FileKind::kPack) return OpenGguf(path);
     SafetensorsModel model = ModelIn(folder);
     THIMBLE_ASSIGN_OR_RETURN(NamedSource part, Mapped(path));
     model.parts.push_back(std::move(part));

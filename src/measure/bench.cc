@@ -103,11 +103,13 @@ Result<double> Bench::EncodePicture(const Patches& patches) const {
   const EngineParts& parts = *engine_parts();
   if (!parts.config.vision.has_value()) return Error{Code::kUnsupported, "[vision] " + parts.prompts.why_blind};
   THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_parts(), nullptr));
+  // Read before it is measured.
+  THIMBLE_ASSIGN_OR_RETURN(const auto tower, parts.tower->Get(parts.pool.get(), goes_on_));
   VisionOptions options;
   if (goes_on_) options.progress = [this](double) { return goes_on_(); };
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(const VisionRows rows,
-                           EncodePatches(*parts.config.vision, *parts.weights.vision, patches, lease->ops(), options));
+                           EncodePatches(*parts.config.vision, *tower, patches, lease->ops(), options));
   (void)rows;
   return MonotonicSeconds() - begin;
 }
@@ -134,7 +136,11 @@ Workload Bench::DecodeWork(int num_tokens) const {
 Workload Bench::PictureWork(const Patches& patches) const {
   const EngineParts& parts = *engine_parts();
   if (!parts.config.vision.has_value()) return {};
-  return PictureWorkload(*parts.config.vision, *parts.weights.vision, patches.grid_t, patches.grid_h, patches.grid_w);
+  const auto lease = Lease::Take(engine_parts(), nullptr);
+  if (!lease.ok()) return {};
+  const auto tower = parts.tower->Get(parts.pool.get());
+  if (!tower.ok()) return {};
+  return PictureWorkload(*parts.config.vision, *tower.value(), patches.grid_t, patches.grid_h, patches.grid_w);
 }
 
 Result<Patches> MakeBenchPicture(const Engine& engine, int width, int height) {

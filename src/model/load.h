@@ -26,6 +26,8 @@ struct LoadOptions {
   kernels::Family tower_floats = kernels::Family::kFileRows;
   // With kFast: where packed matrices are kept from one start to the next.
   PackCacheOptions pack_cache = {};
+  // Whether the vision tower is read too. Else its tables are checked all the same.
+  bool reads_tower = true;
   // With kFast: makes a copy that screens the output head, where it is of a kind that can be (ops/screened_head.h).
   bool screens_head = false;
   std::vector<std::string>* notes = nullptr;  // what the pack cache did, a sentence each; may be nullptr
@@ -35,6 +37,10 @@ struct LoadOptions {
 // File-backed matrices point into `text` / `vision`, which must outlive the weights.
 Result<Weights> LoadWeights(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
                             const LoadOptions& options);
+
+// The vision tower alone. Errors as LoadWeights.
+Result<std::shared_ptr<const VisionWeights>> LoadTower(const ModelFile& text, const ModelFile* vision,
+                                                       const ModelConfig& config, const LoadOptions& options);
 
 // Whether every tensor of the vision tower is there in the shape that `config` needs, and a vision file holds nothing
 // that would change it; reads none of them. Errors as LoadWeights.
@@ -61,6 +67,9 @@ struct MemoryNeeds {
            vocabulary_bytes;
   }
 };
+// Bytes of memory that the tower's weights take, without what is read through a mapping.
+std::uint64_t TowerBytes(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
+                         const LoadOptions& options);
 // What loading, a session of `context` tokens and pictures of `max_patches` patches will take on `num_threads` threads.
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
                            Precision precision, KvType kv_type, kernels::Family tower_floats, bool screens_head,

@@ -30,15 +30,6 @@ void ForEachWeight(const ModelConfig& config, const std::function<bool(const Pla
   }
 }
 
-// The first error that finding them gives.
-Status CheckPlan(const WeightPlan& plan, const TensorFinder& finder) {
-  for (const PlannedWeight& weight : plan) {
-    auto found = finder.Find(weight);
-    if (!found.ok()) return found.error();
-  }
-  return Done{};
-}
-
 // The copy that screens the output head.
 void AddScreenNeeds(const PlannedWeight& head, const FoundTensor& found, MemoryNeeds* needs) {
   const std::int64_t rows = head.whole.shapes.front()[0];
@@ -65,18 +56,21 @@ void AddWeightNeeds(const TensorFinder& finder, const ModelConfig& config, const
 }  // namespace
 
 Status CheckTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
+  THIMBLE_RETURN_IF_ERROR(CheckPackRevision(&text));
+  THIMBLE_RETURN_IF_ERROR(CheckPackRevision(vision));
   const TensorFinder finder(text, vision, config.num_layers());
   Weights weights;
-  THIMBLE_RETURN_IF_ERROR(CheckPlan(PlanWeights(config, &weights), finder));
+  THIMBLE_RETURN_IF_ERROR(finder.CheckAll(PlanWeights(config, &weights)));
   if (!config.vision.has_value()) return Done{};
   VisionWeights tower;
-  return CheckPlan(PlanTower(*config.vision, &tower), finder);
+  return finder.CheckAll(PlanTower(*config.vision, &tower));
 }
 
 Status CheckVisionTensors(const ModelFile& text, const ModelFile* vision, const ModelConfig& config) {
+  THIMBLE_RETURN_IF_ERROR(CheckPackRevision(vision != nullptr ? vision : &text));
   const TensorFinder finder(text, vision, config.num_layers());
   VisionWeights tower;
-  THIMBLE_RETURN_IF_ERROR(CheckPlan(PlanTower(*config.vision, &tower), finder));
+  THIMBLE_RETURN_IF_ERROR(finder.CheckAll(PlanTower(*config.vision, &tower)));
   if (vision == nullptr) return Done{};
   // What lies in a vision file beside the tower and would change it, is a fault of that file.
   std::vector<UnusedTensor> unused = FindUnusedTensors(text, vision, config);
@@ -100,6 +94,17 @@ std::vector<UnusedTensor> FindUnusedTensors(const ModelFile& text, const ModelFi
     }
   }
   return unused;
+}
+
+std::uint64_t TowerBytes(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
+                         const LoadOptions& options) {
+  const TensorFinder finder(text, vision, config.num_layers());
+  MemoryNeeds needs;
+  VisionWeights tower;
+  for (const PlannedWeight& weight : PlanTower(*config.vision, &tower)) {
+    if (const auto found = finder.Find(weight); found.ok()) AddNeeds(weight, found.value(), options, &needs);
+  }
+  return needs.weights_bytes;
 }
 
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,

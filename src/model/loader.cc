@@ -4,7 +4,9 @@
 
 #include "base/text.h"
 #include "files/tensor_table.h"
+#include "files/whole_pack.h"
 #include "kernels/dequant.h"
+#include "model/packed_entry.h"
 #include "model/weight_form.h"
 
 #include <algorithm>
@@ -67,6 +69,28 @@ Status Loader::Advance(const FoundTensor& found) {
 
 // ---- matrices ----
 
+namespace {
+
+// The tensor's entry where its file is a whole pack that holds it packed.
+const PackedEntry* EntryIn(const FoundTensor& found) {
+  return found.file->pack() != nullptr ? found.file->pack()->FindMatrix(found.tensor->name) : nullptr;
+}
+
+}  // namespace
+
+Status Loader::FromPack(const FoundTensor& found, const PackedEntry& entry, const MatrixForm& form, std::int64_t rows,
+                        std::int64_t cols, PackedMatrix* out) {
+  THIMBLE_RETURN_IF_ERROR(CheckPacked(found, entry, form.family));
+  const ByteSource& file = found.file->pack()->file();
+  auto matrix = ReadPackedEntry(file, entry, form.dtype, form.family, rows, cols, options_.pool);
+  if (!matrix.has_value()) {
+    return Error{Code::kCorrupt, Cat("[load] ", TensorFinder::PathOf(found), ": tensor ", QuoteName(entry.name),
+                                     " is damaged: import the model again")};
+  }
+  *out = std::move(*matrix);
+  return Advance(found);
+}
+
 Status Loader::Matrix(const PlannedWeight& weight, const FoundTensor& found) {
   if (found.mlx.has_value()) return MlxMatrixOf(weight, found);
   const std::int64_t rows = weight.whole.shapes.front()[0];
@@ -86,6 +110,8 @@ Status Loader::TakeMatrix(const FoundTensor& found, std::int64_t rows, std::int6
                  Cat("[load] ", TensorFinder::PathOf(found), ": tensor '", found.tensor->name, "' has rows of ", cols,
                      ", no multiple of ", TraitsOf(dtype).name, "'s block of ", TraitsOf(dtype).block_length)};
   }
+  if (const PackedEntry* entry = EntryIn(found); entry != nullptr)
+    return FromPack(found, *entry, {dtype, family}, rows, cols, out);
   PackCache* cache = family != kernels::Family::kFileRows ? CacheOf(*found.file) : nullptr;
   if (cache != nullptr) {
     if (auto packed = cache->Find(found.tensor->name, dtype, family, rows, cols); packed.has_value()) {
@@ -94,7 +120,7 @@ Status Loader::TakeMatrix(const FoundTensor& found, std::int64_t rows, std::int6
     }
   }
   THIMBLE_ASSIGN_OR_RETURN(Bytes bytes, Read(found));
-  if (family == kernels::Family::kFileRows && bytes.is_borrowed()) {
+  if (family == kernels::Family::kFileRows) {
     // Rows that a file lends stay there; what was read is kept.
     *out = bytes.is_borrowed() ? PackedMatrix::FromFileRows(dtype, rows, cols, bytes.span())
                                : PackedMatrix::FromOwnedRows(dtype, rows, cols, std::move(bytes).TakeBuffer());
@@ -109,6 +135,13 @@ Status Loader::TakeMatrix(const FoundTensor& found, std::int64_t rows, std::int6
 Status Loader::MlxMatrixOf(const PlannedWeight& weight, const FoundTensor& found) {
   const std::int64_t rows = weight.whole.shapes.front()[0];
   const std::int64_t cols = weight.whole.shapes.front()[1];
+  if (const PackedEntry* entry = EntryIn(found); entry != nullptr) {
+    // Which of the two types its factors allowed was told when it was packed.
+    const DType best = MlxTypeFor(found.mlx->bits, found.mlx->group, cols);
+    const DType dtype = entry->dtype == static_cast<std::uint32_t>(best) ? best : DType::kF32;
+    const kernels::Family family = MlxFamilyFor(options_, weight.part, dtype, cols);
+    return FromPack(found, *entry, {dtype, family}, rows, cols, weight.matrix);
+  }
   auto opened = MlxMatrix::Open(*found.file, *found.mlx, rows, cols);
   if (!opened.ok()) return WithPlace(opened.error(), TensorFinder::PathOf(found));
   const MlxMatrix& source = opened.value();

@@ -7,6 +7,7 @@
 #include "model/load.h"
 #include "model/pack_cache.h"
 #include "model/tensor_finder.h"
+#include "model/weight_form.h"
 #include "model/weight_plan.h"
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 namespace thimble {
@@ -23,9 +25,15 @@ class Loader {
   // All must outlive this object.
   Loader(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, const LoadOptions& options);
 
+  // Text model and draft head, and the tower where the options or a pack cache want it.
   Result<Weights> Run();
+  Result<std::shared_ptr<const VisionWeights>> RunTower();
+  // The whole pack of `file`, one of the two (write_pack.cc).
+  Status WritePack(const ModelFile& file, PackWriter* writer);
 
  private:
+  // One file holds text model and tower.
+  [[nodiscard]] bool holds_both() const { return config_.vision.has_value() && vision_ == nullptr; }
   [[nodiscard]] bool is_gguf() const { return text_.format() == ModelFile::Format::kGguf; }
 
   Status TakeAll(const WeightPlan& plan);
@@ -48,6 +56,12 @@ class Loader {
   Result<float> ScaleOf(const FoundTensor& found) const;
   Status Advance(const FoundTensor& found);
 
+  // From a whole pack's entry.
+  Status FromPack(const FoundTensor& found, const PackedEntry& entry, const MatrixForm& form, std::int64_t rows,
+                  std::int64_t cols, PackedMatrix* out);
+  Status WriteMatrices(const ModelFile& file, const WeightPlan& plan, PackWriter* writer,
+                       std::unordered_set<const TensorEntry*>* packed);
+
   [[nodiscard]] bool LooksLikeMlx() const;
   void CheckNorms(const Weights& weights) const;
   void MendDraftNorms(MtpWeights* draft) const;
@@ -57,11 +71,15 @@ class Loader {
     if (options_.notes != nullptr) options_.notes->push_back(std::move(text));
   }
   void OpenCaches();
+  [[nodiscard]] bool MustReadTower();
+  [[nodiscard]] std::uint64_t BytesOfTower() const;
+  [[nodiscard]] Status CheckTower() const;
+  Result<std::shared_ptr<VisionWeights>> TakeTower();
   [[nodiscard]] PackCache* CacheOf(const ModelFile& file) {
     std::optional<PackCache>& cache = caches_[&file == &text_ ? 0 : 1];
     return cache.has_value() ? &*cache : nullptr;
   }
-  Status CloseCaches(Weights* weights);
+  Status CloseCache(PackCache* cache, bool may_write);
 
   const ModelFile& text_;
   const ModelFile* vision_;

@@ -137,6 +137,14 @@ Result<FoundTensor> TensorFinder::FindOne(const PlannedWeight& weight, const Pla
   return found;
 }
 
+Status TensorFinder::CheckAll(const WeightPlan& plan) const {
+  for (const PlannedWeight& weight : plan) {
+    auto found = Find(weight);
+    if (!found.ok()) return found.error();
+  }
+  return Done{};
+}
+
 Result<std::vector<FoundTensor>> TensorFinder::Find(const PlannedWeight& weight, LookedAt* looked_at) const {
   std::vector<FoundTensor> found;
   Status first_error = Done{};

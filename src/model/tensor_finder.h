@@ -34,6 +34,9 @@ class TensorFinder {
   // was looked at, also in the case of an error.
   [[nodiscard]] Result<std::vector<FoundTensor>> Find(const PlannedWeight& weight, LookedAt* looked_at = nullptr) const;
 
+  // The first error that finding them gives.
+  [[nodiscard]] Status CheckAll(const WeightPlan& plan) const;
+
   // The tensor by its name alone; nullptr where there is none.
   [[nodiscard]] const TensorEntry* Locate(const PlannedWeight& weight, const PlannedTensor& wanted) const;
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/weight_form.h"
 
+#include "base/text.h"
+#include "files/tensor_table.h"
+#include "files/whole_pack.h"
+
 #include <algorithm>
 
 namespace thimble {
@@ -28,6 +32,32 @@ DType JoinedType(std::span<const FoundTensor> pieces, std::int64_t cols) {
   return is_alike ? first : DType::kF32;
 }
 
+Status CheckPackRevision(const ModelFile* file) {
+  if (file == nullptr || file->pack() == nullptr) return Done{};
+  const std::uint32_t revision = file->pack()->header().panel_revision;
+  if (revision == kernels::kPanelRevision) return Done{};
+  return Error{Code::kUnsupported, Cat("[load] ", file->path(), ": holds weights in layout ", revision,
+                                       ", this program has ", kernels::kPanelRevision, ": import the model again")};
+}
+
+Status CheckPacked(const FoundTensor& found, const PackedEntry& entry, kernels::Family family) {
+  if (entry.family == static_cast<std::uint32_t>(family)) return Done{};
+  const std::string place = Cat("[load] ", found.file->path(), ": tensor ", QuoteName(entry.name));
+  if (family == kernels::Family::kFileRows)
+    return Error{
+        Code::kUnsupported, Cat(place, " was packed, which loses its exact numbers"), {{Advice::kUseModelsFiles}}};
+  return Error{Code::kUnsupported, Cat(place, " was packed for another processor: import the model again on this one")};
+}
+
+Status CheckPacked(const PlannedWeight& weight, std::span<const FoundTensor> found, const LoadOptions& options) {
+  if (weight.kind != WeightKind::kMatrix || found.size() > 1 || found.front().mlx.has_value()) return Done{};
+  const WholePack* pack = found.front().file->pack();
+  const PackedEntry* entry = pack != nullptr ? pack->FindMatrix(found.front().tensor->name) : nullptr;
+  if (entry == nullptr) return Done{};
+  const std::int64_t cols = weight.whole.shapes.front()[1];
+  return CheckPacked(found.front(), *entry, FamilyFor(options, weight.part, found.front().tensor->dtype, cols));
+}
+
 std::int64_t CountFloats(const FoundTensor& found) {
   if (!found.mlx.has_value()) return found.tensor->num_elements();
   return found.tensor->shape[0] * found.mlx->group * found.mlx->scales->shape[1];
@@ -53,7 +83,10 @@ void AddNeeds(const PlannedWeight& weight, std::span<const FoundTensor> found, c
   const std::int64_t rows = weight.whole.shapes.front()[0];
   const std::int64_t cols = weight.whole.shapes.front()[1];
   const FoundTensor& first = found.front();
-  if (found.size() > 1) {
+  const WholePack* pack = first.file->pack();
+  if (const PackedEntry* entry = pack != nullptr ? pack->FindMatrix(first.tensor->name) : nullptr; entry != nullptr) {
+    needs->mapped_bytes += entry->size_bytes;
+  } else if (found.size() > 1) {
     const DType dtype = JoinedType(found, cols);
     needs->weights_bytes += OwnBytes(dtype, FamilyFor(options, weight.part, dtype, cols), rows, cols);
   } else if (first.mlx.has_value()) {

@@ -26,6 +26,13 @@ kernels::Family MlxFamilyFor(const LoadOptions& options, WeightPart part, DType 
 // meet as floats.
 DType JoinedType(std::span<const FoundTensor> pieces, std::int64_t cols);
 
+// kUnsupported where `file` (may be nullptr) is a whole pack that another version of the program laid out.
+Status CheckPackRevision(const ModelFile* file);
+// kUnsupported where a whole pack holds the matrix in another form than `family`.
+Status CheckPacked(const FoundTensor& found, const PackedEntry& entry, kernels::Family family);
+// The same for a weight of a plan, whatever file it is in.
+Status CheckPacked(const PlannedWeight& weight, std::span<const FoundTensor> found, const LoadOptions& options);
+
 // Numbers of a tensor that is read as floats.
 std::int64_t CountFloats(const FoundTensor& found);
 

@@ -70,6 +70,7 @@ struct VisionWeights {
   Buffer<float> merger_norm_weight, merger_norm_bias;  // [Vh]
   PackedMatrix merger_fc1, merger_fc2;                 // [4Vh, 4Vh], [D, 4Vh]
   Buffer<float> merger_fc1_bias, merger_fc2_bias;
+  std::shared_ptr<const ByteSource> pack_cache;  // what matrices that were packed before point into
 };
 
 struct Weights {
@@ -78,7 +79,9 @@ struct Weights {
   Buffer<float> final_norm;  // [D], full factor
   std::vector<LayerWeights> layers;
   std::optional<MtpWeights> mtp;
-  std::optional<VisionWeights> vision;
+  // Where LoadOptions::reads_tower asked for it, or a pack cache had to be made that holds it too; else nullptr, and
+  // VisionTower (model/vision_tower.h) reads it when it is needed.
+  std::shared_ptr<const VisionWeights> vision;
   std::vector<std::shared_ptr<const ByteSource>> pack_caches;  // what matrices that were packed before point into
 
   std::optional<ScreenedHead> screen;  // of head(), where that saves reading

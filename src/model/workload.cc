@@ -92,4 +92,16 @@ Workload PictureWorkload(const VisionConfig& config, const VisionWeights& weight
   return work;
 }
 
+std::uint64_t PictureMultiplyAdds(const VisionConfig& config, std::int64_t grid_t, std::int64_t grid_h,
+                                  std::int64_t grid_w) {
+  const std::uint64_t per_frame = U64(grid_h * grid_w);
+  const std::uint64_t patches = U64(grid_t) * per_frame;
+  const std::uint64_t merged = patches / U64(std::int64_t{config.patches.merge} * config.patches.merge);
+  const std::uint64_t Vh = U64(config.width);
+  const std::uint64_t patch_numbers = U64(std::int64_t{6} * config.patches.patch * config.patches.patch);
+  const std::uint64_t block = Vh * (4 * Vh + 2 * U64(config.mlp)) + 2 * per_frame * Vh;
+  return patches * (Vh * patch_numbers + U64(config.depth) * block) +
+         merged * 4 * Vh * (4 * Vh + U64(config.out_width));
+}
+
 }  // namespace thimble

@@ -42,4 +42,8 @@ Workload PassWorkload(const ModelConfig& config, const Weights& weights, KvType 
 Workload PictureWorkload(const VisionConfig& config, const VisionWeights& weights, std::int64_t grid_t,
                          std::int64_t grid_h, std::int64_t grid_w);
 
+// Its multiply-adds of either kind alone, which need no weights at hand.
+std::uint64_t PictureMultiplyAdds(const VisionConfig& config, std::int64_t grid_t, std::int64_t grid_h,
+                                  std::int64_t grid_w);
+
 }  // namespace thimble

@@ -42,6 +42,13 @@ PackedMatrix PackedMatrix::FromPanels(DType dtype, kernels::Family family, std::
   return matrix;
 }
 
+PackedMatrix PackedMatrix::FromOwnedPanels(DType dtype, kernels::Family family, std::int64_t rows, std::int64_t cols,
+                                           Buffer<std::byte> bytes) {
+  PackedMatrix matrix = FromPanels(dtype, family, rows, cols, bytes.span());
+  matrix.owned_ = std::move(bytes);
+  return matrix;
+}
+
 Result<PackedMatrix> PackedMatrix::Pack(DType dtype, std::int64_t rows, std::int64_t cols,
                                         std::span<const std::byte> bytes, ThreadPool* pool) {
   return Pack(dtype, kernels::FamilyFor(dtype, cols), rows, cols, bytes, pool);
@@ -116,9 +123,7 @@ Result<PackedMatrix> PackedMatrix::PackFilled(DType dtype, kernels::Family famil
     pool->Run(static_cast<int>(num_panels), [&](int panel, int) { fill_panels(panel, panel + 1); });
   }
   if (!is_packed) return FromOwnedRows(dtype, rows, cols, std::move(bytes));
-  PackedMatrix matrix = FromPanels(dtype, family, rows, cols, bytes.span());
-  matrix.owned_ = std::move(bytes);
-  return matrix;
+  return FromOwnedPanels(dtype, family, rows, cols, std::move(bytes));
 }
 
 std::uint64_t PackedMatrix::PackedBytes(kernels::Family family, std::int64_t rows, std::int64_t cols) {

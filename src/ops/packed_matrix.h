@@ -28,6 +28,9 @@ class PackedMatrix {
   // object. `dtype` is that of the rows they were made from.
   static PackedMatrix FromPanels(DType dtype, kernels::Family family, std::int64_t rows, std::int64_t cols,
                                  std::span<const std::byte> bytes);
+  // The same over bytes that it takes over.
+  static PackedMatrix FromOwnedPanels(DType dtype, kernels::Family family, std::int64_t rows, std::int64_t cols,
+                                      Buffer<std::byte> bytes);
   // Packs into memory of its own; afterwards the file's bytes are not needed. kExhausted when there is no room. Floats,
   // which have no packed family, are copied as they are. `pool` may be nullptr: then one thread packs.
   static Result<PackedMatrix> Pack(DType dtype, std::int64_t rows, std::int64_t cols, std::span<const std::byte> bytes,

@@ -45,8 +45,11 @@ class FilesOfVersion01(unittest.TestCase):
         os.utime(model, ns=(1_700_000_000 * 10**9,) * 2)
         pack = self.folder / "v.gguf.thimble-pack"
         shutil.copy(BEFORE / "vl-q8_0.thimble-pack", pack)
-        data = pack.read_bytes()
         options = ("run", str(model), "--ids", "1,2,3", "-n", "8", "--temperature", "0", "--ignore-eos", "--json")
+        renewed = thimble(*options, "-v", "--pack-cache", "auto")  # of the first version's form: once
+        self.assertEqual(renewed.returncode, 0, renewed.stderr)
+        self.assertIn(f"pack cache: written to {pack}", renewed.stderr)
+        data = pack.read_bytes()
         kept = thimble(*options, "-v", "--pack-cache", "auto")
         self.assertEqual(kept.returncode, 0, kept.stderr)
         self.assertRegex(kept.stderr, r"pack cache: [0-9.]+ KiB from ")

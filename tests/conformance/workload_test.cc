@@ -80,6 +80,8 @@ TEST_F(WorkloadOfVl, APictureGoesThroughTheTower) {
   const Workload video = PictureWorkload(*model_.config.vision, *model_.weights.vision, 2, 4, 6);
   EXPECT_EQ(video.multiply_adds(), 2 * work.multiply_adds());
   EXPECT_EQ(video.weight_bytes, work.weight_bytes);
+  EXPECT_EQ(PictureMultiplyAdds(*model_.config.vision, 1, 4, 6), work.multiply_adds());
+  EXPECT_EQ(PictureMultiplyAdds(*model_.config.vision, 2, 4, 6), video.multiply_adds());
 }
 
 TEST(Workload, AnOutputMatrixOfItsOwnIsReadInsteadOfTheEmbedding) {
