@@ -45,7 +45,9 @@ Result<ModelFiles> Find(const std::string& path, const FindOptions& options) {
   return files;
 }
 
-Result<ModelFiles> FindFor(const OpenOptions& options) { return FindModel(options.model, {options.mmproj}); }
+Result<ModelFiles> FindFor(const OpenOptions& options) {
+  return ExhaustedIfNoMemory([&] { return FindModel(options.model, {options.mmproj}); });
+}
 
 }  // namespace
 
@@ -67,8 +69,10 @@ Result<Engine::Description> DescribeModel(const OpenOptions& options) {
 }
 
 Result<TextModel> OpenTextModel(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(const ModelFile file, OpenModelFile(path));
-  return ReadTextModel(file);
+  return ExhaustedIfNoMemory([&]() -> Result<TextModel> {
+    THIMBLE_ASSIGN_OR_RETURN(const ModelFile file, OpenModelFile(path));
+    return ReadTextModel(file);
+  });
 }
 
 }  // namespace thimble::host
