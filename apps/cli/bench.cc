@@ -135,7 +135,7 @@ Json DecodeJson(const BenchOptions& options, const BenchReport& bench) {
   if (!bench.decode.has_value()) return {};
   Json decode = PartJson(*bench.decode, bench.limits);
   decode.Set("depth", Json::Integer(options.depth));
-  decode.Set("head", HeadJson(bench.head));
+  decode.Set("head", Json());  // of versions that could screen it
   return decode;
 }
 
@@ -228,16 +228,6 @@ void PrintMachine(const BenchOptions& options, const Report& report) {
               Billions(limits.float_multiply_adds, 0).c_str());
 }
 
-void PrintHead(const ScreenCounts& head) {
-  if (head.passes == 0) return;
-  const double tried = static_cast<double>(std::max<std::int64_t>(1, head.tried));
-  std::printf("%-26s head screened in %s %% of passes, %s %% rows in %s %% of panels left, enough in %s %%\n", "",
-              Fixed(100.0 * static_cast<double>(head.tried) / static_cast<double>(head.passes), 0).c_str(),
-              Fixed(100 * head.surviving_rows / tried, 2).c_str(),
-              Fixed(100 * head.surviving_panels / tried, 1).c_str(),
-              Fixed(100.0 * static_cast<double>(head.answered) / tried, 0).c_str());
-}
-
 void PrintSessions(const SessionsReport& s) {
   std::printf("%-26s %9s tokens/s  in all, %s times one's %s", Cat(s.count, " conversations at once").c_str(),
               Fixed(MedianOf(s.all), 1).c_str(), Fixed(MedianOf(Ratios(s)), 2).c_str(),
@@ -256,7 +246,6 @@ void PrintReport(const BenchOptions& options, const Report& report) {
   if (bench.decode.has_value()) {
     PrintPart(Cat("decoding ", bench.decode->tokens, options.depth > 0 ? Cat(" after ", options.depth) : ""),
               *bench.decode, limits);
-    PrintHead(bench.head);
   }
   if (bench.image.has_value()) {
     PrintPart(Cat("picture of ", bench.image_size.width, " x ", bench.image_size.height), *bench.image, limits);

@@ -225,7 +225,6 @@ int Info(const CommonOptions& options) {
   open.threads = threads.threads;
   open.precision = options.exact ? Precision::kExact : Precision::kFast;
   open.kv = options.kv == "q8" ? KvType::kQ8 : KvType::kF16;
-  open.screens_head = options.head == "screened";
   auto described = host::DescribeModel(open);
   if (!described.ok()) return Fail(described.error());
   Json facts;

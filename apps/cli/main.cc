@@ -113,10 +113,8 @@ void AddCommon(CLI::App* app, CommonOptions* o) {
       ->type_name("f16|q8")
       ->check(CLI::IsMember({"f16", "q8"}).description(""))
       ->group(kGroup);
-  app->add_option("--head", o->head, "output head: read all of it, or screen it by a copy first; tokens are the same")
-      ->type_name("full|screened")
-      ->check(CLI::IsMember({"full", "screened"}).description(""))
-      ->group(kGroup);
+  // Of versions that could screen the output head: accepted, with a warning.
+  app->add_option("--head", o->head)->check(CLI::IsMember({"full", "screened"}).description(""))->group("");
   app->add_option("--isa", o->isa, "kernels to use (default: the best; also THIMBLE_ISA)")
       ->type_name("NAME")
       ->group(kGroup);

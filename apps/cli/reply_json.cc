@@ -52,17 +52,6 @@ Json IdsJson(const std::vector<std::int32_t>& ids) {
   return Json::Array(std::move(items));
 }
 
-Json HeadJson(const ScreenCounts& counts) {
-  if (counts.passes == 0) return {};
-  const auto tried = static_cast<double>(counts.tried);
-  const auto mean = [tried](double sum) { return Json::Float(tried > 0 ? sum / tried : 0.0); };
-  return Json::Object({{"passes", Json::Integer(counts.passes)},
-                       {"screened", Json::Integer(counts.tried)},
-                       {"answered", Json::Integer(counts.answered)},
-                       {"surviving_rows", mean(counts.surviving_rows)},
-                       {"surviving_panels", mean(counts.surviving_panels)}});
-}
-
 Json ReplyJson(const Reply& reply) {
   std::vector<Json> calls;
   calls.reserve(reply.tool_calls.size());
@@ -82,7 +71,8 @@ Json ReplyJson(const Reply& reply) {
                              {"tokens_per_second", rate(s.tokens, s.seconds)},
                              {"first_token_seconds", Json::Float(s.first_token_seconds)},
                              {"seed", UnsignedJson(s.seed)},
-                             {"head", HeadJson(s.head)},
+                             {"cpu_seconds", Json::Float(s.cpu_seconds)},
+                             {"head", Json()},  // of versions that could screen it
                              {"peak_rss_bytes", Json::Integer(static_cast<std::int64_t>(s.peak_rss_bytes))},
                              {"think_closed_by_budget", Json::Bool(s.think_closed_by_budget)},
                              {"think_closed_by_loop", Json::Bool(s.think_closed_by_loop)},

@@ -11,8 +11,6 @@
 namespace thimble::cli {
 
 Json ToolCallJson(const ToolCall& call);
-// How often the output head was screened and what that left; null where it never was.
-Json HeadJson(const ScreenCounts& counts);
 Json ReplyJson(const Reply& reply);
 // "read 20 tokens in 0.11 s (176.1/s), wrote 80 in ...": one line about a reply.
 // A sentence for each picture that is read smaller than the model could: how, and what reads more of it.

@@ -82,7 +82,7 @@ struct Prepared {
 void Estimate(const EngineOptions& options, Prepared* p) {
   p->needs =
       EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
-                     p->table->packed->rounded_floats, options.screens_head, p->context, kGatePatches, p->threads);
+                     p->table->packed->rounded_floats, p->context, kGatePatches, p->threads);
   // A checkpoint is one of the state's two halves.
   p->needs.state_bytes += DecoderState::RecurrentBytes(p->config) / 2 * (Session::kMaxCheckpoints - 1);
   p->needs.vocabulary_bytes = kBytesOfToken * static_cast<std::uint64_t>(p->config.vocab);
@@ -330,7 +330,6 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   load.warnings = &parts.warnings;
   load.tower_floats = p.table->packed->rounded_floats;
   load.pack_cache = options.pack_cache;
-  load.screens_head = options.screens_head;
   load.reads_tower = false;
   load.notes = &parts.notes;
   if (options.progress) {

@@ -39,7 +39,6 @@ struct EngineOptions {
   int context = 0;  // tokens a session may hold; 0: the model's own maximum, at most 8192
   Precision precision = Precision::kFast;
   KvType kv = KvType::kF16;                 // how keys and values are kept; kExact keeps them as kF32 always
-  bool screens_head = false;                // the same tokens with less reading (LoadOptions)
   std::string isa;                          // forces a kernel table (THIMBLE_ISA); empty: the best one
   std::optional<PixelLimits> pixel_limits;  // overrides the file's and the released ones
   // Area that a video's frame may have at most; besides, the file's (or the released) limits hold for the whole video.

@@ -35,7 +35,6 @@ struct GenerateStats {
   double cpu_seconds = 0;  // of all threads; of passes that several shared, the share of this reply's rows
   std::uint64_t seed = 0;
   std::uint64_t peak_rss_bytes = 0;
-  ScreenCounts head;  // of passes that wanted the highest logits only; all zero when the head is never screened
   bool think_closed_by_budget = false;
   bool think_closed_by_loop = false;
   // Of a conversation, what was left out before this reply because it no longer fitted (talk/conversation.h).

@@ -99,33 +99,6 @@ TEST(Session, AVideosFramesCanBeMadeSmaller) {
   }
 }
 
-TEST(Session, AScreenedHeadWritesTheSameTokens) {
-  host::OpenOptions options;
-  options.model = Fixture("gguf/text-tied-q8_0.gguf");
-  options.threads = 2;
-  const auto full = Get(host::OpenModel(options));
-  options.screens_head = true;
-  const auto screened = Get(host::OpenModel(options));
-  EXPECT_GT(screened->memory_needs().weights_bytes, full->memory_needs().weights_bytes);
-  std::int64_t answered = 0;
-  for (int trial = 0; trial < 12; ++trial) {
-    GenerateRequest request = Ask("Tell me more.", 30);
-    request.seed = static_cast<std::uint64_t>(trial);
-    request.sampling.temperature = trial % 3 == 0 ? 0.0 : 0.7;
-    request.sampling.top_k = trial == 7 ? 0 : 1 + trial;
-    request.sampling.presence_penalty = trial % 2 == 0 ? 1.5 : 0.0;
-    if (trial == 5) request.logit_bias = {{17, 4.0}};
-    const Reply wanted = Get(NewSession(full)->Generate(request, kNoSink));
-    const Reply reply = Get(NewSession(screened)->Generate(request, kNoSink));
-    EXPECT_EQ(reply.ids, wanted.ids) << trial;
-    EXPECT_EQ(wanted.stats.head.passes, 0);
-    // All logits are wanted without top-k, and where a bias raises one.
-    EXPECT_EQ(reply.stats.head.passes, trial == 5 || trial == 7 ? 0 : 29) << trial;
-    answered += reply.stats.head.answered;
-  }
-  EXPECT_GT(answered, 50);
-}
-
 TEST(Session, CancelFromAnotherThreadEndsAReply) {
   const auto engine = OpenModel("models/vl", Precision::kFast, 2, 4000);
   const auto session = NewSession(engine);

@@ -215,7 +215,6 @@ Status Workshop::RunAlone(EngineParts* parts, SharedRows* rows) {
   if (rows->deadline > 0 && rows->left != nullptr)
     goes_on = [deadline = rows->deadline] { return MonotonicSeconds() < deadline; };
   UnfinishedPass unused;
-  const ScreenCounts before = parts->scratch.screen.counts();
   const double begin = ProcessorSeconds();
   parts->pool->StopWhen(rows->stop);
   const Status status = ExhaustedIfNoMemory([&]() -> Status {
@@ -227,7 +226,6 @@ Status Workshop::RunAlone(EngineParts* parts, SharedRows* rows) {
   });
   parts->pool->StopWhen(nullptr);
   rows->cpu_seconds += ProcessorSeconds() - begin;
-  if (rows->screened != nullptr) *rows->screened += parts->scratch.screen.counts().Since(before);
   if (!status.ok() || rows->is_left) return status;
   return Use(parts, rows, 0);
 }

@@ -35,9 +35,8 @@ struct SharedRows {
 
   // What became of them.
   Status status = Done{};
-  bool is_left = false;              // the pass was left, `use` not called
-  double cpu_seconds = 0;            // added to: their share of the processor time
-  ScreenCounts* screened = nullptr;  // gets what the screened head counted, where these rows were alone
+  bool is_left = false;    // the pass was left, `use` not called
+  double cpu_seconds = 0;  // added to: their share of the processor time
 };
 
 class Workshop {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <utility>
 
 namespace thimble {
@@ -62,16 +61,8 @@ Writing::Writing(Session::Memory* memory, const GenerateRequest& request, const 
   reply_->stats.seed = sampler_.options().seed;
   reply_->ids.reserve(static_cast<std::size_t>(room));
   sampler_.AddPrompt(prompt.ids);
-  best_.count = sampler_.NumBestLogits();
-  best_.num_rows = static_cast<std::int64_t>(engine_.exists.end());
-  if (sampler_.adjusts() || engine_.exists.has_holes()) {
-    best_.lowered = [this](std::int32_t id, float logit) {
-      return engine_.exists.Allows(id) ? sampler_.Adjusted(id, logit) : -INFINITY;
-    };
-  }
   rows_.batch = &batch_;
   rows_.state = &m_.state;
-  rows_.screened = &reply_->stats.head;
   rows_.left = &left_;
   rows_.use = [this](std::span<float> logits) {
     for (const std::int32_t id : taken_) m_.keys.push_back(PromptKey::OfToken(id));
@@ -174,7 +165,6 @@ SharedRows* Writing::Rows(double deadline, const std::atomic<bool>* stop) {
   batch_.positions = places_;
   batch_.logits = LogitRequest(LogitRows::kLast);
   batch_.logits.mask = &Mask();
-  batch_.logits.best = &best_;
   return &rows_;
 }
 

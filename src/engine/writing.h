@@ -71,7 +71,6 @@ class Writing {
   std::vector<std::int32_t> taken_;
   std::vector<Position> places_;
   Batch batch_;
-  BestLogits best_;
   SharedRows rows_;
   UnfinishedPass left_;
 };

@@ -14,7 +14,7 @@ std::uint64_t RoomFor(const ModelFile& text, const ModelFile* vision, const Mode
                       const LoadOptions& options, PackedFile which) {
   if (which == PackedFile::kVision) return TowerBytes(text, vision, config, options);
   const MemoryNeeds needs =
-      EstimateMemory(text, vision, config, Precision::kFast, KvType::kF16, options.tower_floats, false, 1, 0, 1);
+      EstimateMemory(text, vision, config, Precision::kFast, KvType::kF16, options.tower_floats, 1, 0, 1);
   return needs.weights_bytes + needs.mapped_bytes;
 }
 

@@ -38,7 +38,7 @@ Result<MachineLimits> Bench::MeasureMachine(double seconds) const {
   return MeasureLimits(lease->ops(), options);
 }
 
-Status Bench::Read(int num_tokens, DecoderState* state, bool wants_logits, const BestLogits* best) const {
+Status Bench::Read(int num_tokens, DecoderState* state, bool wants_logits) const {
   const EngineParts& parts = *engine_parts();
   THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(engine_parts(), nullptr));
   const Decoder decoder(&parts.config, &parts.weights);
@@ -60,7 +60,6 @@ Status Bench::Read(int num_tokens, DecoderState* state, bool wants_logits, const
     batch.tokens = ids;
     batch.positions = positions;
     batch.logits = wants_logits && read + count == num_tokens ? LogitRows::kLast : LogitRows::kNone;
-    batch.logits.best = best;
     THIMBLE_RETURN_IF_ERROR(decoder.Forward(batch, state, lease->scratch(), lease->ops()));
     state->CommitAll();
     read += count;
@@ -91,13 +90,9 @@ Result<double> Bench::Decode(int num_tokens) {
     decode_state_->Clear();
   }
   const double begin = MonotonicSeconds();
-  BestLogits best;
-  best.count = kBestLogits;
-  for (int i = 0; i < num_tokens; ++i) THIMBLE_RETURN_IF_ERROR(Read(1, &*decode_state_, true, &best));
+  for (int i = 0; i < num_tokens; ++i) THIMBLE_RETURN_IF_ERROR(Read(1, &*decode_state_, true));
   return MonotonicSeconds() - begin;
 }
-
-const ScreenCounts& Bench::head_counts() const { return engine_parts()->scratch.screen.counts(); }
 
 Result<double> Bench::EncodePicture(const Patches& patches) const {
   const EngineParts& parts = *engine_parts();

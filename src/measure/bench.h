@@ -30,12 +30,8 @@ class Bench {
   Result<double> ReadPrompt(int num_tokens);
   // Reads `depth` tokens, which every later Decode begins after.
   Status Fill(int depth);
-  // Seconds for `num_tokens` passes of one token each, with its logits; of a screened head the kBestLogits highest
-  // only, as for sampling. Nothing is sampled.
+  // Seconds for `num_tokens` passes of one token each, with its logits. Nothing is sampled.
   Result<double> Decode(int num_tokens);
-  static constexpr int kBestLogits = 20;
-  // What became of the screened head in all calls of Decode.
-  [[nodiscard]] const ScreenCounts& head_counts() const;
   // Seconds from patches to embeddings. kUnsupported when the model has no tower.
   Result<double> EncodePicture(const Patches& patches) const;
 
@@ -50,7 +46,7 @@ class Bench {
   // What sessions are made of too: the only place outside of the engine that reaches into it.
   [[nodiscard]] EngineParts* engine_parts() const { return engine_->parts_.get(); }
   // Reads `num_tokens` tokens after what `state` holds, in passes as a session does.
-  Status Read(int num_tokens, DecoderState* state, bool wants_logits, const BestLogits* best = nullptr) const;
+  Status Read(int num_tokens, DecoderState* state, bool wants_logits) const;
 
   std::shared_ptr<const Engine> engine_;
   std::function<bool()> goes_on_;

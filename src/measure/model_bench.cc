@@ -61,7 +61,6 @@ class Measurement {
       }
       Show(round + 2);
     }
-    report_.head = bench_->head_counts();
     return Done{};
   }
 

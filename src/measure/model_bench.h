@@ -57,7 +57,6 @@ struct BenchReport {
   std::optional<BenchRuns> decode;
   std::optional<BenchRuns> image;
   std::optional<SessionsReport> sessions;
-  ScreenCounts head;  // of decoding
   double preprocess_seconds = 0;
   ImageSize image_size;
 };

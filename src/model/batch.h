@@ -4,7 +4,6 @@
 
 #include "base/token_mask.h"
 #include "ops/rope.h"
-#include "ops/screened_head.h"
 
 #include <cstdint>
 #include <span>
@@ -21,8 +20,6 @@ struct LogitRequest {
   // With kLast: the tokens whose logits will be looked at; those of others may be anything or minus infinity. Where it
   // leaves few, only their part of the head is computed. nullptr: all.
   const TokenMask* mask = nullptr;
-  // With kLast: that of those nothing but the highest will be looked at. nullptr: all are wanted.
-  const BestLogits* best = nullptr;
 };
 
 struct Batch {

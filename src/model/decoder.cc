@@ -317,10 +317,6 @@ Status Decoder::Head(MatView<const float> hidden, Scratch* scratch, const Ops& o
   THIMBLE_RETURN_IF_ERROR(scratch->NeedLogits(hidden.rows, config_->vocab));
   scratch->activations.Set(hidden);
   if (wanted.mask != nullptr && MaskedHead(hidden, *wanted.mask, scratch, ops)) return Done{};
-  if (wanted.best != nullptr && weights_->screen.has_value() && hidden.rows == 1 &&
-      weights_->screen->Compute(ops, weights_->head(), *wanted.best, &scratch->activations, &scratch->screen,
-                                scratch->logits_view.RowSpan(0)))
-    return Done{};
   MatMul(ops, &scratch->activations, weights_->head(), scratch->logits_view);
   return Done{};
 }

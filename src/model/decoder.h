@@ -73,7 +73,7 @@ class Decoder {
                            const std::function<bool()>& goes_on, UnfinishedPass* at) const;
 
   // One pass for several conversations that write: the weights are read once for all of them, and each gets the bits
-  // that it would get alone (a head that is screened for one is read in full for several). Each batch has at most
+  // that it would get alone. Each batch has at most
   // DecoderState::kMaxPartialRows rows and asks for its last logits: those of sequence i are row i of the scratch's.
   // Errors as above; then no state is changed.
   Status Forward(std::span<const Sequence> sequences, Scratch* scratch, const Ops& ops) const;

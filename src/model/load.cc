@@ -56,27 +56,6 @@ void Loader::MendDraftNorms(MtpWeights* draft) const {
   }
 }
 
-// The copy that screens the output head, where the options want one.
-Status Loader::Screen(const PlannedWeight& head, Weights* weights) {
-  if (!options_.screens_head || options_.precision == Precision::kExact) return Done{};
-  THIMBLE_ASSIGN_OR_RETURN(const std::vector<FoundTensor> found, finder_.Find(head));
-  const FoundTensor& tensor = found.front();
-  // The bound is derived for rows without a factor.
-  if (tensor.scale_tensor != nullptr || tensor.mlx.has_value()) {
-    Note("output head: not screened, its factors lie beside it");
-    return Done{};
-  }
-  const kernels::Family family = kernels::FamilyFor(tensor.tensor->dtype, config_.width);
-  if (!ScreenedHead::CanScreen(family, config_.vocab, config_.width)) {
-    Note(Cat("output head: not screened, ", TraitsOf(tensor.tensor->dtype).name, " is read as fast"));
-    return Done{};
-  }
-  Note(
-      Cat("output head: screened by a copy of ", FormatBytes(ScreenedHead::BytesNeeded(config_.vocab, config_.width))));
-  THIMBLE_ASSIGN_OR_RETURN(weights->screen, ScreenedHead::Create(weights->head(), options_.pool));
-  return Done{};
-}
-
 void Loader::OpenCaches() {
   if (options_.precision == Precision::kExact || options_.pack_cache.use == PackCacheUse::kOff) return;
   const auto open = [this](const ModelFile& file, bool has_tower) {
@@ -154,7 +133,6 @@ Result<Weights> Loader::Run() {
   if (holds_both() && !MustReadTower()) total_ -= BytesOfTower();
   const WeightPlan plan = PlanWeights(config_, &weights);
   THIMBLE_RETURN_IF_ERROR(TakeAll(plan));
-  THIMBLE_RETURN_IF_ERROR(Screen(config_.is_tied ? plan[0] : plan[1], &weights));
   CheckNorms(weights);
   if (weights.mtp.has_value()) MendDraftNorms(&*weights.mtp);
   if (MustReadTower()) {

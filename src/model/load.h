@@ -28,8 +28,6 @@ struct LoadOptions {
   PackCacheOptions pack_cache = {};
   // Whether the vision tower is read too. Else its tables are checked all the same.
   bool reads_tower = true;
-  // With kFast: makes a copy that screens the output head, where it is of a kind that can be (ops/screened_head.h).
-  bool screens_head = false;
   std::vector<std::string>* notes = nullptr;  // what the pack cache did, a sentence each; may be nullptr
 };
 
@@ -72,7 +70,7 @@ std::uint64_t TowerBytes(const ModelFile& text, const ModelFile* vision, const M
                          const LoadOptions& options);
 // What loading, a session of `context` tokens and pictures of `max_patches` patches will take on `num_threads` threads.
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           Precision precision, KvType kv_type, kernels::Family tower_floats, bool screens_head,
-                           int context, std::int64_t max_patches, int num_threads);
+                           Precision precision, KvType kv_type, kernels::Family tower_floats, int context,
+                           std::int64_t max_patches, int num_threads);
 
 }  // namespace thimble

@@ -30,25 +30,13 @@ void ForEachWeight(const ModelConfig& config, const std::function<bool(const Pla
   }
 }
 
-// The copy that screens the output head.
-void AddScreenNeeds(const PlannedWeight& head, const FoundTensor& found, MemoryNeeds* needs) {
-  const std::int64_t rows = head.whole.shapes.front()[0];
-  const std::int64_t cols = head.whole.shapes.front()[1];
-  if (found.scale_tensor != nullptr || found.mlx.has_value()) return;
-  if (ScreenedHead::CanScreen(kernels::FamilyFor(found.tensor->dtype, cols), rows, cols))
-    needs->weights_bytes += ScreenedHead::BytesNeeded(rows, cols);
-}
-
 // Adds what the weights will take, up to the first that is missing.
 void AddWeightNeeds(const TensorFinder& finder, const ModelConfig& config, const LoadOptions& options,
                     MemoryNeeds* needs) {
-  const std::string_view head = config.is_tied ? names::kEmbedding.gguf : names::kOutput.gguf;
   ForEachWeight(config, [&](const PlannedWeight& weight) {
     const auto found = finder.Find(weight);
     if (!found.ok()) return false;
     AddNeeds(weight, found.value(), options, needs);
-    if (options.screens_head && options.precision != Precision::kExact && weight.whole.name.gguf == head)
-      AddScreenNeeds(weight, found.value().front(), needs);
     return true;
   });
 }
@@ -108,13 +96,12 @@ std::uint64_t TowerBytes(const ModelFile& text, const ModelFile* vision, const M
 }
 
 MemoryNeeds EstimateMemory(const ModelFile& text, const ModelFile* vision, const ModelConfig& config,
-                           Precision precision, KvType kv_type, kernels::Family tower_floats, bool screens_head,
-                           int context, std::int64_t max_patches, int num_threads) {
+                           Precision precision, KvType kv_type, kernels::Family tower_floats, int context,
+                           std::int64_t max_patches, int num_threads) {
   MemoryNeeds needs;
   LoadOptions options;
   options.precision = precision;
   options.tower_floats = tower_floats;
-  options.screens_head = screens_head;
   AddWeightNeeds(TensorFinder(text, vision, config.num_layers()), config, options, &needs);
   needs.kv_bytes = DecoderState::KvBytes(config, context, kv_type);
   // The state and one checkpoint of half its size.

@@ -65,7 +65,6 @@ class Loader {
   [[nodiscard]] bool LooksLikeMlx() const;
   void CheckNorms(const Weights& weights) const;
   void MendDraftNorms(MtpWeights* draft) const;
-  Status Screen(const PlannedWeight& head, Weights* weights);
 
   void Note(std::string text) {
     if (options_.notes != nullptr) options_.notes->push_back(std::move(text));

@@ -9,7 +9,6 @@
 #include "ops/attention.h"
 #include "ops/delta_net.h"
 #include "ops/matmul.h"
-#include "ops/screened_head.h"
 
 #include <cstdint>
 #include <vector>
@@ -35,7 +34,6 @@ class Scratch {
   Activations activations;
   AttentionScratch attention;
   DeltaScratch delta;
-  ScreenScratch screen;
   Buffer<float> x;            // [T, D] residual stream
   Buffer<float> normed;       // [T, D]
   Buffer<float> mixed;        // [T, D] output of a mixer or MLP

@@ -4,7 +4,6 @@
 
 #include "base/buffer.h"
 #include "ops/packed_matrix.h"
-#include "ops/screened_head.h"
 #include "sys/byte_source.h"
 
 #include <memory>
@@ -83,8 +82,6 @@ struct Weights {
   // VisionTower (model/vision_tower.h) reads it when it is needed.
   std::shared_ptr<const VisionWeights> vision;
   std::vector<std::shared_ptr<const ByteSource>> pack_caches;  // what matrices that were packed before point into
-
-  std::optional<ScreenedHead> screen;  // of head(), where that saves reading
 
   [[nodiscard]] const PackedMatrix& head() const { return output.empty() ? embedding : output; }
 };

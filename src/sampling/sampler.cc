@@ -66,22 +66,6 @@ void Sampler::AddPrompt(std::span<const std::int32_t> ids) {
 
 void Sampler::Accept(std::int32_t id) { ++generated_counts_[id]; }
 
-int Sampler::NumBestLogits() const {
-  const auto lowers = [](double x, double least) { return x >= least && std::isfinite(x); };
-  if (!lowers(options_.repetition_penalty, 1.0) || !lowers(options_.presence_penalty, 0.0) ||
-      !lowers(options_.frequency_penalty, 0.0))
-    return 0;
-  for (const auto& [id, bias] : options_.logit_bias) {
-    if (!lowers(-bias, 0.0)) return 0;
-  }
-  return options_.temperature <= 0.0 ? 1 : std::max(0, options_.top_k);
-}
-
-bool Sampler::adjusts() const {
-  return options_.repetition_penalty != 1.0 || options_.presence_penalty != 0.0 || options_.frequency_penalty != 0.0 ||
-         !options_.logit_bias.empty();
-}
-
 float Sampler::Punished(float logit) const {
   const auto penalty = static_cast<float>(options_.repetition_penalty);
   return logit > 0 ? logit / penalty : logit * penalty;
@@ -89,18 +73,6 @@ float Sampler::Punished(float logit) const {
 
 float Sampler::Reduced(float logit, int count) const {
   return logit - static_cast<float>(options_.presence_penalty + options_.frequency_penalty * count);
-}
-
-float Sampler::Adjusted(std::int32_t id, float logit) const {
-  const auto generated = generated_counts_.find(id);
-  const bool is_generated = generated != generated_counts_.end();
-  if (options_.repetition_penalty != 1.0 && (is_generated || prompt_counts_.contains(id))) logit = Punished(logit);
-  if ((options_.presence_penalty != 0.0 || options_.frequency_penalty != 0.0) && is_generated)
-    logit = Reduced(logit, generated->second);
-  for (const auto& [biased, bias] : options_.logit_bias) {
-    if (biased == id) logit += static_cast<float>(bias);
-  }
-  return logit;
 }
 
 void Sampler::Adjust(std::span<float> logits) const {
@@ -159,10 +131,22 @@ std::int32_t Sampler::Sample(std::span<float> logits, const TokenMask* mask) {
   if (logits.empty() || !(logits[static_cast<std::size_t>(best)] > -INFINITY)) return LowestAllowed(mask);
   if (options_.temperature <= 0.0) return best;
 
-  // Candidates by falling logit, lower ids first among equals. With top-k only that many are ever sorted; without it,
-  // those that could have any probability in double precision (within 60 of the best after temperature).
   const double top = static_cast<double>(logits[static_cast<std::size_t>(best)]);
   if (!std::isfinite(top)) return best;
+  CollectCandidates(logits, top);
+  probabilities_.clear();
+  double total = 0;
+  for (const std::int32_t id : candidates_) {
+    const double p = std::exp((static_cast<double>(logits[static_cast<std::size_t>(id)]) - top) / options_.temperature);
+    probabilities_.push_back(static_cast<float>(p));
+    total += p;
+  }
+  return Draw(best, total, step);
+}
+
+// Candidates by falling logit, lower ids first among equals. With top-k only that many are ever sorted; without it,
+// those that could have any probability in double precision (within 60 of the best after temperature).
+void Sampler::CollectCandidates(std::span<const float> logits, double top) {
   const double floor_logit = top - 60.0 * options_.temperature;
   const auto is_before = [&](std::int32_t a, std::int32_t b) {
     const float x = logits[static_cast<std::size_t>(a)];
@@ -177,18 +161,13 @@ std::int32_t Sampler::Sample(std::span<float> logits, const TokenMask* mask) {
       if (static_cast<double>(logits[i]) >= floor_logit) candidates_.push_back(static_cast<std::int32_t>(i));
     }
   }
-  // Without a cut by rank the order does not matter: the draw below walks ids in order.
+  // Without a cut by rank the order does not matter: the draw walks ids in order.
   if (options_.top_k > 0 || options_.top_p < 1.0) std::sort(candidates_.begin(), candidates_.end(), is_before);
+}
 
-  probabilities_.clear();
-  double total = 0;
-  for (const std::int32_t id : candidates_) {
-    const double p = std::exp((static_cast<double>(logits[static_cast<std::size_t>(id)]) - top) / options_.temperature);
-    probabilities_.push_back(static_cast<float>(p));
-    total += p;
-  }
-  // top-p: the shortest beginning of the ranking whose probability reaches top_p. min-p: at least that share of the
-  // best's.
+// top-p: the shortest beginning of the ranking whose probability reaches top_p. min-p: at least that share of the
+// best's.
+std::int32_t Sampler::Draw(std::int32_t best, double total, std::uint64_t step) {
   std::size_t kept = candidates_.size();
   if (options_.top_p < 1.0) {
     double sum = 0;

@@ -48,13 +48,6 @@ class Sampler {
   // Chooses the next token among those that `mask` allows; nullptr: among all. `logits` [V] is scratch: it may be
   // changed. Not-a-number logits never win; if none is finite, the lowest id that is allowed.
   std::int32_t Sample(std::span<float> logits, const TokenMask* mask);
-  // How many of the highest logits Sample looks at, as Adjusted leaves them; 0: all of them. Not 0 only where no
-  // adjustment raises a logit.
-  [[nodiscard]] int NumBestLogits() const;
-  // Whether Adjusted may be anything else than the logit.
-  [[nodiscard]] bool adjusts() const;
-  // What Sample makes of the logit of `id` before it compares.
-  [[nodiscard]] float Adjusted(std::int32_t id, float logit) const;
   // A token became part of the reply (sampled or forced).
   void Accept(std::int32_t id);
 
@@ -64,7 +57,11 @@ class Sampler {
   void Adjust(std::span<float> logits) const;  // penalties and bias
   [[nodiscard]] float Punished(float logit) const;
   [[nodiscard]] float Reduced(float logit, int count) const;
+  // Those that can be drawn at all, into candidates_, and with their weights (the best's is 1) into probabilities_.
+  void CollectCandidates(std::span<const float> logits, double top);
   void CollectTopK(std::span<const float> logits);
+  // Draws one of the candidates by their weights; `total` is their sum.
+  [[nodiscard]] std::int32_t Draw(std::int32_t best, double total, std::uint64_t step);
 
   SamplerOptions options_;
   std::uint64_t step_ = 0;
