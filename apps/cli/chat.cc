@@ -52,6 +52,9 @@ Tab completes commands and paths, arrow up brings back what you wrote, Ctrl-C st
 constexpr std::array<std::string_view, 12> kCommands = {"/again", "/context", "/detail", "/edit", "/help",  "/image",
                                                         "/load",  "/quit",    "/reset",  "/save", "/stats", "/think"};
 
+// Of one chat: enough to go back to the questions that were asked last, and to the system text.
+constexpr std::uint64_t kBeginningsBytes = std::uint64_t{256} << 20;
+
 // Keys and words over a conversation.
 class Chatting {
  public:
@@ -325,7 +328,7 @@ int RunChat(const RunOptions& options) {
   if (auto status = ApplyGenerate(options.generate, &request); !status.ok()) return Fail(status.error());
   request.detail = ChooseDetail(options.common);
   const QuietTerminal quiet;
-  auto engine = OpenEngine(options.common);
+  auto engine = OpenEngine(options.common, kBeginningsBytes);
   if (!engine.ok()) return Fail(engine.error());
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());

@@ -100,8 +100,9 @@ Result<host::ThreadChoice> ThreadsFor(const CommonOptions& options, host::Measur
   return host::ChooseThreads(question, when);
 }
 
-Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options) {
+Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options, std::uint64_t beginnings_bytes) {
   THIMBLE_ASSIGN_OR_RETURN(host::OpenOptions open, ToOpenOptions(options));
+  open.beginnings_bytes = beginnings_bytes;
   THIMBLE_ASSIGN_OR_RETURN(const host::ThreadChoice choice, ThreadsFor(options, host::MeasureThreadsWhen::kNeeded));
   open.threads = choice.threads;
   ProgressBar bar("loading");

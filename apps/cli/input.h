@@ -24,8 +24,8 @@ Result<host::ThreadChoice> ThreadsFor(const CommonOptions& options, host::Measur
 // What the options of every command say about opening a model; MODEL is resolved. Threads are as --threads says only.
 Result<host::OpenOptions> ToOpenOptions(const CommonOptions& options);
 // Opens the model with a progress bar; prints warnings. Stops (kCancelled) on a Ctrl-C that an InterruptGuard caught.
-// Threads are ThreadsFor(options, kNeeded).
-Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options);
+// Threads are ThreadsFor(options, kNeeded). `beginnings_bytes` as EngineOptions': what answers once remembers nothing.
+Result<std::shared_ptr<const Engine>> OpenEngine(const CommonOptions& options, std::uint64_t beginnings_bytes = 0);
 
 // All of standard input, at most 256 MiB.
 Result<std::string> ReadStandardInput();

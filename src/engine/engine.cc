@@ -80,9 +80,8 @@ struct Prepared {
 };
 
 void Estimate(const EngineOptions& options, Prepared* p) {
-  p->needs =
-      EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
-                     p->table->packed->rounded_floats, p->context, kGatePatches, p->threads);
+  p->needs = EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
+                            p->table->packed->rounded_floats, p->context, kGatePatches, p->threads);
   // A checkpoint is one of the state's two halves.
   p->needs.state_bytes += DecoderState::RecurrentBytes(p->config) / 2 * (Session::kMaxCheckpoints - 1);
   p->needs.vocabulary_bytes = kBytesOfToken * static_cast<std::uint64_t>(p->config.vocab);
@@ -253,9 +252,9 @@ Result<Engine::Description> Engine::Describe(const ModelFiles& files, const Engi
 namespace {
 
 // Where nobody knows how much memory is free (browsers), as much as a few beginnings of a small model take.
-std::uint64_t DefaultBeginningsBytes() {
+std::uint64_t BeginningsBytes(std::uint64_t most) {
   const std::uint64_t available = AvailableMemoryBytes();
-  return available == 0 ? std::uint64_t{64} << 20 : std::min(available / 4, std::uint64_t{2} << 30);
+  return std::min(most, available == 0 ? std::uint64_t{64} << 20 : available / 4);
 }
 
 // What only the vocabulary and the files' hints tell.
@@ -353,7 +352,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   if (p.is_short_of_memory) parts.prompts.blind_code = Code::kExhausted;
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
   parts.album.SetMostBytes(options.album_bytes);
-  parts.beginnings.SetBudget(options.beginnings_bytes.value_or(DefaultBeginningsBytes()));
+  parts.beginnings.SetBudget(BeginningsBytes(options.beginnings_bytes));
   parts.load_seconds = files.seconds + MonotonicSeconds() - begin;
   return std::shared_ptr<const Engine>(std::move(engine));
 }

@@ -43,12 +43,12 @@ struct EngineOptions {
   std::optional<PixelLimits> pixel_limits;  // overrides the file's and the released ones
   // Area that a video's frame may have at most; besides, the file's (or the released) limits hold for the whole video.
   std::optional<std::int64_t> max_frame_pixels;
-  // Memory for beginnings of prompts that sessions share, in bytes; 0: they share none. Unset: a quarter of what is
-  // free after loading, at most 2 GiB.
-  std::optional<std::uint64_t> beginnings_bytes;
+  // Memory for beginnings of prompts that sessions share: at most so many bytes, and at most a quarter of what is free
+  // after loading. 0: they share none.
+  std::uint64_t beginnings_bytes = std::uint64_t{2} << 30;
   std::size_t album_bytes = std::size_t{256} << 20;  // memory for what the tower made of pictures, likewise shared
-  bool check_memory = true;     // refuse before loading when it cannot fit
-  PackCacheOptions pack_cache;  // off unless asked for
+  bool check_memory = true;                          // refuse before loading when it cannot fit
+  PackCacheOptions pack_cache;                       // off unless asked for
   // Share of loading done, 0 to 1; returning false cancels. May be empty.
   std::function<bool(double share)> progress;
 };
