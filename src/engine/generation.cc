@@ -219,6 +219,7 @@ bool Generation::StepTogether(std::span<Generation* const> generations, double d
   }
   if (num_writers > 0) {
     EngineParts& engine = writers[0]->engine;
+    for (std::size_t i = 0; i < num_writers; ++i) THIMBLE_CHECK(&writers[i]->engine == &engine);
     engine.workshop.Run(&engine, std::span(rows).first(num_writers));
     for (std::size_t i = 0; i < num_writers; ++i) writers[i]->Guarded([&] { return writers[i]->AfterRun(*rows[i]); });
   }

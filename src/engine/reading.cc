@@ -24,12 +24,18 @@ std::int64_t WholeGroups(std::int64_t tokens) { return tokens / PrefixStore::kSt
 
 }  // namespace
 
+// Tokens that the session holds of the prompt from now on; at least one is left to be read.
+std::int64_t Reading::Rewind(Session::Memory* memory, const Prompt& prompt) {
+  memory->RewindTo(prompt.keys, static_cast<std::int64_t>(prompt.ids.size()) - 1);
+  return memory->state.length();
+}
+
 Reading::Reading(Session::Memory* memory, const Prompt* prompt, std::span<const Picture> pictures, GenerateStats* stats)
     : m_(*memory),
       prompt_(*prompt),
       stats_(stats),
       total_(static_cast<std::int64_t>(prompt->ids.size())),
-      start_((memory->RewindTo(prompt->keys, total_ - 1), memory->state.length())),
+      start_(Rewind(memory, *prompt)),
       pictures_(memory->parts, prompt, pictures, start_) {
   stats_->reused_tokens = static_cast<int>(start_);
   ChooseBeginnings();

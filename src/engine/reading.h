@@ -30,6 +30,7 @@ class Reading {
   [[nodiscard]] double share() const;  // of the work done, 0 to 1
 
  private:
+  static std::int64_t Rewind(Session::Memory* memory, const Prompt& prompt);
   // Beginnings that are worth sharing, as lengths, shortest first.
   void ChooseBeginnings();
   [[nodiscard]] std::int64_t MostRows(bool may_be_left) const;
