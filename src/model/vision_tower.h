@@ -36,7 +36,7 @@ class VisionTower {
   LoadOptions options_;
   std::uint64_t bytes_;  // of the weights
   mutable Mutex mutex_;
-  std::shared_ptr<const VisionWeights> weights_;
+  std::shared_ptr<const VisionWeights> weights_ THIMBLE_GUARDED_BY(mutex_);
 };
 
 }  // namespace thimble
