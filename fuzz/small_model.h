@@ -184,7 +184,7 @@ inline bool CheckModel(const ModelFile& text, const ModelFile* vision) {
   constexpr int kContext = 64;
   constexpr std::int64_t kPatches = 64;
   const MemoryNeeds needs = EstimateMemory(text, vision, config.value(), Precision::kFast, KvType::kF16,
-                                           kernels::Family::kFileRows, false, kContext, kPatches, 1);
+                                           kernels::Family::kFileRows, kContext, kPatches, 1);
   Require(needs.total() >= needs.weights_bytes);
   static ThreadPool pool(1);
   bool are_all_loaded = true;
