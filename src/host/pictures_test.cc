@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Pictures come from files and data URLs only where there are codecs.
+#ifdef THIMBLE_HAVE_CODECS
 #include "host/pictures.h"
 
 #include "base/text.h"
@@ -24,8 +26,6 @@ TEST(PictureEndings, AreThoseOfTheCodecs) {
   for (const char* name : {"a.png", "A.JPG", "x.jpeg", ".webp", "b.heic"}) EXPECT_TRUE(HasPictureEnding(name)) << name;
   for (const char* name : {"", "png", "a.txt", "a.png.gz"}) EXPECT_FALSE(HasPictureEnding(name)) << name;
 }
-
-#ifdef THIMBLE_HAVE_CODECS
 
 // A BMP of one colour, 24 bits a pixel.
 std::string Bmp(int width, int height, char gray) {
@@ -99,7 +99,7 @@ TEST_F(Pictures, AFolderWithoutFrames) {
   EXPECT_EQ(video.error().code, Code::kNotFound);
 }
 
-#endif  // THIMBLE_HAVE_CODECS
-
 }  // namespace
 }  // namespace thimble::host
+
+#endif  // THIMBLE_HAVE_CODECS
