@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/checksum.h"
 
+#include "counting_bytes.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -9,15 +11,11 @@
 namespace thimble {
 namespace {
 
-std::vector<std::byte> Counting(std::size_t size) {
-  std::vector<std::byte> bytes(size);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 7 + (i >> 8));
-  return bytes;
-}
+using testing::CountingBytes;
 
 TEST(Checksum, SeesEveryFlippedBit) {
   for (const std::size_t size : {1u, 31u, 32u, 33u, 100u}) {
-    std::vector<std::byte> bytes = Counting(size);
+    std::vector<std::byte> bytes = CountingBytes(size);
     std::set<std::uint64_t> seen{Checksum(bytes)};
     for (std::size_t bit = 0; bit < size * 8; ++bit) {
       bytes[bit / 8] ^= static_cast<std::byte>(1u << (bit % 8));
@@ -28,7 +26,7 @@ TEST(Checksum, SeesEveryFlippedBit) {
 }
 
 TEST(Checksum, SeesTwoFlippedBits) {
-  std::vector<std::byte> bytes = Counting(96);
+  std::vector<std::byte> bytes = CountingBytes(96);
   std::set<std::uint64_t> seen{Checksum(bytes)};
   const auto flip = [&bytes](std::size_t bit) { bytes[bit / 8] ^= static_cast<std::byte>(1u << (bit % 8)); };
   for (std::size_t first = 0; first < bytes.size() * 8; ++first) {
@@ -47,7 +45,7 @@ TEST(Checksum, SeesLengthOrderAndSeed) {
   for (std::size_t size = 0; size <= 130; ++size) {
     EXPECT_TRUE(seen.insert(Checksum(std::vector<std::byte>(size))).second) << size << " zeros";
   }
-  std::vector<std::byte> bytes = Counting(96);
+  std::vector<std::byte> bytes = CountingBytes(96);
   const std::uint64_t before = Checksum(bytes);
   for (std::size_t i = 0; i < 32; ++i) std::swap(bytes[i], bytes[i + 32]);
   EXPECT_NE(Checksum(bytes), before);
@@ -57,8 +55,8 @@ TEST(Checksum, SeesLengthOrderAndSeed) {
 // Files hold these sums: another value here means that every file written before is taken for damaged.
 TEST(Checksum, StaysTheSame) {
   EXPECT_EQ(Checksum({}), 0x04FE8F1FE91AB9A0ULL);
-  EXPECT_EQ(Checksum(Counting(1000)), 0x808F048B0BA7E6E7ULL);
-  EXPECT_EQ(Checksum(Counting(1000), 42), 0x5E7406BC1269A511ULL);
+  EXPECT_EQ(Checksum(CountingBytes(1000)), 0x808F048B0BA7E6E7ULL);
+  EXPECT_EQ(Checksum(CountingBytes(1000), 42), 0x5E7406BC1269A511ULL);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/sha256.h"
 
+#include "counting_bytes.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,11 +14,7 @@
 namespace thimble {
 namespace {
 
-std::vector<std::byte> Counting(std::size_t size) {
-  std::vector<std::byte> bytes(size);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 7 + (i >> 8));
-  return bytes;
-}
+using testing::CountingBytes;
 
 // The examples of FIPS 180-4, and the lengths about a block's end.
 TEST(Sha256, IsTheStandards) {
@@ -28,7 +26,7 @@ TEST(Sha256, IsTheStandards) {
 }
 
 TEST(Sha256, HowBytesComeMakesNoDifference) {
-  const std::vector<std::byte> bytes = Counting(300);
+  const std::vector<std::byte> bytes = CountingBytes(300);
   Sha256 whole;
   whole.Add(bytes);
   const std::string wanted = whole.Finish();
@@ -50,7 +48,7 @@ TEST(Sha256, TheFirstHalfAsNumbers) {
 TEST(Sha256, StreamsAreTheSameEverywhere) {
   const auto of = [](std::size_t size) {
     Sha256 hash;
-    hash.AddInStreams(Counting(size));
+    hash.AddInStreams(CountingBytes(size));
     return hash.Finish();
   };
   EXPECT_EQ(of(0), "a57676f15eb4bd0eb2d942b691463e8ffb649a118ed22afeaa51d3cd2ab202fc");
@@ -60,7 +58,7 @@ TEST(Sha256, StreamsAreTheSameEverywhere) {
 }
 
 TEST(Sha256, StreamsSeeEveryByte) {
-  std::vector<std::byte> bytes = Counting(600);
+  std::vector<std::byte> bytes = CountingBytes(600);
   const auto digest = [&] {
     Sha256 hash;
     hash.AddInStreams(bytes);

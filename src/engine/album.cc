@@ -16,11 +16,6 @@ std::shared_ptr<const VisionRows> Album::Find(const PictureId& key) {
   return nullptr;
 }
 
-bool Album::Has(const PictureId& key) const {
-  const MutexLock lock(&mutex_);
-  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == key; });
-}
-
 void Album::Keep(const PictureId& key, std::shared_ptr<const VisionRows> rows) {
   if (Find(key) != nullptr) return;
   const MutexLock lock(&mutex_);

@@ -21,7 +21,6 @@ class Album {
 
   // The picture's rows; nullptr where they are not here. They stay as they are for as long as somebody holds them.
   std::shared_ptr<const VisionRows> Find(const PictureId& key);
-  [[nodiscard]] bool Has(const PictureId& key) const;
   // Keeps the rows, and drops what was used least recently where that makes too many bytes; the newest always stay.
   void Keep(const PictureId& key, std::shared_ptr<const VisionRows> rows);
 

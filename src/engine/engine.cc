@@ -4,6 +4,7 @@
 #include "base/no_memory.h"
 #include "base/text.h"
 #include "engine/engine_parts.h"
+#include "engine/picture_rows.h"
 #include "engine/prompt.h"
 #include "engine/session.h"
 #include "engine/text_model.h"
@@ -82,14 +83,14 @@ struct Prepared {
 void Estimate(const EngineOptions& options, Prepared* p) {
   p->needs = EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
                             p->table->packed->rounded_floats, p->context, kGatePatches, p->threads);
-  // A checkpoint is one of the state's two halves.
+  // A checkpoint is one of the state's two halves, and the page that it shares until the session writes on.
   p->needs.state_bytes += DecoderState::RecurrentBytes(p->config) / 2 * (Session::kMaxCheckpoints - 1);
+  p->needs.state_bytes += DecoderState::KvBytes(p->config, 1, KvTypeOf(options)) * Session::kMaxCheckpoints;
   p->needs.vocabulary_bytes = kBytesOfToken * static_cast<std::uint64_t>(p->config.vocab);
   if (p->config.vision.has_value()) {
     const auto merge = static_cast<std::uint64_t>(p->config.vision->patches.merge);
     const auto width = static_cast<std::uint64_t>(p->config.width);
-    // The rows are kept, and stand side by side while they are read.
-    p->needs.picture_bytes = kGatePixelBytes + 2 * kGatePatches / (merge * merge) * width * sizeof(float);
+    p->needs.picture_bytes = kGatePixelBytes + kGatePatches / (merge * merge) * width * sizeof(float);
   }
 }
 
@@ -311,7 +312,6 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   parts.needs = p.needs;
   parts.precision = options.precision;
   parts.kv_type = KvTypeOf(options);
-  parts.context = p.context;
   parts.prompts.context = p.context;
   parts.prompts.most_context = parts.config.context_length;
   parts.prompts.vocab = parts.config.vocab;
@@ -379,7 +379,7 @@ Status Engine::CheckPicture(ImageSize size) const {
   if (!parts_->config.vision.has_value()) return BlindError();
   return CheckTowerMemory(*parts_, NumPatches(*parts_, size), size);
 }
-int Engine::context() const { return parts_->context; }
+int Engine::context() const { return static_cast<int>(parts_->prompts.context); }
 int Engine::num_threads() const { return parts_->pool->num_threads(); }
 const char* Engine::isa() const { return parts_->table->name; }
 double Engine::load_seconds() const { return parts_->load_seconds; }

@@ -35,7 +35,6 @@ struct EngineParts {
   MemoryNeeds needs;
   Precision precision = Precision::kFast;
   KvType kv_type = KvType::kF16;
-  int context = 0;
   double load_seconds = 0;
   const kernels::KernelTable* table = nullptr;
   Weights weights;
@@ -52,11 +51,6 @@ struct EngineParts {
   std::unique_ptr<ThreadPool> pool;
   Scratch scratch;
 };
-
-// Patches of a picture that is read at this size.
-std::int64_t NumPatches(const EngineParts& parts, ImageSize size);
-// kExhausted when cutting a picture of `size` into so many patches and encoding them takes more than is free.
-Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size);
 
 // A turn alone: whoever holds this may use pool and scratch. It is given back while listeners are called, so that they
 // may use the engine themselves, and so that others get their turn.

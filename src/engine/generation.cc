@@ -51,8 +51,8 @@ struct Generation::Work {
     THIMBLE_RETURN_IF_ERROR(CheckBias(*request, engine.config.vocab));
     THIMBLE_ASSIGN_OR_RETURN(prompt, BuildPrompt(engine.prompts, *request));
     const auto total = static_cast<std::int64_t>(prompt.ids.size());
-    room =
-        std::min<std::int64_t>(request->max_tokens > 0 ? request->max_tokens : engine.context, engine.context - total);
+    room = std::min<std::int64_t>(request->max_tokens > 0 ? request->max_tokens : engine.prompts.context,
+                                  engine.prompts.context - total);
     reply.prompt_ids = prompt.ids;
     reply.pictures = prompt.readings;
     reply.stats.load_seconds = engine.load_seconds;
@@ -192,7 +192,6 @@ Result<std::unique_ptr<Generation>> Generation::Start(Session* session, std::sha
 }
 
 bool Generation::is_done() const { return work_->phase == Work::Phase::kDone; }
-bool Generation::is_writing() const { return work_->phase == Work::Phase::kWriting; }
 
 bool Generation::Step(double deadline) {
   Generation* self = this;

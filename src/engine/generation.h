@@ -35,7 +35,6 @@ class Generation {
   // handler. A pass that others share runs to its end.
   void Cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_done() const;
-  [[nodiscard]] bool is_writing() const;
 
   // The reply, once. One that is not done is cancelled. Errors as Session::Generate's; the session is as it was then.
   Result<Reply> Finish();

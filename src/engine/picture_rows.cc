@@ -2,6 +2,7 @@
 #include "engine/picture_rows.h"
 
 #include "base/check.h"
+#include "base/text.h"
 #include "model/workload.h"
 #include "sys/machine.h"
 
@@ -9,6 +10,22 @@
 #include <utility>
 
 namespace thimble {
+
+Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size) {
+  const std::uint64_t needed =
+      VisionScratchBytes(*parts.config.vision, num_patches, parts.pool->num_threads()) + parts.tower->bytes_to_read();
+  const std::uint64_t available = AvailableMemoryBytes();
+  if (available == 0 || needed <= available) return Done{};
+  return Error{Code::kExhausted,
+               Cat("[vision] a picture of ", size.width, " x ", size.height, " needs ", FormatBytes(needed), ", ",
+                   FormatBytes(available), " free"),
+               {{Advice::kLowerPixels}}};
+}
+
+std::int64_t NumPatches(const EngineParts& parts, ImageSize size) {
+  const std::int64_t side = parts.config.vision->patches.patch;
+  return static_cast<std::int64_t>(size.height) * size.width / (side * side);
+}
 
 PictureRows::PictureRows(EngineParts* parts, const Prompt* prompt, std::span<const Picture> pictures,
                          std::int64_t first)
@@ -109,6 +126,17 @@ std::span<const float* const> PictureRows::Of(std::int64_t first, std::int64_t c
   THIMBLE_CHECK(is_complete() && first >= first_);
   if (places_.empty()) return {};
   return std::span(places_).subspan(static_cast<std::size_t>(first - first_), static_cast<std::size_t>(count));
+}
+
+Batch BatchOf(const Prompt& prompt, const PictureRows& pictures, std::int64_t first, std::int64_t count,
+              LogitRows logits) {
+  Batch batch;
+  batch.tokens = std::span(prompt.ids).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  batch.positions =
+      std::span(prompt.positions).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  batch.picture_rows = pictures.Of(first, count);
+  batch.logits = logits;
+  return batch;
 }
 
 }  // namespace thimble

@@ -16,6 +16,11 @@
 
 namespace thimble {
 
+// Patches of a picture that is read at this size.
+std::int64_t NumPatches(const EngineParts& parts, ImageSize size);
+// kExhausted when cutting a picture of `size` into so many patches and encoding them takes more than is free.
+Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size);
+
 class PictureRows {
  public:
   // Of the tokens from `first` on. What it is given must outlive it.

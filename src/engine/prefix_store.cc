@@ -53,13 +53,10 @@ void PrefixStore::Keep(std::span<const PromptKey> keys, Checkpoint checkpoint) {
   while (bytes_ > budget_) DropLeast();
 }
 
-void PrefixStore::Clear() {
+bool PrefixStore::keeps_any() const {
   const MutexLock lock(&mutex_);
-  entries_.clear();
-  page_users_.clear();
-  bytes_ = 0;
+  return budget_ > 0;
 }
-
 std::uint64_t PrefixStore::bytes() const {
   const MutexLock lock(&mutex_);
   return bytes_;

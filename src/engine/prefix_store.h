@@ -28,6 +28,8 @@ class PrefixStore {
   explicit PrefixStore(std::uint64_t budget) : budget_(budget) {}
   void SetBudget(std::uint64_t budget);
 
+  // Whether anything is kept at all.
+  [[nodiscard]] bool keeps_any() const;
   // The longest beginning of `wanted` that is held, of at most `limit` tokens.
   std::optional<Checkpoint> Find(std::span<const PromptKey> wanted, std::int64_t limit);
   // Whether a beginning of exactly these tokens would be kept: none is, and the budget is large enough for one.
@@ -37,7 +39,6 @@ class PrefixStore {
   // and how long ago it was used (so many short requests do not push out a long conversation, but a long idle one goes
   // in the end).
   void Keep(std::span<const PromptKey> keys, Checkpoint checkpoint);
-  void Clear();
 
   [[nodiscard]] std::uint64_t bytes() const;
   [[nodiscard]] std::size_t size() const;

@@ -47,6 +47,7 @@ Reading::Reading(Session::Memory* memory, const Prompt* prompt, std::span<const 
 }
 
 void Reading::ChooseBeginnings() {
+  if (!m_.parts->beginnings.keeps_any()) return;
   std::vector<std::int64_t> ends = prompt_.message_ends;
   if (ends.empty()) ends.push_back(prompt_.boundary);
   std::int64_t last = 0;

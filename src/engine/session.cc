@@ -13,22 +13,6 @@
 
 namespace thimble {
 
-Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size) {
-  const std::uint64_t needed =
-      VisionScratchBytes(*parts.config.vision, num_patches, parts.pool->num_threads()) + parts.tower->bytes_to_read();
-  const std::uint64_t available = AvailableMemoryBytes();
-  if (available == 0 || needed <= available) return Done{};
-  return Error{Code::kExhausted,
-               Cat("[vision] a picture of ", size.width, " x ", size.height, " needs ", FormatBytes(needed), ", ",
-                   FormatBytes(available), " free"),
-               {{Advice::kLowerPixels}}};
-}
-
-std::int64_t NumPatches(const EngineParts& parts, ImageSize size) {
-  const std::int64_t side = parts.config.vision->patches.patch;
-  return static_cast<std::int64_t>(size.height) * size.width / (side * side);
-}
-
 const char* FinishReasonName(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop:
@@ -48,7 +32,7 @@ Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Engine::NewSession() const {
   return ExhaustedIfNoMemory([&]() -> Result<std::unique_ptr<Session>> {
-    THIMBLE_ASSIGN_OR_RETURN(auto state, DecoderState::Create(parts_->config, parts_->context, parts_->kv_type));
+    THIMBLE_ASSIGN_OR_RETURN(auto state, DecoderState::Create(parts_->config, context(), parts_->kv_type));
     std::unique_ptr<Session> session(new Session());
     session->memory_ = std::make_unique<Session::Memory>(shared_from_this(), parts_.get(), std::move(state));
     return session;
@@ -112,17 +96,6 @@ void Session::Memory::ShareBeginning() {
   const std::uint64_t size = DecoderState::RecurrentBytes(parts->config) / 2;
   if (num_shareable != state.length() || !parts->beginnings.Wants(keys, size)) return;
   if (auto checkpoint = state.Save(); checkpoint.ok()) parts->beginnings.Keep(keys, std::move(checkpoint).value());
-}
-
-Batch BatchOf(const Prompt& prompt, const PictureRows& pictures, std::int64_t first, std::int64_t count,
-              LogitRows logits) {
-  Batch batch;
-  batch.tokens = std::span(prompt.ids).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
-  batch.positions =
-      std::span(prompt.positions).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
-  batch.picture_rows = pictures.Of(first, count);
-  batch.logits = logits;
-  return batch;
 }
 
 namespace {

@@ -54,7 +54,7 @@ Writing::Writing(Session::Memory* memory, const GenerateRequest& request, const 
       room_(room),
       position_(prompt.next_position),
       sampler_(ChooseSampling(engine_, request, prompt.ends_in_thinking), engine_.config.vocab),
-      guard_(ThinkBudget(request, engine_.context - static_cast<std::int64_t>(prompt.ids.size())),
+      guard_(ThinkBudget(request, engine_.prompts.context - static_cast<std::int64_t>(prompt.ids.size())),
              request.loop_guard.value_or(request.has_chat())),
       decoder_(&engine_.text_model->tokenizer, true),
       parser_(ParserOptions(request, prompt.ends_in_thinking)) {

@@ -91,7 +91,7 @@ class Run(unittest.TestCase):
         self.assertEqual(full["ids"], screened["ids"])
         self.assertIsNone(screened["stats"]["head"])
         self.assertGreater(screened["stats"]["cpu_seconds"], 0)
-        self.assertNotEqual(thimble("run", "x", "y", "--head", "half").returncode, 0)
+        self.assertEqual(thimble(*ask, "--head", "half").returncode, 2)
 
     def test_limits_and_the_thinking_guard(self):
         reply = answer("run", VL, "hello", "--max-tokens", "5", *GREEDY)

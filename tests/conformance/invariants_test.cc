@@ -112,6 +112,43 @@ TEST_P(Invariants, GoingBackToACheckpointGivesTheSameBits) {
   EXPECT_EQ(std::vector<float>(got.begin(), got.end()), wanted);
 }
 
+// Pages are shared until somebody writes into one: neither state sees what the other writes.
+TEST_P(Invariants, StatesThatShareABeginningGoTheirOwnWays) {
+  LoadedModel model(Path(), "", Mode());
+  const auto ids = RandomIds(120, 4);
+  const auto others = RandomIds(120, 9);
+  const auto go_on = [&](DecoderState& state, std::span<const std::int32_t> rest) {
+    Feed(model, state, rest, LogitRows::kLast);
+    const auto row = model.scratch.logits().RowSpan(0);
+    return std::vector<float>(row.begin(), row.end());
+  };
+  const auto parts_of = [](const DecoderState& state) {
+    std::vector<std::vector<std::byte>> parts;
+    state.ForEachPart([&](const StatePart& part) { parts.emplace_back(part.bytes.begin(), part.bytes.end()); });
+    return parts;
+  };
+  std::vector<std::vector<float>> wanted;
+  for (const auto& rest : {ids, others}) {
+    DecoderState alone = model.NewState();
+    Feed(model, alone, std::span(ids).first(75), LogitRows::kLast);
+    wanted.push_back(go_on(alone, std::span(rest).subspan(75)));
+  }
+  DecoderState one = model.NewState();
+  Feed(model, one, std::span(ids).first(75), LogitRows::kLast);
+  const Checkpoint checkpoint = Get(one.Save());
+  const auto parts = parts_of(one);
+  DecoderState two = model.NewState();
+  two.Restore(checkpoint);
+  EXPECT_EQ(two.length(), 75);
+  EXPECT_EQ(parts_of(two), parts);
+  EXPECT_EQ(parts.size(), checkpoint.pages().size() + 1);
+  EXPECT_EQ(go_on(two, std::span(others).subspan(75)), wanted[1]);
+  EXPECT_EQ(parts_of(one), parts);
+  EXPECT_EQ(go_on(one, std::span(ids).subspan(75)), wanted[0]);
+  two.Restore(checkpoint);
+  EXPECT_EQ(parts_of(two), parts);
+}
+
 TEST(State, AFullContextIsRefusedAndNothingIsLost) {
   LoadedModel model(Fixture("models/vl"), "", Precision::kExact);
   DecoderState state = model.NewState(10);
