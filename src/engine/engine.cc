@@ -258,6 +258,28 @@ std::uint64_t BeginningsBytes(std::uint64_t most) {
   return std::min(most, available == 0 ? std::uint64_t{64} << 20 : available / 4);
 }
 
+// What was found before weights are read becomes the engine's.
+Status TakePrepared(const EngineOptions& options, Prepared* p, EngineParts* parts) {
+  parts->text_file = p->text;
+  parts->vision_file = p->vision;
+  parts->vision_choice = std::move(p->vision_choice);
+  parts->config = std::move(p->config);
+  parts->warnings = std::move(p->warnings);
+  THIMBLE_ASSIGN_OR_RETURN(const PixelLimits file_limits, ReadPixelLimits(*parts->text_file));
+  parts->prompts.pixel_limits = options.pixel_limits.value_or(file_limits);
+  THIMBLE_ASSIGN_OR_RETURN(parts->prompts.video_limits, ReadVideoLimits(*parts->text_file));
+  parts->prompts.video_limits.max_frame_pixels = options.max_frame_pixels;
+  parts->needs = p->needs;
+  parts->precision = options.precision;
+  parts->kv_type = KvTypeOf(options);
+  parts->prompts.context = p->context;
+  parts->prompts.most_context = parts->config.context_length;
+  parts->prompts.vocab = parts->config.vocab;
+  if (parts->config.vision.has_value()) parts->prompts.patches = parts->config.vision->patches;
+  parts->table = p->table;
+  return Done{};
+}
+
 // What only the vocabulary and the files' hints tell.
 Status TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, EngineParts* parts) {
   for (const std::string& warning : vocabulary.warnings) parts->warnings.push_back(warning);
@@ -300,23 +322,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
 
   std::shared_ptr<Engine> engine(new Engine());
   EngineParts& parts = *engine->parts_;
-  parts.text_file = p.text;
-  parts.vision_file = p.vision;
-  parts.vision_choice = std::move(p.vision_choice);
-  parts.config = std::move(p.config);
-  parts.warnings = std::move(p.warnings);
-  THIMBLE_ASSIGN_OR_RETURN(const PixelLimits file_limits, ReadPixelLimits(*parts.text_file));
-  parts.prompts.pixel_limits = options.pixel_limits.value_or(file_limits);
-  THIMBLE_ASSIGN_OR_RETURN(parts.prompts.video_limits, ReadVideoLimits(*parts.text_file));
-  parts.prompts.video_limits.max_frame_pixels = options.max_frame_pixels;
-  parts.needs = p.needs;
-  parts.precision = options.precision;
-  parts.kv_type = KvTypeOf(options);
-  parts.prompts.context = p.context;
-  parts.prompts.most_context = parts.config.context_length;
-  parts.prompts.vocab = parts.config.vocab;
-  if (parts.config.vision.has_value()) parts.prompts.patches = parts.config.vision->patches;
-  parts.table = p.table;
+  THIMBLE_RETURN_IF_ERROR(TakePrepared(options, &p, &parts));
 
   // The vocabulary takes one thread about as long as a cached load takes all of them; neither needs the other.
   std::optional<Result<TextModel>> vocabulary;

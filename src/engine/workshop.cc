@@ -217,7 +217,7 @@ Status Workshop::RunAlone(EngineParts* parts, SharedRows* rows) {
   UnfinishedPass unused;
   const double begin = ProcessorSeconds();
   parts->pool->StopWhen(rows->stop);
-  const Status status = ExhaustedIfNoMemory([&]() -> Status {
+  Status status = ExhaustedIfNoMemory([&]() -> Status {
     THIMBLE_ASSIGN_OR_RETURN(const bool is_done,
                              decoder.ForwardSome(*rows->batch, rows->state, &parts->scratch, ops, goes_on,
                                                  rows->left != nullptr ? rows->left : &unused));
