@@ -31,6 +31,12 @@ void Album::SetMostBytes(std::size_t most_bytes) {
   DropOldest();
 }
 
+void Album::Clear() {
+  const MutexLock lock(&mutex_);
+  entries_.clear();
+  bytes_ = 0;
+}
+
 void Album::DropOldest() {
   while (entries_.size() > 1 && bytes_ > most_bytes_) {
     bytes_ -= entries_.front().rows->rows.size_bytes();

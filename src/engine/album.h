@@ -18,6 +18,8 @@ class Album {
  public:
   explicit Album(std::size_t most_bytes) : most_bytes_(most_bytes) {}
   void SetMostBytes(std::size_t most_bytes);
+  // Drops everything.
+  void Clear();
 
   // The picture's rows; nullptr where they are not here. They stay as they are for as long as somebody holds them.
   std::shared_ptr<const VisionRows> Find(const PictureId& key);

@@ -179,33 +179,27 @@ Result<Prepared> Prepare(const ModelFiles& files, const EngineOptions& options) 
 
 // Refuses before loading what cannot fit, with a way out where there is one. A vision file that nobody asked for is
 // left out first.
-Status CheckMemory(const EngineOptions& options, Prepared* prepared) {
+Status CheckMemory(const EngineOptions& options, MemoryBudget* budget, Prepared* prepared) {
   Prepared& p = *prepared;
-  const std::uint64_t available = AvailableMemoryBytes();
-  if (!options.check_memory || available == 0 || p.needs.total() <= available) return Done{};
+  if (!options.check_memory) return Done{};
+  const auto shortage = budget->Lacks(p.needs.total());
+  if (!shortage.has_value()) return Done{};
   if (p.is_paired) {
     p.is_short_of_memory = true;
-    p.why_unpaired = Cat("no pictures, with ", p.vision->path(), " the model needs ", FormatBytes(p.needs.total()),
-                         ", ", FormatBytes(available), " free");
+    p.why_unpaired = Cat("no pictures, with ", p.vision->path(), " the model needs ", FormatBytes(shortage->needed),
+                         ", ", FormatBytes(shortage->free), " free");
     p.is_paired = false;
     p.vision_choice = {"", p.why_unpaired, {p.vision->path()}, false};
     p.vision = nullptr;
     p.config.vision.reset();
     Estimate(options, &p);
     p.warnings.push_back(p.why_unpaired);
-    return CheckMemory(options, prepared);
+    return CheckMemory(options, budget, prepared);
   }
-  const std::uint64_t fixed = p.needs.total() - p.needs.kv_bytes;
   std::vector<Advice> advice = {{Advice::kSmallerFile}};
-  if (p.needs.kv_bytes > 0 && fixed < available) {
-    const double per_token = static_cast<double>(p.needs.kv_bytes) / p.context;
-    const int fitting = static_cast<int>(static_cast<double>(available - fixed) / per_token) / 1024 * 1024;
-    if (fitting >= 1024) advice.push_back({Advice::kLowerContext, fitting});
-  }
-  return Error{
-      Code::kExhausted,
-      Cat("[memory] ", p.text->path(), " needs ", FormatBytes(p.needs.total()), ", ", FormatBytes(available), " free"),
-      std::move(advice)};
+  if (const auto context = ContextThatFits(*shortage, p.needs.kv_bytes, p.context); context.has_value())
+    advice.push_back(*context);
+  return shortage->Say("memory", p.text->path(), std::move(advice));
 }
 
 // A vocabulary that names tokens the embedding has no row for belongs to another model.
@@ -253,8 +247,7 @@ Result<Engine::Description> Engine::Describe(const ModelFiles& files, const Engi
 namespace {
 
 // Where nobody knows how much memory is free (browsers), as much as a few beginnings of a small model take.
-std::uint64_t BeginningsBytes(std::uint64_t most) {
-  const std::uint64_t available = AvailableMemoryBytes();
+std::uint64_t BeginningsBytes(std::uint64_t most, std::uint64_t available) {
   return std::min(most, available == 0 ? std::uint64_t{64} << 20 : available / 4);
 }
 
@@ -316,12 +309,15 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   THIMBLE_ASSIGN_OR_RETURN(Prepared p, Prepare(files, options));
   THIMBLE_RETURN_IF_ERROR(CheckHasWeights(*p.text, files.why_no_weights));
   THIMBLE_RETURN_IF_ERROR(CheckUnused(p.unused));
-  THIMBLE_RETURN_IF_ERROR(CheckMemory(options, &p));
+  auto memory = std::make_unique<MemoryBudget>(options.free_memory);
+  THIMBLE_RETURN_IF_ERROR(CheckMemory(options, memory.get(), &p));
   THIMBLE_RETURN_IF_ERROR(CheckHasNoHoles(*p.text));
   if (p.vision != nullptr) THIMBLE_RETURN_IF_ERROR(CheckHasNoHoles(*p.vision));
 
   std::shared_ptr<Engine> engine(new Engine());
   EngineParts& parts = *engine->parts_;
+  parts.memory = std::move(memory);
+  parts.checks_memory = options.check_memory;
   THIMBLE_RETURN_IF_ERROR(TakePrepared(options, &p, &parts));
 
   // The vocabulary takes one thread about as long as a cached load takes all of them; neither needs the other.
@@ -358,7 +354,11 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   if (p.is_short_of_memory) parts.prompts.blind_code = Code::kExhausted;
   THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
   parts.album.SetMostBytes(options.album_bytes);
-  parts.beginnings.SetBudget(BeginningsBytes(options.beginnings_bytes));
+  parts.beginnings.SetBudget(BeginningsBytes(options.beginnings_bytes, parts.memory->free()));
+  parts.memory->SetSavings([&parts] {
+    parts.beginnings.Clear();
+    parts.album.Clear();
+  });
   parts.load_seconds = files.seconds + MonotonicSeconds() - begin;
   return std::shared_ptr<const Engine>(std::move(engine));
 }
@@ -383,7 +383,7 @@ Error Engine::BlindError() const {
 }
 Status Engine::CheckPicture(ImageSize size) const {
   if (!parts_->config.vision.has_value()) return BlindError();
-  return CheckTowerMemory(*parts_, NumPatches(*parts_, size), size);
+  return CheckPictureMemory(*parts_, NumPatches(*parts_, size), size);
 }
 int Engine::context() const { return static_cast<int>(parts_->prompts.context); }
 int Engine::num_threads() const { return parts_->pool->num_threads(); }
@@ -402,8 +402,8 @@ Result<VisionRows> Engine::EmbedPatches(const Patches& patches) const {
   if (!parts_->config.vision.has_value()) return BlindError();
   return ExhaustedIfNoMemory([&]() -> Result<VisionRows> {
     THIMBLE_ASSIGN_OR_RETURN(const auto lease, Lease::Take(parts_.get(), nullptr));
+    THIMBLE_RETURN_IF_ERROR(CheckPictureMemory(*parts_, patches.num_patches(), patches.resized));
     THIMBLE_ASSIGN_OR_RETURN(const auto tower, parts_->tower->Get(parts_->pool.get()));
-    THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, patches.num_patches(), patches.resized));
     return EncodePatches(*parts_->config.vision, *tower, patches, lease->ops(), VisionOptions{});
   });
 }

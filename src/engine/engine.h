@@ -47,8 +47,10 @@ struct EngineOptions {
   // after loading. 0: they share none.
   std::uint64_t beginnings_bytes = std::uint64_t{2} << 30;
   std::size_t album_bytes = std::size_t{256} << 20;  // memory for what the tower made of pictures, likewise shared
-  bool check_memory = true;                          // refuse before loading when it cannot fit
-  PackCacheOptions pack_cache;                       // off unless asked for
+  bool check_memory = true;                          // refuse before loading, and new sessions, when they cannot fit
+  // Bytes that this process can still take, where the caller knows better than the system does; 0: unknown.
+  std::function<std::uint64_t()> free_memory;
+  PackCacheOptions pack_cache;  // off unless asked for
   // Share of loading done, 0 to 1; returning false cancels. May be empty.
   std::function<bool(double share)> progress;
 };
@@ -88,7 +90,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // picture is being read; the next picture reads them again. Any thread may call.
   void GiveBackTower() const;
 
-  // A conversation of its own, with room for context() tokens.
+  // A conversation of its own, with room for context() tokens: kExhausted, with what would fit, where that much is not
+  // free beside what other sessions have yet to take. Beginnings and rows of pictures go first.
   Result<std::unique_ptr<Session>> NewSession() const;
 
   // What its sessions' prompts are built from: BuildPrompt (engine/prompt.h) tells how the model reads a request.

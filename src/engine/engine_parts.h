@@ -5,6 +5,7 @@
 #include "base/token_mask.h"
 #include "engine/album.h"
 #include "engine/engine.h"
+#include "engine/memory_budget.h"
 #include "engine/prefix_store.h"
 #include "engine/prompt.h"
 #include "engine/workshop.h"
@@ -34,6 +35,7 @@ struct EngineParts {
   VisionChoice vision_choice;
   MemoryNeeds needs;
   Precision precision = Precision::kFast;
+  bool checks_memory = true;
   KvType kv_type = KvType::kF16;
   double load_seconds = 0;
   const kernels::KernelTable* table = nullptr;
@@ -42,6 +44,7 @@ struct EngineParts {
   TokenMask exists{0};                 // tokens that may be written: those that have a text
 
   // What its sessions share. Each may be used from any thread.
+  std::unique_ptr<MemoryBudget> memory;
   Album album{0};
   PrefixStore beginnings{0};
   std::atomic<std::uint64_t> num_steps{0};  // of all generations

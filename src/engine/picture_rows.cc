@@ -11,15 +11,17 @@
 
 namespace thimble {
 
-Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size) {
-  const std::uint64_t needed =
-      VisionScratchBytes(*parts.config.vision, num_patches, parts.pool->num_threads()) + parts.tower->bytes_to_read();
-  const std::uint64_t available = AvailableMemoryBytes();
-  if (available == 0 || needed <= available) return Done{};
-  return Error{Code::kExhausted,
-               Cat("[vision] a picture of ", size.width, " x ", size.height, " needs ", FormatBytes(needed), ", ",
-                   FormatBytes(available), " free"),
-               {{Advice::kLowerPixels}}};
+Status CheckTowerMemory(const EngineParts& parts) {
+  const auto shortage = parts.memory->Lacks(parts.tower->bytes_to_read());
+  if (!shortage.has_value()) return Done{};
+  return shortage->Say("vision", "the vision tower", {{Advice::kSmallerModel}});
+}
+
+Status CheckPictureMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size) {
+  const auto shortage = parts.memory->Lacks(
+      VisionScratchBytes(*parts.config.vision, num_patches, parts.pool->num_threads()) + parts.tower->bytes_to_read());
+  if (!shortage.has_value()) return Done{};
+  return shortage->Say("vision", Cat("a picture of ", size.width, " x ", size.height), {{Advice::kLowerPixels}});
 }
 
 std::int64_t NumPatches(const EngineParts& parts, ImageSize size) {
@@ -84,11 +86,13 @@ Status PictureRows::Begin(GenerateStats* stats) {
   const Picture& picture = pictures_[index];
   const PictureReading& reading = prompt_->readings[index];
   // Being cancelled stops it through the pool. The turn is not given away meanwhile: others may wait for the tower.
+  THIMBLE_RETURN_IF_ERROR(picture.is_video()
+                              ? CheckTowerMemory(*parts_)
+                              : CheckPictureMemory(*parts_, NumPatches(*parts_, reading.read), reading.read));
   THIMBLE_ASSIGN_OR_RETURN(tower_, parts_->tower->Get(parts_->pool.get()));
-  if (!picture.is_video())
-    THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, NumPatches(*parts_, reading.read), reading.read));
   THIMBLE_ASSIGN_OR_RETURN(patches_, PatchifyPicture(parts_->prompts, picture, reading));
-  if (picture.is_video()) THIMBLE_RETURN_IF_ERROR(CheckTowerMemory(*parts_, patches_.num_patches(), patches_.resized));
+  if (picture.is_video())
+    THIMBLE_RETURN_IF_ERROR(CheckPictureMemory(*parts_, patches_.num_patches(), patches_.resized));
   THIMBLE_ASSIGN_OR_RETURN(encoder_, VisionEncoder::Create(*parts_->config.vision, *tower_, patches_, *parts_->pool));
   ++stats->pictures_encoded;
   return Done{};

@@ -18,8 +18,10 @@ namespace thimble {
 
 // Patches of a picture that is read at this size.
 std::int64_t NumPatches(const EngineParts& parts, ImageSize size);
-// kExhausted when cutting a picture of `size` into so many patches and encoding them takes more than is free.
-Status CheckTowerMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size);
+// kExhausted when reading the tower, where it is not there yet, takes more memory than is free.
+Status CheckTowerMemory(const EngineParts& parts);
+// The same for the tower, and for cutting a picture of `size` into so many patches and encoding them.
+Status CheckPictureMemory(const EngineParts& parts, std::int64_t num_patches, ImageSize size);
 
 class PictureRows {
  public:

@@ -22,6 +22,11 @@ void PrefixStore::SetBudget(std::uint64_t budget) {
   while (bytes_ > budget_) DropLeast();
 }
 
+void PrefixStore::Clear() {
+  const MutexLock lock(&mutex_);
+  while (!entries_.empty()) DropLeast();
+}
+
 std::optional<Checkpoint> PrefixStore::Find(std::span<const PromptKey> wanted, std::int64_t limit) {
   const MutexLock lock(&mutex_);
   Entry* best = nullptr;

@@ -27,6 +27,8 @@ class PrefixStore {
   // `budget` in bytes, of keys, values and recurrent states; 0: nothing is kept.
   explicit PrefixStore(std::uint64_t budget) : budget_(budget) {}
   void SetBudget(std::uint64_t budget);
+  // Drops everything.
+  void Clear();
 
   // Whether anything is kept at all.
   [[nodiscard]] bool keeps_any() const;

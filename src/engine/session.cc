@@ -32,9 +32,9 @@ Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Engine::NewSession() const {
   return ExhaustedIfNoMemory([&]() -> Result<std::unique_ptr<Session>> {
-    THIMBLE_ASSIGN_OR_RETURN(auto state, DecoderState::Create(parts_->config, context(), parts_->kv_type));
     std::unique_ptr<Session> session(new Session());
-    session->memory_ = std::make_unique<Session::Memory>(shared_from_this(), parts_.get(), std::move(state));
+    session->memory_ = std::make_unique<Session::Memory>(shared_from_this(), parts_.get());
+    THIMBLE_RETURN_IF_ERROR(session->memory_->Begin(context()));
     return session;
   });
 }
@@ -45,11 +45,40 @@ void Session::ForgetCancel() {
 void Session::Clear() { memory_->Clear(); }
 int Session::length() const { return memory_->state.length(); }
 
+Status Session::Memory::Begin(int context) {
+  const std::uint64_t growth = BytesOf(context, kMaxCheckpoints);
+  if (parts->checks_memory) {
+    const auto shortage = parts->memory->Reserve(DecoderState::RecurrentBytes(parts->config), growth, &to_come);
+    if (shortage.has_value()) {
+      std::vector<Advice> advice;
+      const std::uint64_t kv = DecoderState::KvBytes(parts->config, context, parts->kv_type);
+      if (const auto fits = ContextThatFits(*shortage, kv, context); fits.has_value()) advice.push_back(*fits);
+      return shortage->Say("memory", Cat("a conversation of ", context, " tokens"), std::move(advice));
+    }
+  }
+  THIMBLE_ASSIGN_OR_RETURN(state, DecoderState::Create(parts->config, context, parts->kv_type));
+  return Done{};
+}
+
+std::uint64_t Session::Memory::BytesOf(std::int64_t tokens, std::size_t num_checkpoints) const {
+  const auto kv = [this](std::int64_t count) {
+    return DecoderState::KvBytes(parts->config, static_cast<int>(count), parts->kv_type);
+  };
+  // A checkpoint is one of the state's two halves, and the page that it shares until the session writes on.
+  return kv(tokens) + (DecoderState::RecurrentBytes(parts->config) / 2 + kv(1)) * num_checkpoints;
+}
+
+void Session::Memory::CountTaken() {
+  const std::uint64_t all = BytesOf(state.max_tokens(), kMaxCheckpoints);
+  to_come.Set(all - BytesOf(state.length(), checkpoints.size()));
+}
+
 void Session::Memory::Clear() {
   state.Clear();
   keys.clear();
   num_shareable = 0;
   checkpoints.clear();
+  CountTaken();
 }
 
 // What this session remembers wins over a longer beginning that was read elsewhere: it may hold tokens that were
@@ -81,6 +110,7 @@ void Session::Memory::Append(std::span<const PromptKey> read) {
   keys.insert(keys.end(), read.begin(), read.end());
   if (num_shareable == first)
     num_shareable = static_cast<std::int64_t>(keys.size()) / PrefixStore::kStride * PrefixStore::kStride;
+  CountTaken();
 }
 
 void Session::Memory::KeepCheckpoint() {

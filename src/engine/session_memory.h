@@ -16,9 +16,11 @@
 namespace thimble {
 
 struct Session::Memory {
-  Memory(std::shared_ptr<const Engine> owner, EngineParts* engine_parts, DecoderState decoder_state)
-      : engine(std::move(owner)), parts(engine_parts), state(std::move(decoder_state)) {}
+  Memory(std::shared_ptr<const Engine> owner, EngineParts* engine_parts)
+      : engine(std::move(owner)), parts(engine_parts) {}
 
+  // Makes room for `context` tokens; once. kExhausted with what would fit.
+  Status Begin(int context);
   void Clear();
   // Brings the state to the longest beginning of `wanted` that it can continue from, of at most `limit` tokens: of what
   // this session itself held, or else of what any session read.
@@ -29,15 +31,22 @@ struct Session::Memory {
   void KeepCheckpoint();
   // For all sessions, where what the state holds was read throughout.
   void ShareBeginning();
+  // What the conversation has not taken yet, for the budget; after its length has changed.
+  void CountTaken();
 
   std::shared_ptr<const Engine> engine;  // keeps it alive
   EngineParts* parts;
+  MemoryBudget::Promise to_come;  // keys, values and checkpoints that are not there yet
   DecoderState state;
   std::vector<PromptKey> keys;  // of every token that the state holds
   // Tokens from the first on that were read in passes that were cut at multiples of PrefixStore::kStride only.
   std::int64_t num_shareable = 0;
   std::vector<Checkpoint> checkpoints;
   std::atomic<bool> is_busy{false};  // a Generation or Evaluate runs
+
+ private:
+  // That so many tokens and checkpoints take, without the two halves that are always there.
+  [[nodiscard]] std::uint64_t BytesOf(std::int64_t tokens, std::size_t num_checkpoints) const;
 };
 
 // Whether a session is free, and that it is not as long as this lives.

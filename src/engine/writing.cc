@@ -68,6 +68,7 @@ Writing::Writing(Session::Memory* memory, const GenerateRequest& request, const 
     for (const std::int32_t id : taken_) m_.keys.push_back(PromptKey::OfToken(id));
     position_ += static_cast<std::int32_t>(taken_.size());
     taken_.clear();
+    m_.CountTaken();
     ChooseNext(logits);
   };
 }

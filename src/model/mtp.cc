@@ -17,8 +17,8 @@ Result<DecoderState> MtpHead::CreateState(int max_tokens, KvType kv_type) const 
 }
 
 Status MtpHead::Forward(MatView<const float> hidden, std::span<const std::int32_t> tokens,
-                        std::span<const Position> positions, DecoderState* state, Scratch* scratch,
-                        const Ops& ops) const {
+                        std::span<const Position> positions, const LogitRequest& wanted, DecoderState* state,
+                        Scratch* scratch, const Ops& ops) const {
   const ModelConfig& c = *config_;
   const MtpWeights& w = *weights_->mtp;
   Scratch& s = *scratch;
@@ -54,10 +54,11 @@ Status MtpHead::Forward(MatView<const float> hidden, std::span<const std::int32_
   s.activations.Set(normed);
   MlpLayer(pass, w.layer.mlp, mixed);
   AddInPlace(ops, x, mixed);
-  const MatView<float> rows = s.Rows(&s.hidden_rows, T, c.width);
+  const MatView<float> rows = s.Rows(&s.draft_rows, T, c.width);
   RmsNorm(ops, x, w.final_norm.span(), c.norm_eps, rows);
-  s.hidden_view = rows;
-  THIMBLE_RETURN_IF_ERROR(Decoder(config_, weights_).Head(rows.Rows(T - 1, 1), scratch, ops));
+  s.draft_view = rows;
+  if (wanted.rows != LogitRows::kNone)
+    THIMBLE_RETURN_IF_ERROR(Decoder(config_, weights_).Head(rows.Rows(T - 1, 1), scratch, ops, wanted));
   THIMBLE_RETURN_IF_ERROR(CheckNotStopped(ops.pool));
   state->num_pending_ = static_cast<int>(T);
   state->CommitAll();

@@ -5,6 +5,7 @@
 
 #include "base/mat_view.h"
 #include "base/result.h"
+#include "model/batch.h"
 #include "model/config.h"
 #include "model/scratch.h"
 #include "model/state.h"
@@ -26,11 +27,13 @@ class MtpHead {
   Result<DecoderState> CreateState(int max_tokens, KvType kv_type) const;
 
   // Row t pairs hidden[t] (after the final norm) with the token after it, tokens[t], at the position of the hidden row.
-  // Appends T <= Decoder::kMaxRows rows to the cache and commits them. Draft logits of the last row: scratch->logits();
-  // the rows' own hidden rows (after mtp.norm), the last of which is fed back for the next draft: scratch->hidden().
-  // `hidden` must not lie in `scratch`. kInvalid for a token id that is none, kExhausted when the context is full.
+  // Appends T <= Decoder::kMaxRows rows to the cache and commits them. Draft logits of the last row, as far as `wanted`
+  // asks for them (kNone: none; kAll as kLast): scratch->logits(). The rows' own hidden rows (after mtp.norm), the last
+  // of which is fed back for the next draft: scratch->draft_hidden(). `hidden` may lie in these, or in
+  // scratch->hidden(), which stay as they are. kInvalid for a token id that is none, kExhausted when the context is
+  // full.
   Status Forward(MatView<const float> hidden, std::span<const std::int32_t> tokens, std::span<const Position> positions,
-                 DecoderState* state, Scratch* scratch, const Ops& ops) const;
+                 const LogitRequest& wanted, DecoderState* state, Scratch* scratch, const Ops& ops) const;
   // Forgets rows from `length` on: drafts that were refused.
   static void Truncate(int length, DecoderState* state);
 

@@ -11,7 +11,7 @@ namespace {
 
 // Columns of every float buffer, in the order of the members.
 struct Columns {
-  std::int64_t width, qkv, convolved, z, gates, heads, kv, mlp, rotary, pair, activations;
+  std::int64_t width, qkv, convolved, z, gates, heads, kv, mlp, rotary, pair, draft, activations;
 
   explicit Columns(const ModelConfig& config) {
     const std::int64_t delta_out = static_cast<std::int64_t>(config.delta.num_value_heads) * config.delta.value_head;
@@ -26,11 +26,12 @@ struct Columns {
     mlp = config.mlp;
     rotary = std::max(1, config.rotary / 2);
     pair = config.has_mtp ? 2 * width : 0;
+    draft = config.has_mtp ? width : 0;
     activations = std::max({width, mlp, heads, pair});
   }
 };
 
-std::array<std::pair<Buffer<float> Scratch::*, std::int64_t>, 16> Buffers(const Columns& c) {
+std::array<std::pair<Buffer<float> Scratch::*, std::int64_t>, 17> Buffers(const Columns& c) {
   return {{{&Scratch::x, c.width},
            {&Scratch::normed, c.width},
            {&Scratch::mixed, c.width},
@@ -46,7 +47,8 @@ std::array<std::pair<Buffer<float> Scratch::*, std::int64_t>, 16> Buffers(const 
            {&Scratch::cos, c.rotary},
            {&Scratch::sin, c.rotary},
            {&Scratch::pair, c.pair},
-           {&Scratch::hidden_rows, c.width}}};
+           {&Scratch::hidden_rows, c.width},
+           {&Scratch::draft_rows, c.draft}}};
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ class Scratch {
   // Of the last pass: logits [rows asked for, V] and final-normed hidden rows [T, D].
   [[nodiscard]] MatView<float> logits() { return logits_view; }
   [[nodiscard]] MatView<const float> hidden() const { return hidden_view; }
+  // Of the last pass of an MtpHead: its own hidden rows [T, D].
+  [[nodiscard]] MatView<const float> draft_hidden() const { return draft_view; }
 
   // The rest is for the model's own files. Every buffer is [max_rows, columns] and used as [T, columns].
   MatView<float> Rows(Buffer<float>* buffer, std::int64_t rows, std::int64_t cols) const {
@@ -50,12 +52,14 @@ class Scratch {
   Buffer<float> sin;          // [T, rotary / 2]
   Buffer<float> pair;         // [T, 2D] MTP: embedding | hidden
   Buffer<float> hidden_rows;  // [max_rows, D]
+  Buffer<float> draft_rows;   // [T, D] MTP
   Buffer<float> logits_rows;  // [.., V]
   // Of a head of which only a part is computed: its panels, and their outputs.
   std::vector<std::int32_t> panels;
   std::vector<float> panel_logits;
   MatView<float> logits_view;
   MatView<const float> hidden_view;
+  MatView<const float> draft_view;
 };
 
 }  // namespace thimble

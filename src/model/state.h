@@ -53,6 +53,8 @@ class DecoderState {
   // Passes of at most this many rows may be committed in part; longer ones are kept whole or dropped whole.
   static constexpr int kMaxPartialRows = 15;
 
+  DecoderState() = default;  // holds nothing, and cannot
+
   // KV pages are added as the conversation grows, up to `max_tokens`; all else is allocated here.
   static Result<DecoderState> Create(const ModelConfig& config, int max_tokens, KvType kv_type);
   // Bytes that a state of `max_tokens` tokens grows to: keys and values; and recurrent states.
@@ -83,8 +85,6 @@ class DecoderState {
   friend class Decoder;
   friend class MtpHead;
   friend class StateInspector;  // of the tests
-  DecoderState() = default;
-
   // Pages for `num_tokens` tokens in all, of its own where the tokens behind length_ will be written.
   Status Grow(std::int64_t num_tokens);
   Status MakeWritable(std::size_t page);

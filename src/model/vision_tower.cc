@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/vision_tower.h"
 
-#include "base/text.h"
-#include "sys/machine.h"
-
 #include <atomic>
 #include <optional>
 #include <utility>
@@ -28,11 +25,6 @@ Result<std::shared_ptr<const VisionWeights>> VisionTower::Get(ThreadPool* pool,
                                                               const std::function<bool()>& keep_going) {
   const MutexLock lock(&mutex_);
   if (weights_ != nullptr) return weights_;
-  const std::uint64_t available = AvailableMemoryBytes();
-  if (available != 0 && bytes_ > available) {
-    return Error{Code::kExhausted, Cat("[vision] the vision tower needs ", FormatBytes(bytes_), ", ",
-                                       FormatBytes(available), " free: close other programs, or use a smaller model")};
-  }
   LoadOptions options = options_;
   options.pool = pool;
   const std::atomic<bool>* stop = pool != nullptr ? pool->stop() : nullptr;

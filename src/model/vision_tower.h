@@ -21,8 +21,9 @@ class VisionTower {
 
   // The weights, read with the threads of `pool` unless they are there. Between tensors the pool's stop and
   // `keep_going` (may be empty) are looked at, which end it with kCancelled; others wait meanwhile, so `keep_going`
-  // must not wait for anybody. They stay valid for as long as they are held. Errors: kExhausted where memory is short,
-  // what the files give (LoadWeights), kCorrupt where they have changed since they were opened; it may be tried again.
+  // must not wait for anybody. They stay valid for as long as they are held. Whether they fit into memory is to be
+  // asked before. Errors: what the files give (LoadWeights), kCorrupt where they have changed since they were opened;
+  // it may be tried again.
   Result<std::shared_ptr<const VisionWeights>> Get(ThreadPool* pool, const std::function<bool()>& keep_going = {});
   // Memory that Get would take for them now: 0 where they are there.
   [[nodiscard]] std::uint64_t bytes_to_read() const;

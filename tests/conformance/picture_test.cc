@@ -201,13 +201,12 @@ TEST(Mtp, DraftsEqualTheSpecification) {
       Feed(model, state, ids, LogitRows::kLast);
       ASSERT_EQ(ArgMax(model.scratch.logits().RowSpan(0)), main_next);
       const MatView<const float> rows = model.scratch.hidden();
-      std::vector<float> hidden(rows.data, rows.data + rows.rows * rows.cols);
       // Row i pairs the hidden row of position i with the token after it.
       std::vector<std::int32_t> shifted(ids.begin() + 1, ids.end());
       shifted.push_back(main_next);
       DecoderState drafts = Get(head.CreateState(512, KvType::kF32));
       auto positions = TextPositions(0, ids.size());
-      Get(head.Forward({hidden.data(), rows.rows, rows.cols}, shifted, positions, &drafts, &model.scratch, model.ops));
+      Get(head.Forward(rows, shifted, positions, LogitRows::kLast, &drafts, &model.scratch, model.ops));
       const auto wanted = Ids(*item.Find("drafts"));
       const NpyArray logits =
           LoadNpy(Fixture("expected/vl-mtp/" + item.Find("files")->Find("draft_logits")->Find("file")->text()));
@@ -217,16 +216,41 @@ TEST(Mtp, DraftsEqualTheSpecification) {
         EXPECT_LT(LargestDifference(got, logits.As<float>().subspan(step * vocab, vocab)), 1e-3F) << "draft " << step;
         const std::int32_t draft = ArgMax(got);
         ASSERT_EQ(draft, wanted[step]);
-        const MatView<const float> own = model.scratch.hidden();
-        const std::vector<float> fed(own.Row(own.rows - 1), own.Row(own.rows - 1) + own.cols);
+        const MatView<const float> own = model.scratch.draft_hidden();
         const auto p = static_cast<std::int32_t>(ids.size() + step);
         const Position position{p, p, p};
-        Get(head.Forward({fed.data(), 1, own.cols}, {&draft, 1}, {&position, 1}, &drafts, &model.scratch, model.ops));
+        Get(head.Forward(own.Rows(own.rows - 1, 1), {&draft, 1}, {&position, 1}, LogitRows::kLast, &drafts,
+                         &model.scratch, model.ops));
       }
       MtpHead::Truncate(static_cast<int>(ids.size()), &drafts);
       EXPECT_EQ(drafts.length(), static_cast<int>(ids.size()));
     }
   }
+}
+
+TEST(Mtp, AMaskAsksForItsTokensOnly) {
+  LoadedModel model(Fixture("gguf/vl-mtp-q8_0.gguf"), "", Precision::kFast);
+  const MtpHead head(&model.config, &model.weights);
+  const std::vector<std::int32_t> ids = {5, 6, 7};
+  const std::vector<std::int32_t> next = {6, 7, 8};
+  DecoderState state = model.NewState();
+  Feed(model, state, ids, LogitRows::kNone);
+  const auto draft = [&](const LogitRequest& wanted) {
+    DecoderState drafts = Get(head.CreateState(16, KvType::kF32));
+    const auto positions = TextPositions(0, ids.size());
+    Get(head.Forward(model.scratch.hidden(), next, positions, wanted, &drafts, &model.scratch, model.ops));
+    const std::span<float> logits = model.scratch.logits().RowSpan(0);
+    return std::vector<float>(logits.begin(), logits.end());
+  };
+  const std::vector<float> all = draft(LogitRows::kLast);
+  TokenMask mask(all.size());
+  mask.Allow(17);
+  LogitRequest some;
+  some.mask = &mask;
+  const std::vector<float> masked = draft(some);
+  EXPECT_EQ(masked[17], all[17]);
+  EXPECT_NE(masked[1000], all[1000]) << "its panel was computed";
+  EXPECT_EQ(draft(LogitRows::kNone), masked) << "nobody asked for them";
 }
 
 TEST(Config, AVisionFileOfAnotherWidthIsRefusedByName) {

@@ -282,9 +282,9 @@ TEST(Engine, DraftsEqualTheOracleOnRandomHiddenRows) {
   const Matrix rows = model.oracle.Drafts(FromFloats(hidden, static_cast<std::size_t>(engine.config.width)), next,
                                           TextPositions(kRows));
   DecoderState state = Get(head.CreateState(64, KvType::kF32));
-  Get(head.Forward({hidden.data(), kRows, engine.config.width}, next, testing::TextPositions(0, kRows), &state,
-                   &engine.scratch, engine.ops));
-  const MatView<const float> own = engine.scratch.hidden();
+  Get(head.Forward({hidden.data(), kRows, engine.config.width}, next, testing::TextPositions(0, kRows),
+                   LogitRows::kLast, &state, &engine.scratch, engine.ops));
+  const MatView<const float> own = engine.scratch.draft_hidden();
   EXPECT_LT(LargestDifference(rows, {own.data, kRows * static_cast<std::size_t>(engine.config.width)}), 1e-3);
   EXPECT_LT(LargestDifference(model.oracle.Logits(rows.Rows(kRows - 1, 1)), engine.scratch.logits().RowSpan(0)), 1e-3);
 }
