@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of the version before this one are still read (tests/data/v0.1/README.md)."""
+"""Files of versions before this one are still read (tests/data/v0.1/README.md, tests/data/v0.2/README.md)."""
 import json
 import os
 import pathlib
@@ -9,10 +9,12 @@ import unittest
 
 from harness import FIXTURES, PICTURE, VL, answer, thimble
 
-BEFORE = pathlib.Path(__file__).resolve().parent.parent / "data/v0.1"
+DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
 
 
-class FilesOfVersion01(unittest.TestCase):
+class FilesOfAVersion:
+    """What each version's class tests, with `before`: the folder of its files."""
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -20,7 +22,7 @@ class FilesOfVersion01(unittest.TestCase):
 
     def test_a_chat(self):
         chat = self.folder / "chat.json"
-        chat.write_text((BEFORE / "chat.json").read_text(encoding="utf-8").replace("PICTURE", PICTURE), encoding="utf-8")
+        chat.write_text((self.before / "chat.json").read_text(encoding="utf-8").replace("PICTURE", PICTURE), encoding="utf-8")
         saved = self.folder / "saved.json"
         done = thimble("chat", VL, "-n", "3", "--temperature", "0", text=f"/load {chat}\nGo on.\n/save {saved}\n")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -33,9 +35,9 @@ class FilesOfVersion01(unittest.TestCase):
 
     def test_a_chat_with_tools(self):
         saved = self.folder / "saved.json"
-        done = thimble("chat", VL, "-n", "3", "--temperature", "0", text=f"/load {BEFORE / 'tools.json'}\nGo on.\n/save {saved}\n")
+        done = thimble("chat", VL, "-n", "3", "--temperature", "0", text=f"/load {self.before / 'tools.json'}\nGo on.\n/save {saved}\n")
         self.assertEqual(done.returncode, 0, done.stderr)
-        before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (BEFORE / "tools.json", saved))
+        before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (self.before / "tools.json", saved))
         self.assertEqual(after["messages"][:5], before["messages"])
         self.assertEqual(after["tools"], before["tools"])
 
@@ -44,9 +46,9 @@ class FilesOfVersion01(unittest.TestCase):
         shutil.copy(FIXTURES / "gguf/vl-q8_0.gguf", model)
         os.utime(model, ns=(1_700_000_000 * 10**9,) * 2)
         pack = self.folder / "v.gguf.thimble-pack"
-        shutil.copy(BEFORE / "vl-q8_0.thimble-pack", pack)
+        shutil.copy(self.before / "vl-q8_0.thimble-pack", pack)
         options = ("run", str(model), "--ids", "1,2,3", "-n", "8", "--temperature", "0", "--ignore-eos", "--json")
-        renewed = thimble(*options, "-v", "--pack-cache", "auto")  # of the first version's form: once
+        renewed = thimble(*options, "-v", "--pack-cache", "auto")  # of an older form: once
         self.assertEqual(renewed.returncode, 0, renewed.stderr)
         self.assertIn(f"pack cache: written to {pack}", renewed.stderr)
         data = pack.read_bytes()
@@ -56,6 +58,14 @@ class FilesOfVersion01(unittest.TestCase):
         self.assertNotIn("written", kept.stderr)
         self.assertEqual(pack.read_bytes(), data)
         self.assertEqual(json.loads(kept.stdout)["ids"], answer(*options, "--pack-cache", "off")["ids"])
+
+
+class FilesOfVersion01(FilesOfAVersion, unittest.TestCase):
+    before = DATA / "v0.1"
+
+
+class FilesOfVersion02(FilesOfAVersion, unittest.TestCase):
+    before = DATA / "v0.2"
 
 
 if __name__ == "__main__":
