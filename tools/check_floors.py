@@ -9,7 +9,8 @@ import sys
 # Every folder of code -> the folders and single headers of src/ it may include, besides itself.
 CORE = ["base", "sys", "files", "text", "sampling", "image/image.h", "image/preprocess.h", "kernels/kernels.h",
         "kernels/kernel_table.h", "ops", "model"]
-ALL = ["base", "sys", "kernels", "image", "files", "text", "sampling", "ops", "model", "engine", "measure", "talk", "host"]
+ALL = ["base", "sys", "kernels", "image", "files", "text", "sampling", "ops", "model", "engine", "measure", "talk", "grammar",
+       "service", "host"]
 MAY = {
     "src/base": [],
     "src/sys": ["base"],
@@ -23,11 +24,15 @@ MAY = {
     "src/engine": CORE,
     "src/measure": CORE + ["kernels", "engine"],
     "src/talk": ["base", "sys", "files/json.h", "text", "sampling", "image/image.h", "image/preprocess.h", "ops", "model", "engine"],
+    "src/grammar": ["base", "files/json.h", "text", "engine/token_filter.h"],
+    "src/service": ["base", "files/json.h", "text", "sampling", "image/image.h", "engine", "talk", "grammar"],
     "src/host": ALL,
     "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "measure", "talk", "host", "model/config.h",
                  "model/load.h", "model/batch.h", "kernels/kernels.h"],
+    "apps/server": ["base", "sys", "files/json.h", "text", "engine", "talk", "grammar", "service", "host"],
     "bench": ALL,
-    "fuzz": ["base", "sys", "kernels", "image", "files", "text", "sampling", "ops", "model", "engine", "talk", "host"],
+    "fuzz": ["base", "sys", "kernels", "image", "files", "text", "sampling", "ops", "model", "engine", "talk", "grammar",
+             "service", "host"],
     "tests": ALL,
 }
 # Unit tests beside the code include what their folder may, and these.
@@ -52,6 +57,8 @@ OUTSIDE = [
     (r"webp/.*", r"src/image/decode_webp\.cc|src/image/decode_alpha_test\.cc", "a codec"),
     (r"gif_lib\.h", r"src/image/decode_gif\.cc", "a codec"),
     (r"libheif/.*", r"src/image/decode_heif\.cc", "a codec"),
+    (r"boost/.*", r"apps/server/[a-z_]+\.(cc|h)", "the library for the network"),
+    (r"xgrammar/.*", r"src/grammar/[a-z_]+\.cc", "the library for grammars"),
     (r"sqlite3\.h", r"src/host/[a-z_]+\.cc", "the database"),
     (r"gtest/.*|gmock/.*", r"src/.*_test\.cc|tests/.*", "the library for tests"),
     (r"benchmark/.*", r"bench/.*", "the library for benchmarks"),
