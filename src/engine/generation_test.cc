@@ -47,6 +47,44 @@ TEST(Generation, LeftBetweenLayersItGivesTheSameBits) {
   }
 }
 
+TEST(Generation, TellsHowLikelyTheModelFoundEachToken) {
+  const auto engine = OpenModel("models/text-tied", Precision::kExact, 2, 512);
+  GenerateRequest request = Ask("Why?", 20);
+  request.think = ThinkMode::kOn;
+  request.think_budget = 4;  // tokens of ours among them
+  const Reply plain = Get(NewSession(engine)->Generate(request, kNoSink));
+  request.top_logprobs = 3;
+  std::vector<TokenChoice> choices;
+  const Reply reply = Get(NewSession(engine)->Generate(request, [&](const Event& event) {
+    if (event.kind == Event::Kind::kToken) choices.push_back(event.token);
+    return true;
+  }));
+  EXPECT_EQ(reply.ids, plain.ids);
+  ASSERT_EQ(choices.size(), reply.ids.size());
+  // What the model says when it reads all of it at once.
+  std::vector<std::int32_t> all = reply.prompt_ids;
+  all.insert(all.end(), reply.ids.begin(), reply.ids.end());
+  GenerateRequest read;
+  read.prompt = PromptIds{all, {}};
+  const std::size_t first = reply.prompt_ids.size() - 1;
+  TokenMask exists(static_cast<std::size_t>(engine->config().vocab));
+  for (std::int32_t id = 0; id < engine->tokenizer().num_ids(); ++id) {
+    if (engine->tokenizer().Exists(id)) exists.Allow(id);
+  }
+  int num_unlikely = 0;
+  Get(NewSession(engine)->Evaluate(read, LogitRows::kAll, [&](int index, std::span<const float> logits) {
+    const std::size_t at = static_cast<std::size_t>(index) - first;
+    if (static_cast<std::size_t>(index) < first || at >= choices.size()) return true;
+    const TokenChoice& choice = choices[at];
+    EXPECT_EQ(choice.id, reply.ids[at]);
+    EXPECT_EQ(choice.top.size(), 3u);
+    EXPECT_NEAR(choice.logprob, LogprobsOf(logits, exists, choice.id, 0).logprob, 1e-3) << at;
+    num_unlikely += choice.top[0].first != choice.id ? 1 : 0;
+    return true;
+  }));
+  EXPECT_GT(num_unlikely, 0) << "the end of the thoughts was ours, not the model's";
+}
+
 TEST(Generation, OneThreadDrivesManyWithTheBitsOfEachAlone) {
   const auto engine = OpenModel("models/vl", Precision::kFast, 2, 2048);
   std::vector<GenerateRequest> requests = {LongQuestion(40, 30), PictureQuestion(), LongQuestion(200, 12),

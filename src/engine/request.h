@@ -44,6 +44,8 @@ struct GenerateRequest {
   int max_tokens = 0;                 // 0: until the context is full
   bool ignore_eos = false;
   std::vector<std::string> stop_strings;
+  // Tells of each token of the reply how likely the model found it, and of so many alternatives (Event::kToken).
+  std::optional<int> top_logprobs;
   // Thinking guard: after this many thinking tokens, or when the reasoning repeats itself, the think block is closed
   // and the answer written. Budget: unset = a default for chats and none for ids; 0 = no limit.
   std::optional<int> think_budget;

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/picture.h"
 #include "engine/request.h"
+#include "sampling/logprobs.h"
 #include "text/reply_parser.h"
 
 #include <atomic>
@@ -54,11 +55,14 @@ struct Reply {
 };
 
 struct Event {
-  enum class Kind { kPictures, kPromptProgress, kReply, kWarning } kind = Kind::kReply;
+  enum class Kind { kPictures, kPromptProgress, kToken, kReply, kWarning } kind = Kind::kReply;
   std::span<const PictureReading> pictures;  // kPictures: how they will be read, before anything is
   double share = 0;                          // kPromptProgress: 0 to 1
-  ReplyEvent reply;                          // kReply
-  std::string text;                          // kWarning
+  // kToken: a token became part of the reply, with what the model thought of it; what it says follows, at once or with
+  // later ones. Where GenerateRequest::top_logprobs asks for it.
+  TokenChoice token;
+  ReplyEvent reply;  // kReply
+  std::string text;  // kWarning
 };
 // Called on the generating thread while it holds nothing of the engine: other sessions, and Engine::EmbedPatches, may
 // be used in it (the session itself may not). Returning false stops the reply (finish reason cancelled).

@@ -85,6 +85,8 @@ void Writing::ChooseFirst(std::span<float> logits) {
 // Chosen while the logits are there, before anybody hears of anything: they are the scratch's, which others may use
 // meanwhile.
 void Writing::ChooseNext(std::span<float> logits) {
+  // Sampling changes them. What they say is computed in TellToken, when others may have their turn.
+  if (wants_logprobs()) own_logits_.assign(logits.begin(), logits.end());
   if (!ChooseWithoutModel()) next_ = sampler_.Sample(logits, &Mask());
 }
 
@@ -103,6 +105,8 @@ bool Writing::ChooseWithoutModel() {
 bool Writing::Take(const Sink& sink) {
   while (true) {
     if (!TakeOne(sink)) return false;
+    // Where the model's opinion is wanted it is asked about every token, those that it has no choice about too.
+    if (wants_logprobs()) return true;
     if (taken_.size() == static_cast<std::size_t>(DecoderState::kMaxPartialRows) || !ChooseWithoutModel()) return true;
   }
 }
@@ -118,13 +122,21 @@ bool Writing::TakeOne(const Sink& sink) {
   const bool was_thinking = parser_.in_thinking();
   reply_->ids.push_back(id);
   parser_.Append(decoder_.Append(id), &events_);
-  has_refused_ = !Deliver(sink);
+  has_refused_ = !TellToken(id, sink) || !Deliver(sink);
   if (has_refused_) return End(FinishReason::kCancelled);
   if (was_thinking && parser_.in_thinking() && is_guarded_ && !is_inserted_) Guard(id);
   if (parser_.hit_stop_string()) return End(FinishReason::kStop);
   if (static_cast<std::int64_t>(reply_->ids.size()) >= room_) return End(full);  // nothing follows: no need to run it
   taken_.push_back(id);
   return true;
+}
+
+bool Writing::TellToken(std::int32_t id, const Sink& sink) {
+  if (!sink || !wants_logprobs()) return true;
+  Event event;
+  event.kind = Event::Kind::kToken;
+  event.token = LogprobsOf(own_logits_, engine_.exists, id, *request_.top_logprobs);
+  return sink(event);
 }
 
 // Gives out what has come together. False when the sink wants no more.
@@ -165,7 +177,7 @@ SharedRows* Writing::Rows(double deadline, const std::atomic<bool>* stop) {
   batch_.tokens = taken_;
   batch_.positions = places_;
   batch_.logits = LogitRequest(LogitRows::kLast);
-  batch_.logits.mask = &Mask();
+  batch_.logits.mask = wants_logprobs() ? &engine_.exists : &Mask();
   return &rows_;
 }
 

@@ -41,7 +41,9 @@ class Writing {
   // The next token, where it does not depend on logits.
   bool ChooseWithoutModel();
   [[nodiscard]] const TokenMask& Mask() const;
+  [[nodiscard]] bool wants_logprobs() const { return request_.top_logprobs.has_value(); }
   bool TakeOne(const Sink& sink);
+  bool TellToken(std::int32_t id, const Sink& sink);
   bool Deliver(const Sink& sink);
   void Guard(std::int32_t id);
   [[nodiscard]] bool IsEnd(std::int32_t id) const;
@@ -63,8 +65,9 @@ class Writing {
   std::vector<ReplyEvent> events_;
   std::vector<std::int32_t> inserted_;  // tokens of ours, to be written in place of the model's
   std::size_t next_inserted_ = 0;
-  std::int32_t next_ = 0;     // the token chosen last
-  bool is_inserted_ = false;  // it is one of them
+  std::int32_t next_ = 0;          // the token chosen last
+  bool is_inserted_ = false;       // it is one of them
+  std::vector<float> own_logits_;  // that it was chosen by, as the model gave them, where they are wanted
   bool is_guarded_ = true;
   bool has_refused_ = false;  // the sink wants no more
   // The next pass.
