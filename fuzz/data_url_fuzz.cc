@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as a data URL, as base64 and as text with percent signs.
-#include "host/data_url.h"
+#include "text/data_url.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -25,7 +25,7 @@ MAY = {
     "src/measure": CORE + ["kernels", "engine"],
     "src/talk": ["base", "sys", "files/json.h", "text", "sampling", "image/image.h", "image/preprocess.h", "ops", "model", "engine"],
     "src/grammar": ["base", "files/json.h", "text", "engine/token_filter.h"],
-    "src/service": ["base", "files/json.h", "text", "sampling", "image/image.h", "engine", "talk", "grammar"],
+    "src/service": ["base", "sys/mutex.h", "sys/machine.h", "files/json.h", "text", "sampling", "image/image.h", "engine", "talk", "grammar"],
     "src/host": ALL,
     "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "measure", "talk", "host", "model/config.h",
                  "model/load.h", "model/batch.h", "kernels/kernels.h"],

@@ -94,6 +94,9 @@ struct Generation::Work {
     Event event;
     event.kind = Event::Kind::kPromptProgress;
     event.share = share;
+    event.prompt_tokens = reply.stats.prompt_tokens;
+    event.known_tokens = reply.stats.reused_tokens;
+    event.read_tokens = reading.has_value() ? m.state.length() : event.prompt_tokens;
     return Tell(event) ? Status(Done{}) : Status(Cancelled());
   }
   Status TellOfPictures() const {
@@ -192,6 +195,13 @@ Result<std::unique_ptr<Generation>> Generation::Start(Session* session, std::sha
 }
 
 bool Generation::is_done() const { return work_->phase == Work::Phase::kDone; }
+
+GenerateStats Generation::StatsSoFar() const {
+  GenerateStats stats = work_->reply.stats;
+  stats.tokens = static_cast<int>(work_->reply.ids.size());
+  if (work_->phase == Work::Phase::kWriting) stats.seconds = MonotonicSeconds() - work_->writing_began;
+  return stats;
+}
 
 bool Generation::Step(double deadline) {
   Generation* self = this;

@@ -35,6 +35,8 @@ class Generation {
   // handler. A pass that others share runs to its end.
   void Cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_done() const;
+  // As far as it has come. By whoever steps it, in the sink too.
+  [[nodiscard]] GenerateStats StatsSoFar() const;
 
   // The reply, once. One that is not done is cancelled. Errors as Session::Generate's; the session is as it was then.
   Result<Reply> Finish();

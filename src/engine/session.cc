@@ -45,6 +45,12 @@ void Session::ForgetCancel() {
 void Session::Clear() { memory_->Clear(); }
 int Session::length() const { return memory_->state.length(); }
 
+std::int64_t Session::Remembers(const Prompt& prompt) const {
+  const auto limit = static_cast<std::int64_t>(prompt.ids.size()) - 1;
+  const std::int64_t common = memory_->CommonWith(prompt.keys, limit);
+  return common == memory_->state.length() ? common : memory_->CheckpointWithin(common);
+}
+
 Status Session::Memory::Begin(int context) {
   const std::uint64_t growth = BytesOf(context, kMaxCheckpoints);
   if (parts->checks_memory) {
@@ -81,13 +87,26 @@ void Session::Memory::Clear() {
   CountTaken();
 }
 
-// What this session remembers wins over a longer beginning that was read elsewhere: it may hold tokens that were
-// written, which come out with other last bits than when read, and no reply may depend on what others have read.
-void Session::Memory::RewindTo(std::span<const PromptKey> wanted, std::int64_t limit) {
+std::int64_t Session::Memory::CommonWith(std::span<const PromptKey> wanted, std::int64_t limit) const {
   std::int64_t common = 0;
   const auto most =
       std::min<std::int64_t>({static_cast<std::int64_t>(keys.size()), static_cast<std::int64_t>(wanted.size()), limit});
   while (common < most && keys[static_cast<std::size_t>(common)] == wanted[static_cast<std::size_t>(common)]) ++common;
+  return common;
+}
+
+std::int64_t Session::Memory::CheckpointWithin(std::int64_t length) const {
+  std::int64_t longest = 0;
+  for (const Checkpoint& checkpoint : checkpoints) {
+    if (checkpoint.length() <= length) longest = std::max<std::int64_t>(longest, checkpoint.length());
+  }
+  return longest;
+}
+
+// What this session remembers wins over a longer beginning that was read elsewhere: it may hold tokens that were
+// written, which come out with other last bits than when read, and no reply may depend on what others have read.
+void Session::Memory::RewindTo(std::span<const PromptKey> wanted, std::int64_t limit) {
+  const std::int64_t common = CommonWith(wanted, limit);
   if (common > 0 && common == state.length()) return;
   // Recurrent states cannot be cut; go back to the last checkpoint inside what is the same.
   while (!checkpoints.empty() && checkpoints.back().length() > common) checkpoints.pop_back();

@@ -23,6 +23,8 @@ namespace thimble {
 enum class FinishReason { kStop, kLength, kContext, kCancelled };
 const char* FinishReasonName(FinishReason reason);  // "stop", "length", "context", "cancelled"
 
+struct Prompt;
+
 struct GenerateStats {
   double load_seconds = 0;
   int prompt_tokens = 0;       // of the whole prompt
@@ -57,7 +59,10 @@ struct Reply {
 struct Event {
   enum class Kind { kPictures, kPromptProgress, kToken, kReply, kWarning } kind = Kind::kReply;
   std::span<const PictureReading> pictures;  // kPictures: how they will be read, before anything is
-  double share = 0;                          // kPromptProgress: 0 to 1
+  double share = 0;                          // kPromptProgress: of the work done, 0 to 1
+  int prompt_tokens = 0;                     // kPromptProgress: of the prompt
+  int known_tokens = 0;                      // kPromptProgress: of them, remembered from before
+  int read_tokens = 0;                       // kPromptProgress: of them, read so far, with those known
   // kToken: a token became part of the reply, with what the model thought of it; what it says follows, at once or with
   // later ones. Where GenerateRequest::top_logprobs asks for it.
   TokenChoice token;
@@ -97,6 +102,9 @@ class Session {
   // Forgets the conversation. Not while a reply is being written.
   void Clear();
   [[nodiscard]] int length() const;  // tokens held
+  // Tokens of the prompt that this session remembers itself, which Generate would not read again. Not while a reply is
+  // being written.
+  [[nodiscard]] std::int64_t Remembers(const Prompt& prompt) const;
 
  private:
   friend class Engine;

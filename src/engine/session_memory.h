@@ -25,6 +25,10 @@ struct Session::Memory {
   // Brings the state to the longest beginning of `wanted` that it can continue from, of at most `limit` tokens: of what
   // this session itself held, or else of what any session read.
   void RewindTo(std::span<const PromptKey> wanted, std::int64_t limit);
+  // Tokens at the beginning of `wanted` that the state holds, of at most `limit`; and the longest checkpoint of at most
+  // `length` tokens.
+  [[nodiscard]] std::int64_t CommonWith(std::span<const PromptKey> wanted, std::int64_t limit) const;
+  [[nodiscard]] std::int64_t CheckpointWithin(std::int64_t length) const;
   // The tokens were read, and the state holds them now.
   void Append(std::span<const PromptKey> read);
   // For this session's next turn.

@@ -3,10 +3,10 @@
 
 #include "base/outside_text.h"
 #include "base/text.h"
-#include "host/data_url.h"
 #include "image/preprocess.h"
 #include "sys/folder.h"
 #include "sys/machine.h"
+#include "text/data_url.h"
 
 #include <algorithm>
 #include <array>

@@ -224,14 +224,7 @@ Status Conversation::MakeRoom(Dropped* dropped) {
   while (true) {
     THIMBLE_ASSIGN_OR_RETURN(const PromptCounts counts, engine_->Measure(request_));
     const std::vector<std::size_t> begins = ExchangeBegins(request_.chat().messages);
-    const auto sum = [&](std::size_t begin, std::size_t end) {
-      return std::accumulate(counts.messages.begin() + static_cast<std::ptrdiff_t>(begin),
-                             counts.messages.begin() + static_cast<std::ptrdiff_t>(end), std::int64_t{0});
-    };
-    WindowCounts window;
-    window.fixed = counts.before + counts.answer + sum(0, NumPinned(request_.chat().messages));
-    for (std::size_t i = 0; i < begins.size(); ++i)
-      window.exchanges.push_back(sum(begins[i], i + 1 < begins.size() ? begins[i + 1] : counts.messages.size()));
+    const WindowCounts window = CountWindow(counts, request_.chat().messages);
     const WindowPlan plan = PlanWindow(window, engine_->context(), request_.max_tokens);
     if (!plan.fits) return TooLong(window.fixed, window.exchanges.empty() ? 0 : window.exchanges.back());
     if (plan.num_dropped == 0) return Done{};

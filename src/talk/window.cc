@@ -23,6 +23,19 @@ std::string_view Stripped(std::string_view text) {
 
 }  // namespace
 
+WindowCounts CountWindow(const PromptCounts& counts, std::span<const Message> messages) {
+  const auto sum = [&](std::size_t begin, std::size_t end) {
+    return std::accumulate(counts.messages.begin() + static_cast<std::ptrdiff_t>(begin),
+                           counts.messages.begin() + static_cast<std::ptrdiff_t>(end), std::int64_t{0});
+  };
+  const std::vector<std::size_t> begins = ExchangeBegins(messages);
+  WindowCounts window;
+  window.fixed = counts.before + counts.answer + sum(0, NumPinned(messages));
+  for (std::size_t i = 0; i < begins.size(); ++i)
+    window.exchanges.push_back(sum(begins[i], i + 1 < begins.size() ? begins[i + 1] : counts.messages.size()));
+  return window;
+}
+
 WindowPlan PlanWindow(const WindowCounts& counts, std::int64_t context, std::int64_t max_tokens) {
   WindowPlan plan;
   const auto& exchanges = counts.exchanges;

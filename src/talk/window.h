@@ -2,6 +2,7 @@
 // The window policy: which exchanges of a conversation the model no longer reads, so that there is room for an answer.
 #pragma once
 
+#include "engine/prompt_counts.h"
 #include "text/chat.h"
 
 #include <cstddef>
@@ -16,6 +17,9 @@ struct WindowCounts {
   std::int64_t fixed = 0;               // what always stays: system text and tools, and the beginning of the answer
   std::vector<std::int64_t> exchanges;  // oldest first; the last is the one to be answered
 };
+
+// The same of a conversation whose messages take `counts`.
+WindowCounts CountWindow(const PromptCounts& counts, std::span<const Message> messages);
 
 struct WindowPlan {
   bool fits = true;  // false: the last exchange does not fit by itself, and leaving out others would not help

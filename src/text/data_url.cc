@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "host/data_url.h"
+#include "text/data_url.h"
 
 #include "base/text.h"
 
@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cstdint>
 
-namespace thimble::host {
+namespace thimble {
 
 namespace {
 
@@ -94,4 +94,4 @@ std::string DecodePercent(std::string_view text) {
   return out;
 }
 
-}  // namespace thimble::host
+}  // namespace thimble

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "host/data_url.h"
+#include "text/data_url.h"
 
 #include <gtest/gtest.h>
 
-namespace thimble::host {
+namespace thimble {
 namespace {
 
 std::string Base64(std::string_view text) {
@@ -58,4 +58,4 @@ TEST(Base64Picture, IsKnownByItsFirstBytesOrItsLength) {
 }
 
 }  // namespace
-}  // namespace thimble::host
+}  // namespace thimble

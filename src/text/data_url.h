@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace thimble::host {
+namespace thimble {
 
 bool IsDataUrl(std::string_view text);
 // The bytes of "data:image/png;base64,..."; kInvalid for other forms.
@@ -23,4 +23,4 @@ bool LooksLikeBase64Picture(std::string_view text);
 // "%2B" -> "+"; a percent sign without two digits behind it stays.
 std::string DecodePercent(std::string_view text);
 
-}  // namespace thimble::host
+}  // namespace thimble

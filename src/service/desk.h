@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Desk: requests that need the model, from the moment they are let in until they are answered; who is next, who shares
+// a pass, and which model is open.
+#pragma once
+
+#include "base/result.h"
+#include "service/carrier_parts.h"
+#include "service/job.h"
+#include "service/live_model.h"
+#include "service/session_pool.h"
+#include "sys/mutex.h"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace thimble::service {
+
+struct DeskOptions {
+  std::string model;        // that answers where a request names none
+  int parallel = 4;         // requests that are read and written at the same time
+  int queue = 64;           // requests that may wait besides
+  bool is_strict = false;   // names of no model here are refused; else the open model answers them
+  double idle_seconds = 0;  // without a request, after which the model's memory is given back; 0: never
+};
+
+// What there is to tell of it.
+struct DeskState {
+  std::shared_ptr<LiveModel> live;  // nullptr: none is open
+  std::string model;                // that is open, or will be
+  double loading = 0;               // the share of it that is read; 1: open
+  std::optional<Error> failure;     // why none is open
+  std::size_t active = 0;
+  std::size_t waiting = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t prompt_tokens = 0;  // read, without what was remembered
+  std::uint64_t tokens = 0;         // written
+  double prompt_seconds = 0;
+  double seconds = 0;
+};
+
+// Admit, Ready, Leave, Cancel, State: any thread. Pump: one thread.
+class Desk {
+ public:
+  Desk(DeskOptions options, ModelShelf* shelf, std::function<void()> wake);
+
+  // Lets the request in: it counts from now on, and Ready or Leave must follow. 429 when too many wait, 404 and 409 for
+  // a model that there is none of, or that cannot be changed to now.
+  std::optional<Fault> Admit(const std::shared_ptr<Job>& job);
+  // All is done for it that can be done before its turn.
+  void Ready(std::shared_ptr<Job> job);
+  // It was answered before its turn.
+  void Leave(const Job& job);
+  // Nobody waits for the answer any more.
+  void Cancel(RequestId id);
+
+  // Does one thing: opens a model, or takes a step of all who write and one who reads, of at most some 0.3 s. True:
+  // there is more to do at once. Else in PumpDue() seconds, or when `wake` was called.
+  bool Pump();
+  [[nodiscard]] double PumpDue() const;
+
+  [[nodiscard]] DeskState State() const;
+  [[nodiscard]] std::shared_ptr<LiveModel> live() const;
+
+ private:
+  bool OpenModel();
+  Result<std::shared_ptr<LiveModel>> Open(const std::string& name);
+  void CloseModel();
+  void StartWaiting();
+  void Start(const std::shared_ptr<Job>& job);
+  void TellWaiting();
+  bool StepActive();
+  void FinishDone();
+  void Finish(Job* job);
+  bool Tell(Job* job, const Event& event) const;
+  void FailAll(const Fault& fault);
+  void Remove(const Job& job);
+
+  const DeskOptions options_;
+  ModelShelf* const shelf_;
+  const std::function<void()> wake_;
+
+  // Pump's alone.
+  std::vector<std::shared_ptr<Job>> active_;
+  SessionPool pool_;
+  double last_active_ = 0;
+
+  mutable Mutex mutex_;
+  std::unordered_map<RequestId, std::shared_ptr<Job>> jobs_ THIMBLE_GUARDED_BY(mutex_);  // all that were let in
+  std::deque<std::shared_ptr<Job>> waiting_ THIMBLE_GUARDED_BY(mutex_);                  // those that are ready
+  std::string wanted_ THIMBLE_GUARDED_BY(mutex_);                                        // the model that is to be open
+  std::string previous_ THIMBLE_GUARDED_BY(mutex_);  // that was, before one was changed to
+  DeskState state_ THIMBLE_GUARDED_BY(mutex_);
+};
+
+}  // namespace thimble::service

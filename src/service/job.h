@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Job: one request that needs a model, on its way through the service.
+#pragma once
+
+#include "engine/generation.h"
+#include "engine/prompt.h"
+#include "engine/session.h"
+#include "service/answer_writer.h"
+#include "service/ask.h"
+#include "service/exchange.h"
+#include "service/live_model.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace thimble::service {
+
+struct Job {
+  RequestId id = 0;
+  Ask ask;
+  std::unique_ptr<AnswerWriter> writer;
+  std::shared_ptr<AnswerSink> sink;
+  std::atomic<bool> is_cancelled{false};
+  double told_at = 0;  // when the client last heard that it waits
+
+  // Prepared for one model: its prompt, and what was left out of the conversation for it to fit.
+  std::shared_ptr<LiveModel> prepared_for;
+  std::optional<Prompt> prompt;
+  int dropped_messages = 0;
+  std::int64_t dropped_tokens = 0;
+
+  // While it is read and written. The service's lock guards `generation` itself, so that Cancel may reach it.
+  std::unique_ptr<Session> session;
+  std::unique_ptr<Generation> generation;
+  bool has_started = false;  // the writer knows the prompt's size
+  double began = 0;
+};
+
+}  // namespace thimble::service

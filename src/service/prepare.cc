@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/prepare.h"
+
+#include "base/no_memory.h"
+#include "base/text.h"
+#include "talk/window.h"
+#include "text/data_url.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace thimble::service {
+
+namespace {
+
+constexpr std::string_view kShelfScheme = "thimble:";
+
+OrFault<Picture> TakePicture(const std::string& source, const std::string& place, PictureDecoder* decoder,
+                             PictureShelf* shelf) {
+  if (source.starts_with(kShelfScheme)) {
+    const auto kept = shelf->Find(source.substr(kShelfScheme.size()));
+    if (kept == nullptr) {
+      return Fault{400, "", "picture_not_found", "messages",
+                   Cat(place, ": this picture is no longer here; send it again")};
+    }
+    return Picture(*kept);
+  }
+  if (!IsDataUrl(source) && !LooksLikeBase64Picture(source)) {
+    return Fault{400, "", "", "messages",
+                 Cat(place,
+                     ": pictures are taken as data URLs (data:image/png;base64,...) only; this server fetches "
+                     "nothing and opens no file")};
+  }
+  auto bytes = IsDataUrl(source) ? DecodeDataUrl(source) : DecodeBase64(source);
+  if (!bytes.ok()) return Fault{400, "", "", "messages", Cat(place, ": ", bytes.error().message)};
+  auto picture = decoder->Decode(bytes.value(), place);
+  if (picture.ok()) return std::move(picture).value();
+  Fault fault = FaultOf(picture.error());
+  fault.param = "messages";
+  if (picture.error().code == Code::kUnsupported) fault.status = 415;
+  if (picture.error().code == Code::kExhausted) fault.status = 413;
+  return fault;
+}
+
+std::optional<Detail> DetailOf(const std::string& text) {
+  if (text == "low") return Detail::kLow;
+  if (text == "high" || text == "original") return Detail::kHigh;
+  if (text == "auto") return Detail::kAuto;
+  return std::nullopt;
+}
+
+Fault DoesNotFit(std::int64_t tokens, std::int64_t context) {
+  return Fault{
+      400, "", "context_length_exceeded", "messages",
+      Cat("This model's context holds ", context, " tokens, and this request has ", tokens,
+          ". Shorten the messages or their pictures, or say \"when_full\": \"window\" to leave out the oldest.")};
+}
+
+// Takes messages [NumPinned, end) out of the conversation, with their pictures.
+void DropMessages(std::size_t end, const PromptCounts& counts, Job* job) {
+  GenerateRequest& request = job->ask.generate;
+  std::vector<Message>& messages = request.chat().messages;
+  const std::size_t begin = NumPinned(messages);
+  const std::size_t num_pictures = NumPictures(std::span(messages).subspan(begin, end - begin));
+  for (std::size_t i = begin; i < end; ++i) job->dropped_tokens += counts.messages[i];
+  job->dropped_messages += static_cast<int>(end - begin);
+  messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(begin),
+                 messages.begin() + static_cast<std::ptrdiff_t>(end));
+  request.pictures.erase(request.pictures.begin(),
+                         request.pictures.begin() + static_cast<std::ptrdiff_t>(num_pictures));
+}
+
+// Several rounds, as Conversation's: a picture gets more room when something goes.
+OrFault<Done> Fit(const Engine& engine, Job* job) {
+  GenerateRequest& request = job->ask.generate;
+  while (true) {
+    THIMBLE_ASSIGN_OR_RETURN(const PromptCounts counts, engine.Measure(request));
+    const auto too_long = [&] { return DoesNotFit(counts.total, engine.context()); };
+    if (!job->ask.drops_oldest || !request.has_chat())
+      return counts.total < engine.context() ? OrFault<Done>(Done{}) : too_long();
+    const WindowPlan plan =
+        PlanWindow(CountWindow(counts, request.chat().messages), engine.context(), request.max_tokens);
+    if (!plan.fits) return too_long();
+    if (plan.num_dropped == 0) return Done{};
+    DropMessages(ExchangeBegins(request.chat().messages)[plan.num_dropped], counts, job);
+  }
+}
+
+OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, Job* job) {
+  const Engine* const engine = model->engine.get();
+  GenerateRequest& request = job->ask.generate;
+  if (job->ask.is_raw) {
+    // Who completes text writes the special tokens himself.
+    PromptIds prompt;
+    engine->tokenizer().EncodeTo(job->ask.raw_prompt, AddedTokens::kRecognise, &prompt.ids);
+    if (prompt.ids.empty()) return Fault{400, "", "", "prompt", "the prompt is empty"};
+    request.prompt = std::move(prompt);
+  }
+  if (!request.pictures.empty() && !engine->can_see()) {
+    Fault fault = FaultOf(engine->BlindError());
+    fault.status = 400;
+    fault.param = "messages";
+    return fault;
+  }
+  THIMBLE_RETURN_IF_ERROR(Fit(*engine, job));
+  THIMBLE_ASSIGN_OR_RETURN(Prompt prompt, BuildPrompt(engine->prompts(), request));
+  if (job->ask.grammar.has_value()) {
+    auto filter = model->masker.NewFilter(*job->ask.grammar, prompt.ends_in_thinking);
+    if (!filter.ok()) return filter.error();
+    request.filter = std::move(filter).value();
+  }
+  job->prompt = std::move(prompt);
+  job->prepared_for = model;
+  return Done{};
+}
+
+}  // namespace
+
+OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request) {
+  if (!request->has_chat()) return Done{};
+  constexpr std::size_t kMostPictures = 64;
+  if (!request->detail.has_value()) request->detail = Detail::kAuto;
+  for (Message& message : request->chat().messages) {
+    for (Part& part : message.content) {
+      if (part.kind == Part::Kind::kVideo)
+        return Fault{400, "", "", "messages", "videos cannot be read here; send single pictures of it"};
+      if (part.kind != Part::Kind::kImage) continue;
+      const std::size_t number = request->pictures.size() + 1;
+      if (number > kMostPictures)
+        return Fault{400, "", "", "messages", Cat("more than ", kMostPictures, " pictures in one request")};
+      THIMBLE_ASSIGN_OR_RETURN(Picture picture, TakePicture(part.source, Cat("picture ", number), decoder, shelf));
+      picture.detail = DetailOf(part.detail);
+      part.source.clear();  // the text of a data URL is larger than its picture
+      request->pictures.push_back(std::move(picture));
+    }
+  }
+  return Done{};
+}
+
+OrFault<Done> PrepareFor(const std::shared_ptr<LiveModel>& model, Job* job) {
+  OrFault<Done> done = Done{};
+  const Status memory = ExhaustedIfNoMemory([&]() -> Status {
+    done = Prepare(model, job);
+    return Done{};
+  });
+  return memory.ok() ? done : OrFault<Done>(memory.error());
+}
+
+}  // namespace thimble::service

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What has to be known of a request before its turn comes: its pictures, its prompt, whether it fits, what its answer
+// must be. Slow work that needs a model's vocabulary, but none of its weights.
+#pragma once
+
+#include "service/carrier_parts.h"
+#include "service/job.h"
+#include "service/or_fault.h"
+#include "service/picture_shelf.h"
+
+#include <memory>
+
+namespace thimble::service {
+
+// Decodes the pictures of the request's conversation: data URLs and base64 by `decoder`, "thimble:ID" from `shelf`;
+// nothing else is a picture here. 400 that names the picture, 415 where the carrier has no codec for it.
+OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request);
+
+// Builds the prompt for this model, leaving out what no longer fits where the client wants that. 400 with
+// context_length_exceeded and both numbers, and what is wrong with the request.
+OrFault<Done> PrepareFor(const std::shared_ptr<LiveModel>& model, Job* job);
+
+}  // namespace thimble::service
