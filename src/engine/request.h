@@ -44,6 +44,7 @@ struct GenerateRequest {
   int max_tokens = 0;                 // 0: until the context is full
   bool ignore_eos = false;
   std::vector<std::string> stop_strings;
+  bool is_plain = false;  // the reply is text and nothing else: tags of reasoning and calls are text like any other
   // Thinking guard: after this many thinking tokens, or when the reasoning repeats itself, the think block is closed
   // and the answer written. Budget: unset = a default for chats and none for ids; 0 = no limit.
   std::optional<int> think_budget;
