@@ -33,6 +33,7 @@ struct GenerateStats {
   double picture_seconds = 0;  // of them, encoding pictures
   int pictures_encoded = 0;    // pictures not remembered from before
   int tokens = 0;              // generated
+  int thinking_tokens = 0;     // of them, reasoning
   double seconds = 0;          // generating them
   double first_token_seconds = 0;
   double cpu_seconds = 0;  // of all threads; of passes that several shared, the share of this reply's rows
@@ -53,6 +54,7 @@ struct Reply {
   std::vector<ToolCall> tool_calls;
   std::vector<PictureReading> pictures;  // of the request's pictures, in their order
   FinishReason finish_reason = FinishReason::kStop;
+  std::string stop_string;  // the request's one that ended the reply; empty: none did
   GenerateStats stats;
 };
 

@@ -40,6 +40,7 @@ ReplyOptions ParserOptions(const GenerateRequest& request, bool starts_in_thinki
   options.starts_in_thinking = starts_in_thinking;
   options.stop_strings = request.stop_strings;
   options.tools = request.tools();
+  options.is_plain = request.is_plain;
   return options;
 }
 
@@ -121,6 +122,7 @@ bool Writing::TakeOne(const Sink& sink) {
   if (request_.filter != nullptr) request_.filter->Accept(id);
   const bool was_thinking = parser_.in_thinking();
   reply_->ids.push_back(id);
+  if (was_thinking) ++reply_->stats.thinking_tokens;
   parser_.Append(decoder_.Append(id), &events_);
   has_refused_ = !TellToken(id, sink) || !Deliver(sink);
   if (has_refused_) return End(FinishReason::kCancelled);
@@ -187,7 +189,10 @@ void Writing::Finish(const Sink& sink) {
   parser_.Finish(&events_, is_whole ? ReplyEnd::kWhole : ReplyEnd::kCut);
   // A stop string in what turned out to be no call.
   const bool is_ended = reply_->finish_reason != FinishReason::kCancelled;
-  if (parser_.hit_stop_string() && is_ended) reply_->finish_reason = FinishReason::kStop;
+  if (parser_.hit_stop_string() && is_ended) {
+    reply_->finish_reason = FinishReason::kStop;
+    reply_->stop_string = parser_.stop_string();
+  }
   // Who wanted no more is not called again; the reply keeps all of it.
   if (!Deliver(has_refused_ ? Sink() : sink) && reply_->finish_reason == FinishReason::kStop)
     reply_->finish_reason = FinishReason::kCancelled;

@@ -22,7 +22,7 @@ struct AnswerFacts {
   std::int64_t created = 0;  // seconds since 1970
 };
 
-// One answer. Calls come in this order: Start, then Read and Write in any order, then End or Fail.
+// One answer. Calls come in this order: Start, then Progress and Write in any order, then End or Fail.
 // Fail may come first, too: then it is an answer with that status; later in a stream it is an error event.
 class AnswerWriter {
  public:
@@ -31,9 +31,12 @@ class AnswerWriter {
   virtual void Start(std::int64_t prompt_tokens, std::int64_t known_tokens) = 0;
   // So much of the prompt is read, in `seconds`.
   virtual void Progress(std::int64_t total, std::int64_t known, std::int64_t read, double seconds) = 0;
+  // How far the answer is, before the event that follows: for times in every part of a stream. May never come.
+  virtual void Note(const GenerateStats& so_far) = 0;
   virtual void Write(const ReplyEvent& event) = 0;
+  // Of a token of the answer, before the event that it belongs to; those of reasoning are none of the answer's.
   virtual void Write(const TokenLogprob& token) = 0;
-  // A word to whoever waits: a comment in a stream, nothing elsewhere.
+  // A word to whoever waits, also before Start: a comment in a stream, which begins with it; nothing elsewhere.
   virtual void Wait(std::int64_t place) = 0;
   virtual void End(const Reply& reply) = 0;
   virtual void Fail(const Fault& fault) = 0;

@@ -33,8 +33,13 @@ struct Ask {
   bool wants_usage = false;     // of a stream: its last chunk
   bool wants_timings = false;   // in every chunk
   bool wants_progress = false;  // of reading, as chunks
-  bool echoes = false;          // of /v1/completions: the prompt stands in front of the answer
-  bool drops_oldest = false;    // "when_full": "window"
+  // Of /v1/completions: the prompt stands in front of the answer, raw_prompt. Of a prompt of token ids the service
+  // writes its text there.
+  bool echoes = false;
+  bool drops_oldest = false;  // "when_full": "window"
+  // "max_tokens": 0: only to read the prompt. generate.max_tokens is 1; the writers leave that token out.
+  bool writes_nothing = false;
+  std::string ignored;  // keys of the request that nobody here knows, for a header; empty: none
 };
 
 }  // namespace thimble::service

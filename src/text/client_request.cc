@@ -122,6 +122,7 @@ class SettingsReader {
   Status ReadAll(const Json& json, std::string_view of) {
     for (const auto& [key, value] : json.members()) {
       if (value.IsNull()) continue;
+      if (of.empty()) key_ = key;
       THIMBLE_ASSIGN_OR_RETURN(const bool is_known, Read(key, value));
       if (is_known || Has(kHarmless, key)) continue;
       // Where true is what is done anyway, false is a wish; elsewhere false and 0 switch off what there is not.
@@ -131,6 +132,9 @@ class SettingsReader {
     }
     return Done{};
   }
+
+  // Of the request, the one that was read last.
+  [[nodiscard]] const std::string& key() const { return key_; }
 
   // What was said about thinking, by the most exact word of it.
   void Finish() {
@@ -336,6 +340,7 @@ class SettingsReader {
 
   ClientRequest& out_;
   RequestSettings& settings_;
+  std::string key_;
   std::optional<bool> thinks_;         // said in so many words
   std::optional<bool> effort_thinks_;  // follows from an effort or a budget
   bool drops_tools_ = false;
@@ -357,6 +362,16 @@ Status ReadTools(const Json& json, Chat* chat) {
 
 }  // namespace
 
+Status ParseClientSettings(const Json& json, ClientRequest* request, std::string* wrong_key) {
+  SettingsReader settings(request);
+  if (Status read = settings.ReadAll(json, ""); !read.ok()) {
+    *wrong_key = settings.key();
+    return read;
+  }
+  settings.Finish();
+  return Done{};
+}
+
 Result<ClientRequest> ParseClientRequest(const Json& json) {
   const Json* messages = json.IsArray() ? &json : json.Find("messages");
   if (messages == nullptr || !messages->IsArray()) {
@@ -376,9 +391,8 @@ Result<ClientRequest> ParseClientRequest(const Json& json) {
                                  first.value().messages.end());
   }
   request.chat.options.continue_final_message = read.continues_last;
-  SettingsReader settings(&request);
-  THIMBLE_RETURN_IF_ERROR(settings.ReadAll(json, ""));
-  settings.Finish();
+  std::string wrong_key;
+  THIMBLE_RETURN_IF_ERROR(ParseClientSettings(json, &request, &wrong_key));
   return request;
 }
 

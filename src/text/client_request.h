@@ -59,6 +59,9 @@ struct ClientMessages {
 };
 // Part of ParseClientRequest: `list` must be an array.
 Result<ClientMessages> ParseClientMessages(const Json& list, UnusedKeys* unused);
+// Part of ParseClientRequest: all keys of a request but "messages", "system" and those of its tools. Of an error,
+// `wrong_key` gets the key that it is about.
+Status ParseClientSettings(const Json& json, ClientRequest* request, std::string* wrong_key);
 
 namespace client_internal {
 // Null, false, "", [] and {}: as good as absent.

@@ -31,13 +31,16 @@ std::size_t TrailingNewlines(std::string_view text) {
 struct StopSearch {
   std::size_t found;      // npos: none
   std::size_t undecided;  // a stop string may have begun here; the text's size if none
+  std::string_view stop;  // the one that was found
 };
 StopSearch FindStop(const std::vector<std::string>& stops, std::string_view text, std::size_t from, std::size_t last,
                     bool is_final) {
-  StopSearch search{std::string_view::npos, text.size()};
+  StopSearch search{std::string_view::npos, text.size(), {}};
   for (const std::string& stop : stops) {
     const std::size_t end = last < text.size() - std::min(stop.size(), text.size()) ? last + stop.size() : text.size();
-    search.found = std::min(search.found, text.substr(0, end).find(stop, from));
+    const std::size_t found = text.substr(0, end).find(stop, from);
+    if (found < search.found) search.stop = stop;
+    search.found = std::min(search.found, found);
     if (!is_final) search.undecided = std::min(search.undecided, text.size() - PartialMatch(text.substr(from), stop));
   }
   return search;
@@ -47,7 +50,7 @@ StopSearch FindStop(const std::vector<std::string>& stops, std::string_view text
 
 ReplyParser::ReplyParser(ReplyOptions options) : options_(std::move(options)) {
   std::erase(options_.stop_strings, "");
-  if (options_.starts_in_thinking) {
+  if (options_.starts_in_thinking && !options_.is_plain) {
     state_ = State::kThinking;
     skips_newlines_ = true;
   }
@@ -155,7 +158,7 @@ bool ReplyParser::ProcessThinking(bool is_final, std::vector<ReplyEvent>* events
 
 bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events) {
   // A reply that opens its own think block does so before anything else.
-  if (!has_content_ && !is_holding_ && decided_ == 0) {
+  if (!has_content_ && !is_holding_ && decided_ == 0 && !options_.is_plain) {
     if (held_.starts_with(kThinkOpen)) {
       held_.erase(0, kThinkOpen.size());
       state_ = State::kThinking;
@@ -164,7 +167,9 @@ bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events)
     }
     if (!is_final && kThinkOpen.starts_with(held_)) return false;
   }
-  CallOpening opening = FindOpening(held_, decided_, options_.tools, CallScope::kAll);
+  CallOpening opening;
+  opening.begin = held_.size();
+  if (!options_.is_plain) opening = FindOpening(held_, decided_, options_.tools, CallScope::kAll);
   if (is_final && opening.kind == CallOpening::Kind::kUndecided) {
     opening.kind = CallOpening::Kind::kNone;
     opening.begin = held_.size();
@@ -177,6 +182,7 @@ bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events)
   const StopSearch stop = FindStop(options_.stop_strings, held_, from, opening.begin, is_final);
   if (stop.found <= opening.begin && stop.found <= stop.undecided && stop.found != std::string::npos) {
     held_.resize(stop.found);
+    stop_string_ = stop.stop;
     GiveHeld(ReplyEnd::kWhole, events);
     state_ = State::kStopped;
     return false;
@@ -240,6 +246,7 @@ bool ReplyParser::StopInCall(bool is_final, std::vector<ReplyEvent>* events) {
   stop_from_ = std::min(stop.found, stop.undecided);
   if (stop.found > stop.undecided || stop.found == std::string_view::npos) return false;
   held_.resize(stop.found);
+  stop_string_ = stop.stop;
   GiveHeld(ReplyEnd::kCut, events);
   state_ = State::kStopped;
   return true;
@@ -311,11 +318,12 @@ bool ReplyParser::ProcessCallEnd(bool is_final, std::vector<ReplyEvent>* events)
 }
 
 // Cuts `text`, a part of held_, where a stop string begins in it.
-bool ReplyParser::CutAtStop(std::string_view* text) const {
+bool ReplyParser::CutAtStop(std::string_view* text) {
   const auto begin = static_cast<std::size_t>(text->data() - held_.data());
   const StopSearch stop = FindStop(options_.stop_strings, held_, begin, begin + text->size(), true);
   if (stop.found >= begin + text->size()) return false;
   *text = text->substr(0, stop.found - begin);
+  stop_string_ = stop.stop;
   return true;
 }
 

@@ -33,6 +33,8 @@ struct ReplyOptions {
   // In any form that tool_schema.h reads. Schemas give argument values their types; unknown ones are guessed as JSON.
   // Calls of these tools are also read where they are not written exactly (call_reader.h).
   std::vector<Json> tools;
+  // The reply is text and nothing else: tags of reasoning and calls are text like any other.
+  bool is_plain = false;
 };
 
 // Where a call ends is known for certain only when the reply is over (its value may hold call syntax): from the first
@@ -50,6 +52,7 @@ class ReplyParser {
 
   [[nodiscard]] bool in_thinking() const;
   [[nodiscard]] bool hit_stop_string() const;  // the stop string itself is not part of any event
+  [[nodiscard]] const std::string& stop_string() const { return stop_string_; }  // which one; empty: none was hit
 
  private:
   enum class State { kThinking, kContent, kFunctionCall, kJsonCall, kCallEnd, kStopped };
@@ -61,7 +64,7 @@ class ReplyParser {
   bool ProcessJsonCall();
   bool ProcessCallEnd(bool is_final, std::vector<ReplyEvent>* events);
   bool StopInCall(bool is_final, std::vector<ReplyEvent>* events);
-  bool CutAtStop(std::string_view* text) const;
+  bool CutAtStop(std::string_view* text);
   void BeginCall(const CallOpening& opening, std::vector<ReplyEvent>* events);
   void GivePieces(std::size_t end, std::vector<ReplyEvent>* events);
   void GiveDecided(std::size_t end, bool is_final, std::vector<ReplyEvent>* events);
@@ -76,6 +79,7 @@ class ReplyParser {
   bool skips_newlines_ = false;  // at the beginning of thinking and after it
   bool has_content_ = false;     // something was given out: <think> opens a block only before that
 
+  std::string stop_string_;    // that ended the reply
   std::size_t stop_from_ = 0;  // no tools: no stop string begins in held_ before this, from the first call on
 
   // The call that decided_ is in.

@@ -95,6 +95,43 @@ TEST(ReplyParser, StopStringsEndTheContentBeforeThem) {
   EXPECT_EQ(Whole("</think>EN", options).content, "EN");
 }
 
+TEST(ReplyParser, TellsWhichStopStringWasHit) {
+  const auto hit = [](const std::string& text, std::vector<std::string> stops) {
+    ReplyOptions options;
+    options.stop_strings = std::move(stops);
+    ReplyParser parser(options);
+    std::vector<ReplyEvent> events;
+    for (const char c : text) parser.Append(std::string(1, c), &events);
+    parser.Finish(&events);
+    return parser.stop_string();
+  };
+  EXPECT_EQ(hit("one two three", {"three", "two"}), "two");
+  EXPECT_EQ(hit("one two three", {"four"}), "");
+  EXPECT_EQ(hit("<tool_call>\n<function=f>\n<parameter=a>\nx STOP", {"HALT", "STOP"}), "STOP");
+}
+
+TEST(ReplyParser, APlainReplyIsTextAndNothingElse) {
+  ReplyOptions options = Thinking();
+  options.is_plain = true;
+  options.stop_strings = {"END"};
+  const std::string text =
+      "<think>\nwhy\n</think>\n\nx\n<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n</function>\n</"
+      "tool_call>\n";
+  for (const std::string& end : {std::string(), std::string("END and more")}) {
+    ReplyParser parser(options);
+    std::vector<ReplyEvent> events;
+    std::string read;
+    for (const char c : text + end) parser.Append(std::string(1, c), &events);
+    parser.Finish(&events);
+    for (const ReplyEvent& event : events) {
+      EXPECT_EQ(event.kind, ReplyEvent::Kind::kContent);
+      read += event.text;
+    }
+    EXPECT_EQ(read, text);
+    EXPECT_EQ(parser.hit_stop_string(), !end.empty());
+  }
+}
+
 // The reply read at once and in pieces of any length, which must be the same.
 Parsed InPieces(const std::string& text, const ReplyOptions& options) {
   const Parsed whole = Whole(text, options);

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bodies of Anthropic's API as an Ask. docs/serve.md says which keys are read, ignored and refused.
+#pragma once
+
+#include "files/json.h"
+#include "service/ask.h"
+#include "service/or_fault.h"
+
+namespace thimble::service {
+
+// Of /v1/messages, and of /v1/messages/count_tokens, which has no "max_tokens". `body` is an object
+// (request_body.h). Faults are 400 and name the key in `param`.
+OrFault<Ask> ParseAnthropicMessages(const Json& body);
+
+}  // namespace thimble::service

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bodies: what is no bounded JSON object is 400, and soon.
+#include "service/request_body.h"
+
+#include "service/anthropic_request.h"
+#include "service/openai_request.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+namespace thimble::service {
+namespace {
+
+std::string Repeated(std::string_view text, std::size_t times) {
+  std::string out;
+  for (std::size_t i = 0; i < times; ++i) out += text;
+  return out;
+}
+
+TEST(RequestBody, ReadsAnObject) {
+  const auto body = ParseBody(R"( {"a": [1, "}{][,\"\\", {"b": null}]} )");
+  ASSERT_TRUE(body.ok()) << body.error().message;
+  EXPECT_EQ(body.value().Find("a")->items().size(), 3U);
+  const std::string deep = Repeated("[", kMostBodyDepth - 1) + Repeated("]", kMostBodyDepth - 1);
+  EXPECT_TRUE(ParseBody(R"({"a": )" + deep + "}").ok());
+  // Brackets and commas in text are text.
+  EXPECT_TRUE(ParseBody(R"({"a": ")" + Repeated("[{,", 300'000) + "\"}").ok());
+}
+
+TEST(RequestBody, RefusesEverythingElse) {
+  for (const char* body : {"",
+                           " \n",
+                           "[]",
+                           "1",
+                           "null",
+                           "\"x\"",
+                           "{",
+                           "{]",
+                           "nonsense",
+                           "{\"a\":1}}",
+                           "{\"a\":NaN}",
+                           "{\"a\":1e309}",
+                           "{\"a\":-1e309}",
+                           "{\"a\":\"\\ud800\"}",
+                           "{\"a\":\"\\udc00x\"}",
+                           "{\"a\":\"\xff\"}",
+                           "{\"a\":\"",
+                           "{\"a\":\"\\",
+                           "{\"a\":01}",
+                           "{'a':1}",
+                           "\xef\xbb\xbf"}) {
+    const auto read = ParseBody(body);
+    ASSERT_FALSE(read.ok()) << body;
+    EXPECT_EQ(read.error().status, 400);
+    EXPECT_FALSE(read.error().message.empty());
+  }
+  EXPECT_EQ(ParseBody(R"({"a": secret-word})").error().message.find("secret"), std::string::npos);
+}
+
+// Each within 100 ms, from the bytes to the fault: what is large is refused before values are made of it.
+TEST(RequestBody, HostileBodiesAreRefusedSoon) {
+  const std::string chat = R"({"messages": [{"role": "user", "content": "x"}], )";
+  const std::string bodies[] = {
+      R"({"messages": )" + Repeated("[", 10'000) + Repeated("]", 10'000) + "}",
+      R"({"messages": )" + Repeated(R"({"a":)", 10'000) + "1" + Repeated("}", 10'000) + "}",
+      chat + R"("stop": [)" + Repeated("\"x\",", 1'000'000) + "\"x\"]}",
+      chat + R"("stop": [)" + Repeated("\"x\",", 100'000) + "\"x\"]}",
+      chat + R"("stop": ")" + Repeated("x", 1'001) + "\"}",
+      chat + R"("temperature": 1e309})",
+      chat + R"("n": -1})",
+      chat + R"("max_tokens": -1})",
+      chat + R"("max_tokens": 1e30})",
+      chat + R"("top_logprobs": 1e9, "logprobs": true})",
+      chat + R"("user": "\ud800"})",
+      chat + R"("logit_bias": {"1": NaN}})",
+      chat + R"("messages": [)" + Repeated("0,", 5'000'000) + "0]}",
+      R"({"messages": 5})",
+      R"({"messages": []})",
+      R"({"messages": {}})",
+      R"({"messages": [[]]})",
+      R"({"messages": [null]})",
+      R"({})",
+  };
+  for (const std::string& text : bodies) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (const auto parse : {ParseOpenAiChat, ParseAnthropicMessages}) {
+      const auto body = ParseBody(text);
+      if (body.ok()) {
+        const auto ask = parse(body.value());
+        // Anthropic's API has neither "n" nor log probabilities.
+        const bool is_strange = parse == ParseAnthropicMessages && text.find("logprobs") != std::string::npos;
+        ASSERT_TRUE(is_strange || !ask.ok()) << text.substr(0, 200);
+        if (!ask.ok()) {
+          EXPECT_EQ(ask.error().status, 400);
+          EXPECT_LT(ask.error().message.size(), 1000U);
+        }
+      } else {
+        EXPECT_EQ(body.error().status, 400);
+      }
+    }
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    EXPECT_LT(seconds.count(), 0.2) << text.substr(0, 200);  // both forms
+  }
+}
+
+}  // namespace
+}  // namespace thimble::service
