@@ -157,6 +157,7 @@ bool Desk::OpenModel() {
   state_.loading = opened.ok() ? 1 : 0.001;  // it was tried
   if (opened.ok()) {
     state_.live = std::move(opened).value();
+    state_.was_open = true;
     state_.failure.reset();
   }
   return true;
@@ -254,6 +255,9 @@ bool Desk::StepActive() {
   }
   if (count == 0) return false;
   Generation::StepTogether(std::span(some).first(count));
+  const MutexLock lock(&mutex_);
+  ++state_.passes;
+  state_.pass_rows += count;
   return true;
 }
 
@@ -280,10 +284,13 @@ void Desk::Finish(Job* job) {
   {
     const MutexLock lock(&mutex_);
     ended = std::move(job->generation);
-    ++state_.answered;
+    ++(job->is_cancelled ? state_.cancelled : state_.answered);
     if (reply.ok()) {
       const GenerateStats& stats = reply.value().stats;
       state_.prompt_tokens += static_cast<std::uint64_t>(std::max(0, stats.prompt_tokens - stats.reused_tokens));
+      state_.cached_tokens += static_cast<std::uint64_t>(stats.reused_tokens);
+      state_.most_tokens =
+          std::max(state_.most_tokens, static_cast<std::uint64_t>(stats.prompt_tokens + stats.tokens));
       state_.tokens += static_cast<std::uint64_t>(stats.tokens);
       state_.prompt_seconds += stats.prompt_seconds;
       state_.seconds += stats.seconds;

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/service.h"
+
+#include "base/no_memory.h"
+#include "base/text.h"
+#include "service/anthropic_request.h"
+#include "service/openai_request.h"
+#include "service/prepare.h"
+#include "service/request_body.h"
+#include "service/text_answers.h"
+
+#include <utility>
+
+namespace thimble::service {
+
+namespace {
+
+// Bodies up to this are read at once: some milliseconds. Larger ones, with pictures in them, wait for Help.
+constexpr std::size_t kQuickBody = 256 << 10;
+// Pixels of pictures that a page has handed over.
+constexpr std::size_t kShelfBytes = std::size_t{256} << 20;
+
+OrFault<Ask> ParseAsk(RouteKind kind, const Json& body) {
+  switch (kind) {
+    case RouteKind::kMessages:
+    case RouteKind::kMessagesCount:
+      return ParseAnthropicMessages(body);
+    case RouteKind::kCompletion:
+      return ParseCompletion(body);
+    default:
+      return ParseOpenAiChat(body);
+  }
+}
+
+std::unique_ptr<AnswerWriter> NewWriter(RouteKind kind, const Ask& ask, AnswerFacts facts,
+                                        const std::shared_ptr<AnswerSink>& sink) {
+  switch (kind) {
+    case RouteKind::kMessages:
+      return NewAnthropicWriter(ask, std::move(facts), sink);
+    case RouteKind::kCompletion:
+      return NewCompletionWriter(ask, std::move(facts), sink);
+    default:
+      return NewOpenAiChatWriter(ask, std::move(facts), sink);
+  }
+}
+
+bool IsAsked(RouteKind kind) {
+  return kind == RouteKind::kChat || kind == RouteKind::kCompletion || kind == RouteKind::kMessages;
+}
+
+bool NeedsModel(RouteKind kind) {
+  switch (kind) {
+    case RouteKind::kChatCount:
+    case RouteKind::kMessagesCount:
+    case RouteKind::kTokenize:
+    case RouteKind::kDetokenize:
+    case RouteKind::kApplyTemplate:
+    case RouteKind::kCount:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsJson(const Request& request) {
+  const std::string* const type = request.FindHeader("content-type");
+  return type != nullptr && AsciiLower(type->substr(0, type->find(';'))).starts_with("application/json");
+}
+
+Fault NoSuchRoute(const RouteMatch& match) {
+  if (match.allowed.empty()) return Fault{404, "", "", "", "There is nothing here. /openapi.json lists what there is."};
+  return Fault{405, "", "", "", Cat("This can be asked with ", match.allowed, " only.")};
+}
+
+}  // namespace
+
+Service::Service(ServiceOptions options, ModelShelf* shelf, PictureDecoder* decoder, Wakers wakers)
+    : options_(std::move(options)),
+      shelf_(shelf),
+      decoder_(decoder),
+      pictures_(kShelfBytes),
+      help_(wakers.help),
+      desk_(options_.desk, shelf, wakers.pump) {}
+
+BodyRule Service::Expect(const Request& head) {
+  BodyRule rule;
+  const RouteMatch match = FindRoute(head.method, head.path);
+  if (match.route == nullptr) {
+    rule.refusal = MakeError(head.path, NoSuchRoute(match));
+    if (!match.allowed.empty()) rule.refusal->headers.push_back({"allow", match.allowed});
+  } else if (match.route->needs_json && !IsJson(head)) {
+    rule.refusal = MakeError(head.path, {415, "", "", "", "The body must be JSON, and content-type application/json."});
+  } else {
+    rule.most_bytes = match.route->most_body_bytes;
+  }
+  return rule;
+}
+
+RequestId Service::Submit(Request request, std::unique_ptr<BodyReceiver> /*received*/,
+                          std::shared_ptr<AnswerSink> sink) {
+  auto visit = std::make_shared<Visit>();
+  visit->id = next_id_++;
+  visit->request = std::move(request);
+  visit->sink = std::move(sink);
+  RouteMatch match = FindRoute(visit->request.method, visit->request.path);
+  visit->route = match.route;
+  visit->names = std::move(match.names);
+  ++num_requests_;
+  const Status status = ExhaustedIfNoMemory([&]() -> Status {
+    if (visit->route == nullptr) {
+      Answer(*visit, NoSuchRoute(match));
+    } else {
+      Handle(visit);
+    }
+    return Done{};
+  });
+  if (!status.ok()) Answer(*visit, FaultOf(status.error()));
+  return visit->id;
+}
+
+void Service::Cancel(RequestId id) { desk_.Cancel(id); }
+
+void Service::Handle(const Visitor& visit) {
+  const RouteKind kind = visit->route->kind;
+  if (kind == RouteKind::kPutPicture) {
+    help_.Add([this, visit] { Answer(*visit, PutPicture(*visit)); });
+  } else if (!IsAsked(kind) && !NeedsModel(kind)) {
+    Answer(*visit, AnswerNow(*visit));
+  } else if (visit->request.body.size() <= kQuickBody) {
+    HandleBody(visit);
+  } else {
+    help_.Add([this, visit] { HandleBody(visit); });
+  }
+}
+
+void Service::HandleBody(const Visitor& visit) {
+  const auto body = ParseBody(visit->request.body);
+  visit->request.body = {};
+  if (!body.ok()) {
+    Answer(*visit, body.error());
+  } else if (IsAsked(visit->route->kind)) {
+    Ask(visit, body.value());
+  } else {
+    help_.Add([this, visit, json = body.value()] { Answer(*visit, AnswerWithModel(*visit, json)); });
+  }
+}
+
+void Service::Ask(const Visitor& visit, const Json& body) {
+  auto ask = ParseAsk(visit->route->kind, body);
+  if (!ask.ok()) {
+    Answer(*visit, ask.error());
+    return;
+  }
+  auto job = std::make_shared<Job>();
+  job->id = visit->id;
+  job->ask = std::move(ask).value();
+  job->sink = visit->sink;
+  if (auto fault = desk_.Admit(job); fault.has_value()) {
+    Answer(*visit, *fault);
+    return;
+  }
+  AnswerFacts facts{options_.new_id(), desk_.State().model, options_.now()};
+  job->writer = NewWriter(visit->route->kind, job->ask, std::move(facts), visit->sink);
+  help_.Add([this, job] { Prepare(job); });
+}
+
+// On Help's thread, after the request was let in.
+void Service::Prepare(const std::shared_ptr<Job>& job) {
+  const auto prepare = [&]() -> OrFault<Done> {
+    if (job->is_cancelled) return Done{};
+    THIMBLE_RETURN_IF_ERROR(TakePictures(decoder_, &pictures_, &job->ask.generate));
+    const auto model = desk_.live();
+    // Where none is open yet, this waits for its turn.
+    if (model != nullptr && model->name == desk_.State().model) THIMBLE_RETURN_IF_ERROR(PrepareFor(model, job.get()));
+    return Done{};
+  };
+  OrFault<Done> done = Done{};
+  const Status memory = ExhaustedIfNoMemory([&]() -> Status {
+    done = prepare();
+    return Done{};
+  });
+  if (!memory.ok()) done = OrFault<Done>(memory.error());
+  if (done.ok() && !job->is_cancelled) {
+    desk_.Ready(job);
+    return;
+  }
+  if (!done.ok() && !job->is_cancelled) job->writer->Fail(done.error());
+  if (!done.ok()) Count(done.error().status);
+  desk_.Leave(*job);
+}
+
+OrFault<std::shared_ptr<LiveModel>> Service::NeedModel() const {
+  if (auto model = desk_.live(); model != nullptr) return model;
+  const DeskState state = desk_.State();
+  if (state.failure.has_value()) return Fault{503, "", "model_not_loaded", "", state.failure->message};
+  return Fault{503, "", "", "", "The model is being loaded. Try again in a few seconds."};
+}
+
+OrFault<WholeAnswer> Service::AnswerWithModel(const Visit& visit, const Json& body) {
+  OrFault<WholeAnswer> answer = WholeAnswer{};
+  const auto make = [&]() -> OrFault<WholeAnswer> {
+    THIMBLE_ASSIGN_OR_RETURN(const auto model, NeedModel());
+    const RouteKind kind = visit.route->kind;
+    if (kind == RouteKind::kTokenize) return Tokenize(*model, body);
+    if (kind == RouteKind::kDetokenize) return Detokenize(*model, body);
+    THIMBLE_ASSIGN_OR_RETURN(service::Ask ask, ParseAsk(kind, body));
+    const CountForm form = kind == RouteKind::kApplyTemplate   ? CountForm::kPrompt
+                           : kind == RouteKind::kCount         ? CountForm::kMessages
+                           : kind == RouteKind::kMessagesCount ? CountForm::kCountTokens
+                                                               : CountForm::kInputTokens;
+    return CountConversation(*model, {decoder_, &pictures_}, form, std::move(ask.generate));
+  };
+  const Status memory = ExhaustedIfNoMemory([&]() -> Status {
+    answer = make();
+    return Done{};
+  });
+  return memory.ok() ? answer : OrFault<WholeAnswer>(memory.error());
+}
+
+OrFault<WholeAnswer> Service::AnswerNow(const Visit& visit) {
+  switch (visit.route->kind) {
+    case RouteKind::kHealth:
+      return Health();
+    case RouteKind::kModels:
+      return Models();
+    case RouteKind::kModel:
+      return Model(visit.names[0]);
+    case RouteKind::kProps:
+      return PropsOf();
+    case RouteKind::kSlots:
+      return SlotsOf();
+    case RouteKind::kMetrics:
+      return MetricsOf();
+    case RouteKind::kOpenApi:
+      return WholeAnswer{200, {{"content-type", "application/json"}}, std::string(OpenApiDocument())};
+    case RouteKind::kEmbeddings: {
+      WholeAnswer answer = MakeError(visit.request.path, {501, "not_supported_error", "embeddings_not_supported", "",
+                                                          "This server answers with words only; it has no embeddings."});
+      answer.headers.push_back({"x-should-retry", "false"});
+      return answer;
+    }
+    case RouteKind::kInfo:
+      return Info();
+    case RouteKind::kPicturePrice:
+      return PicturePrice(visit);
+    case RouteKind::kStoreModels:
+      return StoreModels();
+    default:
+      return Fault{501, "", "", "", "This is not built into this version."};
+  }
+}
+
+void Service::Answer(const Visit& visit, const OrFault<WholeAnswer>& answer) {
+  WholeAnswer whole = answer.ok() ? answer.value() : MakeError(visit.request.path, answer.error());
+  if (whole.status == 429) whole.headers.push_back({"retry-after", "2"});
+  Count(whole.status);
+  visit.sink->Begin(whole.status, std::move(whole.headers));
+  if (!whole.body.empty()) visit.sink->Part(whole.body);
+  visit.sink->End();
+}
+
+void Service::Count(int status) {
+  if (status == 429) ++num_turned_away_;
+  if (status >= 400 && status < 500) ++num_refused_;
+  if (status >= 500) ++num_failed_;
+}
+
+}  // namespace thimble::service

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Service: requests in, streams of parts out, the same for every carrier. It has no threads: whatever is slow waits for
+// Pump (what the engine does) or Help (what needs none).
+#pragma once
+
+#include "service/carrier_parts.h"
+#include "service/desk.h"
+#include "service/exchange.h"
+#include "service/help_queue.h"
+#include "service/or_fault.h"
+#include "service/picture_shelf.h"
+#include "service/routes.h"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace thimble::service {
+
+struct ServiceOptions {
+  DeskOptions desk;
+  std::string version;                       // "0.4.0"
+  std::function<std::int64_t()> now;         // seconds since 1970
+  std::function<std::string()> new_id;       // 24 letters and digits that nobody can guess
+  std::function<Json()> about_carrier;       // an object: what info tells beside the service's own
+  std::function<std::uint64_t()> resident_bytes;  // of this process; may be empty
+};
+
+class Service : public Handler {
+ public:
+  // What is given must outlive it.
+  Service(ServiceOptions options, ModelShelf* shelf, PictureDecoder* decoder, Wakers wakers);
+
+  BodyRule Expect(const Request& head) override;
+  RequestId Submit(Request request, std::unique_ptr<BodyReceiver> received, std::shared_ptr<AnswerSink> sink) override;
+  void Cancel(RequestId id) override;
+
+  // One unit of engine work; by one thread. True: there is more at once, else in PumpDue() seconds or at the waker's
+  // call. The first one opens the model.
+  bool Pump() { return desk_.Pump(); }
+  [[nodiscard]] double PumpDue() const { return desk_.PumpDue(); }
+  // One piece of slow work without the engine; by any thread, one at a time. True: there is more.
+  bool Help() { return help_.Run(); }
+
+  [[nodiscard]] DeskState State() const { return desk_.State(); }
+
+ private:
+  // One request on its way to its answer.
+  struct Visit {
+    RequestId id = 0;
+    Request request;
+    const Route* route = nullptr;
+    std::vector<std::string> names;
+    std::shared_ptr<AnswerSink> sink;
+  };
+  using Visitor = std::shared_ptr<Visit>;
+
+  void Handle(const Visitor& visit);
+  void HandleBody(const Visitor& visit);
+  void Ask(const Visitor& visit, const Json& body);
+  void Prepare(const std::shared_ptr<Job>& job);
+  OrFault<WholeAnswer> AnswerWithModel(const Visit& visit, const Json& body);
+  OrFault<WholeAnswer> AnswerNow(const Visit& visit);
+  OrFault<WholeAnswer> PutPicture(const Visit& visit);
+  OrFault<WholeAnswer> PicturePrice(const Visit& visit);
+  OrFault<WholeAnswer> Model(const std::string& name);
+  WholeAnswer Models();
+  WholeAnswer StoreModels();
+  WholeAnswer Health();
+  WholeAnswer Info();
+  OrFault<WholeAnswer> PropsOf();
+  WholeAnswer SlotsOf();
+  WholeAnswer MetricsOf();
+  OrFault<std::shared_ptr<LiveModel>> NeedModel() const;
+  void Answer(const Visit& visit, const OrFault<WholeAnswer>& answer);
+  void Count(int status);
+
+  const ServiceOptions options_;
+  ModelShelf* const shelf_;
+  PictureDecoder* const decoder_;
+  PictureShelf pictures_;
+  HelpQueue help_;
+  Desk desk_;
+  std::atomic<RequestId> next_id_{1};
+  std::atomic<std::uint64_t> num_requests_{0}, num_refused_{0}, num_turned_away_{0}, num_failed_{0};
+};
+
+}  // namespace thimble::service

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// Service: what it tells of itself and its models, and of pictures before they are sent.
+#include "base/text.h"
+#include "engine/prompt.h"
+#include "service/models_form.h"
+#include "service/query.h"
+#include "service/service.h"
+#include "service/text_answers.h"
+#include "sys/machine.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+namespace thimble::service {
+
+namespace {
+
+WholeAnswer JsonAnswer(const Json& body) { return {200, {{"content-type", "application/json"}}, body.Dump()}; }
+
+ModelCard CardOf(const LiveModel& model) {
+  const Engine& engine = *model.engine;
+  ModelCard card;
+  card.name = model.name;
+  card.context = engine.context();
+  card.train_context = engine.config().context_length;
+  card.vocab = engine.config().vocab;
+  card.size_bytes = engine.memory_needs().weights_bytes + engine.memory_needs().mapped_bytes;
+  card.has_vision = engine.can_see();
+  card.is_loaded = true;
+  return card;
+}
+
+// The number that `text` is from its first to its last character.
+std::optional<std::int64_t> NumberOf(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// "application/x-thimble-rgb; width=4; height=3": the number behind "width=".
+std::optional<std::int64_t> ParameterOf(std::string_view type, std::string_view name) {
+  for (std::size_t at = type.find(';'); at != std::string_view::npos; at = type.find(';', at + 1)) {
+    std::string_view rest = type.substr(at + 1);
+    while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
+    if (rest.size() <= name.size() || !rest.starts_with(name) || rest[name.size()] != '=') continue;
+    std::string_view value = rest.substr(name.size() + 1);
+    value = value.substr(0, value.find(';'));
+    while (!value.empty() && value.back() == ' ') value.remove_suffix(1);
+    return NumberOf(value);
+  }
+  return std::nullopt;
+}
+
+// Pixels as a carrier that decodes itself sends them: rows from the top, three bytes each.
+OrFault<Picture> PictureFromPixels(std::string_view type, std::string_view bytes) {
+  const auto width = ParameterOf(type, "width");
+  const auto height = ParameterOf(type, "height");
+  constexpr std::int64_t kMostSide = 16384;
+  if (!width || !height || *width < 1 || *height < 1 || *width > kMostSide || *height > kMostSide)
+    return Fault{400, "", "", "content-type", Cat("width and height must be from 1 to ", kMostSide)};
+  if (bytes.size() != static_cast<std::size_t>(3 * *width * *height))
+    return Fault{400, "", "", "", Cat("a picture of ", *width, " x ", *height, " has ", 3 * *width * *height,
+                                      " bytes, found ", bytes.size())};
+  Picture picture;
+  picture.image.width = static_cast<int>(*width);
+  picture.image.height = static_cast<int>(*height);
+  picture.image.rgb.assign(bytes.begin(), bytes.end());
+  return picture;
+}
+
+}  // namespace
+
+WholeAnswer Service::Health() {
+  const DeskState state = desk_.State();
+  return HealthAnswer(state.live == nullptr && state.loading < 1 && !state.was_open);
+}
+
+WholeAnswer Service::Models() {
+  std::vector<ModelCard> cards;
+  const auto live = desk_.live();
+  const std::string current = desk_.State().model;
+  if (live != nullptr) cards.push_back(CardOf(*live));
+  for (const ShelfModel& model : shelf_->List()) {
+    if (live != nullptr && model.name == live->name) continue;
+    ModelCard card;
+    card.name = model.name;
+    card.size_bytes = model.bytes;
+    // The one that will answer stands first.
+    cards.insert(model.name == current ? cards.begin() : cards.end(), std::move(card));
+  }
+  return ModelsAnswer(cards);
+}
+
+OrFault<WholeAnswer> Service::Model(const std::string& name) {
+  const auto live = desk_.live();
+  if (live != nullptr && live->name == name) return ModelAnswer(CardOf(*live));
+  for (const ShelfModel& model : shelf_->List()) {
+    if (model.name != name) continue;
+    ModelCard card;
+    card.name = model.name;
+    card.size_bytes = model.bytes;
+    return ModelAnswer(card);
+  }
+  return Fault{404, "", "model_not_found", "model", Cat("There is no model ", name, " here.")};
+}
+
+OrFault<WholeAnswer> Service::PropsOf() {
+  THIMBLE_ASSIGN_OR_RETURN(const auto model, NeedModel());
+  Props props;
+  props.model = CardOf(*model);
+  props.num_slots = options_.desk.parallel;
+  props.build = Cat("thimble ", options_.version);
+  return PropsAnswer(props);
+}
+
+WholeAnswer Service::SlotsOf() {
+  const DeskState state = desk_.State();
+  std::vector<Slot> slots(static_cast<std::size_t>(options_.desk.parallel));
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    slots[i].is_busy = i < state.active;
+    if (state.live != nullptr) slots[i].context = state.live->engine->context();
+  }
+  return SlotsAnswer(slots);
+}
+
+WholeAnswer Service::MetricsOf() {
+  const DeskState state = desk_.State();
+  Metrics metrics;
+  metrics.prompt_tokens = state.prompt_tokens;
+  metrics.cached_tokens = state.cached_tokens;
+  metrics.prompt_seconds = state.prompt_seconds;
+  metrics.tokens = state.tokens;
+  metrics.seconds = state.seconds;
+  metrics.passes = state.passes;
+  metrics.most_tokens = state.most_tokens;
+  metrics.busy_slots_per_pass =
+      state.passes == 0 ? 0 : static_cast<double>(state.pass_rows) / static_cast<double>(state.passes);
+  metrics.num_busy = static_cast<int>(state.active);
+  metrics.num_waiting = static_cast<int>(state.waiting);
+  metrics.requests = num_requests_;
+  metrics.refused = num_refused_;
+  metrics.turned_away = num_turned_away_;
+  metrics.failed = num_failed_;
+  metrics.cancelled = state.cancelled;
+  if (options_.resident_bytes) metrics.resident_bytes = options_.resident_bytes();
+  metrics.is_loaded = state.live != nullptr;
+  return MetricsAnswer(metrics);
+}
+
+WholeAnswer Service::Info() {
+  const DeskState state = desk_.State();
+  Json model = Json::Object({{"name", Json::String(state.model)},
+                             {"open", Json::Bool(state.live != nullptr)},
+                             {"loading", Json::Float(state.loading)}});
+  if (state.live != nullptr) {
+    const Engine& engine = *state.live->engine;
+    model.Set("context", Json::Integer(engine.context()));
+    model.Set("sees", Json::Bool(engine.can_see()));
+    if (!engine.can_see()) model.Set("why_blind", Json::String(engine.why_blind()));
+    model.Set("threads", Json::Integer(engine.num_threads()));
+    model.Set("instructions", Json::String(engine.isa()));
+  }
+  if (state.failure.has_value()) model.Set("failure", Json::String(state.failure->message));
+  Json info = Json::Object(
+      {{"version", Json::String(options_.version)},
+       {"model", std::move(model)},
+       {"machine", Json::Object({{"cores", Json::Integer(NumUsableCores())},
+                                 {"memory_free", Json::Integer(static_cast<std::int64_t>(AvailableMemoryBytes()))}})},
+       {"limits", Json::Object({{"parallel", Json::Integer(options_.desk.parallel)},
+                                {"queue", Json::Integer(options_.desk.queue)},
+                                {"picture_bytes", Json::Integer(64 << 20)}})}});
+  if (options_.about_carrier) {
+    const Json more = options_.about_carrier();
+    for (const auto& [key, value] : more.members()) info.Set(key, value);
+  }
+  return JsonAnswer(info);
+}
+
+WholeAnswer Service::StoreModels() {
+  const DeskState state = desk_.State();
+  const std::uint64_t free = AvailableMemoryBytes();
+  std::vector<Json> items;
+  for (const ShelfModel& model : shelf_->List()) {
+    const bool is_open = state.live != nullptr && state.live->name == model.name;
+    // Its weights are most of what it needs; opening it says exactly.
+    const bool fits = is_open || free == 0 || model.bytes <= free;
+    Json item = Json::Object({{"name", Json::String(model.name)},
+                              {"bytes", Json::Integer(static_cast<std::int64_t>(model.bytes))},
+                              {"built_in", Json::Bool(model.is_builtin)},
+                              {"open", Json::Bool(is_open)},
+                              {"fits", Json::Bool(fits)}});
+    if (!model.title.empty()) item.Set("title", Json::String(model.title));
+    if (!fits)
+      item.Set("why", Json::String(Cat("it needs ", FormatBytes(model.bytes), ", ", FormatBytes(free), " are free")));
+    items.push_back(std::move(item));
+  }
+  return JsonAnswer(Json::Object({{"models", Json::Array(std::move(items))}}));
+}
+
+OrFault<WholeAnswer> Service::PutPicture(const Visit& visit) {
+  const std::string* const type = visit.request.FindHeader("content-type");
+  constexpr std::string_view kPixels = "application/x-thimble-rgb";
+  const std::string kind = type == nullptr ? "" : AsciiLower(type->substr(0, type->find(';')));
+  const auto take = [&]() -> OrFault<Picture> {
+    if (kind == kPixels) return PictureFromPixels(*type, visit.request.body);
+    if (!kind.empty() && !kind.starts_with("image/") && kind != "application/octet-stream")
+      return Fault{415, "", "", "content-type", "Send a picture as image/..., or pixels as application/x-thimble-rgb."};
+    auto picture = decoder_->Decode(visit.request.body, "picture");
+    if (picture.ok()) return std::move(picture).value();
+    Fault fault = FaultOf(picture.error());
+    if (picture.error().code == Code::kUnsupported) fault.status = 415;
+    if (picture.error().code == Code::kExhausted) fault.status = 413;
+    return fault;
+  };
+  THIMBLE_ASSIGN_OR_RETURN(Picture picture, take());
+  const ImageSize size = picture.size();
+  Json answer = Json::Object({{"width", Json::Integer(size.width)}, {"height", Json::Integer(size.height)}});
+  if (const auto model = desk_.live(); model != nullptr && model->engine->can_see()) {
+    THIMBLE_ASSIGN_OR_RETURN(answer, PriceOf(*model, size.width, size.height));
+  }
+  answer.Set("id", Json::String(pictures_.Put(std::move(picture))));
+  return JsonAnswer(answer);
+}
+
+OrFault<WholeAnswer> Service::PicturePrice(const Visit& visit) {
+  THIMBLE_ASSIGN_OR_RETURN(const auto model, NeedModel());
+  const auto width = NumberOf(QueryValue(visit.request.query, "width"));
+  const auto height = NumberOf(QueryValue(visit.request.query, "height"));
+  if (!width || !height) return Fault{400, "", "", "width", "width and height are needed: ?width=640&height=480"};
+  THIMBLE_ASSIGN_OR_RETURN(const Json price, PriceOf(*model, *width, *height));
+  return JsonAnswer(price);
+}
+
+}  // namespace thimble::service
