@@ -9,6 +9,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace thimble::service {
@@ -22,10 +23,10 @@ struct StreamEvent {
 
 class KeepingSink final : public AnswerSink {
  public:
-  void Begin(int status, std::vector<Header> headers) override {
-    EXPECT_EQ(this->status, 0) << "begun twice";
-    this->status = status;
-    this->headers = std::move(headers);
+  void Begin(int code, std::vector<Header> with) override {
+    EXPECT_EQ(status, 0) << "begun twice";
+    status = code;
+    headers = std::move(with);
   }
   void Part(std::string_view bytes) override {
     EXPECT_NE(status, 0);
