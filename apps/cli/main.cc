@@ -42,6 +42,7 @@ struct CommandLine {
   BenchOptions bench;
   ImportOptions import;
   PackOptions pack;
+  ServeOptions serve;
   bool import_copy = false;  // the default, said aloud
   bool list_json = false;
   std::string shell;
@@ -426,6 +427,48 @@ void AddBench(CLI::App* app, CommandLine* line) {
   c->callback([line] { line->action = [line] { return RunBench(line->bench); }; });
 }
 
+void AddServe(CLI::App* app, CommandLine* line) {
+  ServeOptions* o = &line->serve;
+  CLI::App* c = app->add_subcommand("serve", "OpenAI's and Anthropic's API on this machine, for other programs");
+  AddModel(c, line, &o->common.model);
+  constexpr const char* kGroup = "Network";
+  c->add_option("--port", o->port, "port (default 17741; 0: any that is free)")
+      ->type_name("N")
+      ->check(From(0, 65535))
+      ->group(kGroup);
+  c->add_option("--host", o->host, "listen on this address (default: this machine only); others need --api-key-file")
+      ->type_name("ADDR")
+      ->group(kGroup);
+  c->add_option("--api-key-file", o->key_file, "file of the keys that clients must show, one a line")
+      ->type_name("FILE")
+      ->group(kGroup);
+  c->add_option("--allow-host", o->allow_hosts, "another name under which it may be asked")
+      ->type_name("HOST")
+      ->group(kGroup);
+  c->add_option("--allow-origin", o->allow_origins, "a web page's origin that may ask")
+      ->type_name("ORIGIN")
+      ->group(kGroup);
+  c->add_flag("--new-token", o->new_token, "make the page's token anew")->group(kGroup);
+  c->add_flag("--check-sandbox", o->checks_sandbox, "try what the sandbox forbids, print what happened")->group(kGroup);
+  c->add_option("--parallel", o->parallel, "requests answered at the same time (default 4)")
+      ->type_name("N")
+      ->check(From(1, 16));
+  c->add_option("--queue", o->queue, "requests that may wait besides (default 64)")
+      ->type_name("N")
+      ->check(From(0, 10000));
+  c->add_option("--idle-unload", o->idle_minutes, "minutes without a request until the memory is given back; 0: never")
+      ->type_name("MIN")
+      ->check(From(0, 1e6));
+  c->add_flag("--strict-model", o->is_strict, "refuse names of models that are not here");
+  c->add_flag("--no-page", o->has_no_page, "no page at /");
+  c->add_flag("--no-open", o->opens_no_browser, "do not open the page");
+  c->add_flag("--json", o->common.json, "print one JSON line when it is ready, for programs");
+  AddPixels(c, &o->common);
+  AddCommon(c, &o->common);
+  c->footer("Example:\n  thimble serve Qwen3.5-0.8B-Q4_K_M.gguf\n  (docs/serve.md has clients)");
+  c->callback([line] { line->action = [line] { return Serve(line->serve); }; });
+}
+
 void AddStore(CLI::App* app, CommandLine* line) {
   CLI::App* c = app->add_subcommand("list", "models that have a name");
   AddJson(c, &line->list_json);
@@ -610,6 +653,7 @@ int Main(int argc, char** argv) {
   AddTextCommands(&app, &line);
   AddMeasurements(&app, &line);
   AddBench(&app, &line);
+  AddServe(&app, &line);
   AddStore(&app, &line);
   Arguments arguments = MarkedArguments(argc, argv);
   try {

@@ -110,6 +110,23 @@ struct ImportOptions {
   bool json = false;
 };
 
+struct ServeOptions {
+  CommonOptions common;
+  std::string host;  // an address to listen on; empty: this machine only
+  int port = 17741;  // 0: any that is free
+  std::string key_file;
+  std::vector<std::string> allow_hosts;
+  std::vector<std::string> allow_origins;
+  bool has_no_page = false;
+  bool opens_no_browser = false;
+  int parallel = 4;
+  int queue = 64;
+  std::optional<double> idle_minutes;  // 0: never; unset: by the model's size
+  bool is_strict = false;
+  bool new_token = false;
+  bool checks_sandbox = false;
+};
+
 struct PackOptions {
   CommonOptions common;
   std::string out;
@@ -130,6 +147,7 @@ int RunBench(const BenchOptions& options);
 int List(bool json);
 int Import(const ImportOptions& options);
 int Pack(const PackOptions& options);
+int Serve(const ServeOptions& options);
 int Version(bool json);
 
 }  // namespace thimble::cli

@@ -289,8 +289,7 @@ void Desk::Finish(Job* job) {
       const GenerateStats& stats = reply.value().stats;
       state_.prompt_tokens += static_cast<std::uint64_t>(std::max(0, stats.prompt_tokens - stats.reused_tokens));
       state_.cached_tokens += static_cast<std::uint64_t>(stats.reused_tokens);
-      state_.most_tokens =
-          std::max(state_.most_tokens, static_cast<std::uint64_t>(stats.prompt_tokens + stats.tokens));
+      state_.most_tokens = std::max(state_.most_tokens, static_cast<std::uint64_t>(stats.prompt_tokens + stats.tokens));
       state_.tokens += static_cast<std::uint64_t>(stats.tokens);
       state_.prompt_seconds += stats.prompt_seconds;
       state_.seconds += stats.seconds;

@@ -39,12 +39,12 @@ struct DeskState {
   std::size_t waiting = 0;
   std::uint64_t answered = 0;
   std::uint64_t cancelled = 0;
-  bool was_open = false;             // a model was, and its memory was given back
-  std::uint64_t passes = 0;          // steps, and the answers that they were for
+  bool was_open = false;     // a model was, and its memory was given back
+  std::uint64_t passes = 0;  // steps, and the answers that they were for
   std::uint64_t pass_rows = 0;
-  std::uint64_t most_tokens = 0;     // that a conversation had
-  std::uint64_t cached_tokens = 0;   // that were remembered
-  std::uint64_t prompt_tokens = 0;   // read, without what was remembered
+  std::uint64_t most_tokens = 0;    // that a conversation had
+  std::uint64_t cached_tokens = 0;  // that were remembered
+  std::uint64_t prompt_tokens = 0;  // read, without what was remembered
   std::uint64_t tokens = 0;         // written
   double prompt_seconds = 0;
   double seconds = 0;

@@ -11,7 +11,8 @@ inline std::string_view QueryValue(std::string_view query, std::string_view key)
   while (!query.empty()) {
     const std::string_view item = query.substr(0, query.find('&'));
     query.remove_prefix(item.size() < query.size() ? item.size() + 1 : item.size());
-    if (item.size() > key.size() && item.starts_with(key) && item[key.size()] == '=') return item.substr(key.size() + 1);
+    if (item.size() > key.size() && item.starts_with(key) && item[key.size()] == '=')
+      return item.substr(key.size() + 1);
   }
   return {};
 }

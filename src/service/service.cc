@@ -234,8 +234,9 @@ OrFault<WholeAnswer> Service::AnswerNow(const Visit& visit) {
     case RouteKind::kOpenApi:
       return WholeAnswer{200, {{"content-type", "application/json"}}, std::string(OpenApiDocument())};
     case RouteKind::kEmbeddings: {
-      WholeAnswer answer = MakeError(visit.request.path, {501, "not_supported_error", "embeddings_not_supported", "",
-                                                          "This server answers with words only; it has no embeddings."});
+      WholeAnswer answer =
+          MakeError(visit.request.path, {501, "not_supported_error", "embeddings_not_supported", "",
+                                         "This server answers with words only; it has no embeddings."});
       answer.headers.push_back({"x-should-retry", "false"});
       return answer;
     }

@@ -62,8 +62,9 @@ OrFault<Picture> PictureFromPixels(std::string_view type, std::string_view bytes
   if (!width || !height || *width < 1 || *height < 1 || *width > kMostSide || *height > kMostSide)
     return Fault{400, "", "", "content-type", Cat("width and height must be from 1 to ", kMostSide)};
   if (bytes.size() != static_cast<std::size_t>(3 * *width * *height))
-    return Fault{400, "", "", "", Cat("a picture of ", *width, " x ", *height, " has ", 3 * *width * *height,
-                                      " bytes, found ", bytes.size())};
+    return Fault{
+        400, "", "", "",
+        Cat("a picture of ", *width, " x ", *height, " has ", 3 * *width * *height, " bytes, found ", bytes.size())};
   Picture picture;
   picture.image.width = static_cast<int>(*width);
   picture.image.height = static_cast<int>(*height);

@@ -5,9 +5,9 @@
 #include "engine/prompt.h"
 #include "service/models_form.h"
 #include "service/prepare.h"
+#include "service/text_forms.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace thimble::service {
@@ -22,53 +22,29 @@ Json Integers(std::span<const std::int64_t> values) {
   return Json::Array(std::move(items));
 }
 
-bool Flag(const Json& body, std::string_view key, bool otherwise) {
-  const Json* const value = body.Find(key);
-  return value == nullptr ? otherwise : value->AsBool().value_or(otherwise);
-}
-
-// A token's text, or where its bytes are no text its bytes.
-Json PieceOf(std::string_view bytes) {
-  Json text = Json::String(std::string(bytes));
-  if (Json::Parse(text.Dump(), "piece").ok() && JsonQuote(bytes).find("\xEF\xBF\xBD") == std::string::npos) return text;
-  std::vector<Json> numbers;
-  for (const char byte : bytes) numbers.push_back(Json::Integer(static_cast<unsigned char>(byte)));
-  return Json::Array(std::move(numbers));
-}
-
 }  // namespace
 
 OrFault<WholeAnswer> Tokenize(const LiveModel& model, const Json& body) {
-  const Json* const content = body.Find("content");
-  if (content == nullptr || !content->IsString())
-    return Fault{400, "", "", "content", "\"content\" must be the text to be tokenized"};
+  THIMBLE_ASSIGN_OR_RETURN(const TokenizeRequest request, ParseTokenize(body));
   const Tokenizer& tokenizer = model.engine->tokenizer();
-  const AddedTokens added = Flag(body, "parse_special", true) ? AddedTokens::kRecognise : AddedTokens::kPlainText;
-  const bool has_pieces = Flag(body, "with_pieces", false);
-  std::vector<Json> tokens;
-  for (const std::int32_t id : tokenizer.Encode(content->text(), added)) {
-    Json number = Json::Integer(id);
-    if (!has_pieces) {
-      tokens.push_back(std::move(number));
-      continue;
-    }
-    tokens.push_back(Json::Object({{"id", std::move(number)}, {"piece", PieceOf(tokenizer.TokenBytes(id))}}));
+  const AddedTokens added = request.parse_special ? AddedTokens::kRecognise : AddedTokens::kPlainText;
+  const std::vector<std::int32_t> ids = tokenizer.Encode(request.content, added);
+  std::vector<std::string> pieces;
+  if (request.with_pieces) {
+    for (const std::int32_t id : ids) pieces.emplace_back(tokenizer.TokenBytes(id));
   }
-  return JsonAnswer(Json::Object({{"tokens", Json::Array(std::move(tokens))}}));
+  return TokenizeAnswer(ids, pieces);
 }
 
 OrFault<WholeAnswer> Detokenize(const LiveModel& model, const Json& body) {
-  const Json* const tokens = body.Find("tokens");
-  const Fault wrong{400, "", "", "tokens", "\"tokens\" must be a list of token ids of this model"};
-  if (tokens == nullptr || !tokens->IsArray()) return wrong;
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::int32_t> ids, ParseDetokenize(body));
   const Tokenizer& tokenizer = model.engine->tokenizer();
-  std::vector<std::int32_t> ids;
-  for (const Json& item : tokens->items()) {
-    const auto id = item.AsInt();
-    if (!id.has_value() || *id < 0 || *id >= tokenizer.num_ids()) return wrong;
-    ids.push_back(static_cast<std::int32_t>(*id));
+  for (const std::int32_t id : ids) {
+    if (id >= tokenizer.num_ids())
+      return Fault{400, "", "", "tokens",
+                   Cat("this model's tokens are 0 to ", tokenizer.num_ids() - 1, ", found ", id)};
   }
-  return JsonAnswer(Json::Object({{"content", Json::String(tokenizer.Decode(ids, false))}}));
+  return DetokenizeAnswer(tokenizer.Decode(ids, false));
 }
 
 OrFault<WholeAnswer> CountConversation(const LiveModel& model, const CountTools& tools, CountForm form,
@@ -77,7 +53,7 @@ OrFault<WholeAnswer> CountConversation(const LiveModel& model, const CountTools&
   const Engine& engine = *model.engine;
   if (form == CountForm::kPrompt) {
     THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(engine.prompts(), request));
-    return JsonAnswer(Json::Object({{"prompt", Json::String(engine.tokenizer().Decode(prompt.ids, false))}}));
+    return TemplateAnswer(engine.tokenizer().Decode(prompt.ids, false));
   }
   THIMBLE_ASSIGN_OR_RETURN(const PromptCounts counts, engine.Measure(request));
   if (form == CountForm::kInputTokens) return InputTokensAnswer(counts.total);

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// thimble serve: the API that programs expect, and the page, on this machine.
+#include "server/serve.h"
+#include "base/text.h"
+#include "cli/input.h"
+#include "cli/model_name.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "host/model_shelf.h"
+#include "host/store.h"
+#include "server/api_keys.h"
+#include "server/other_server.h"
+#include "server/private_file.h"
+#include "server/sandbox.h"
+#include "server/server.h"
+#include "sys/machine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+namespace thimble::cli {
+
+namespace {
+
+// Models above this give their memory back after a quarter of an hour, where a pack cache makes opening them quick.
+constexpr std::uint64_t kLargeModel = std::uint64_t{1} << 30;
+constexpr double kIdleMinutes = 15;
+
+server::Server* running = nullptr;
+
+void StopServer(int /*signal*/) {
+  if (running != nullptr) running->Stop();
+}
+
+// SIGINT and SIGTERM end the server as long as this lives.
+class StopOnSignal {
+ public:
+  explicit StopOnSignal(server::Server* server) {
+    running = server;
+    std::signal(SIGINT, StopServer);
+    std::signal(SIGTERM, StopServer);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  ~StopOnSignal() {
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+    running = nullptr;
+  }
+  StopOnSignal(const StopOnSignal&) = delete;
+  StopOnSignal& operator=(const StopOnSignal&) = delete;
+};
+
+std::string FolderOf(const std::string& path) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none)) return path;
+  const auto folder = std::filesystem::absolute(path, none).parent_path();
+  return folder.empty() ? "/" : folder.string();
+}
+
+server::SandboxRules RulesFor(const host::OpenOptions& open) {
+  server::SandboxRules rules;
+  rules.writable = {host::StoreHome()};
+  if (const std::string cache = host::CacheFolder(); !cache.empty()) rules.writable.push_back(cache);
+  rules.readable = {FolderOf(open.model), "/dev/urandom"};
+  if (!open.mmproj.empty()) rules.readable.push_back(FolderOf(open.mmproj));
+  if (const auto builtin = host::FindBuiltinModel(); builtin.has_value())
+    rules.readable.push_back(FolderOf(builtin->path));
+  // A pack cache beside the model, where it is wanted.
+  if (open.pack_cache.store != nullptr) rules.writable.push_back(FolderOf(open.model));
+  return rules;
+}
+
+int PrintProbes(const std::vector<server::SandboxProbe>& probes) {
+  Json found = Json::Object();
+  for (const server::SandboxProbe& probe : probes) found.Set(probe.name, Json::Integer(probe.error));
+  if (const int status = PrintJson(found); status != kExitOk) return status;
+  return server::AllRefused(probes) ? kExitOk : kExitUnexpected;
+}
+
+int CheckSandbox(const host::OpenOptions& open) {
+  auto check = server::SandboxCheck::Prepare();
+  if (!check.ok()) return Fail(check.error());
+  server::SandboxReport report;
+  server::RestrictFiles(RulesFor(open), &report);
+  server::RestrictCalls(&report);
+  for (const std::string& sentence : report.lacks) Warn(sentence);
+  return PrintProbes(check.value()->Try());
+}
+
+Result<server::Options> NetworkOptions(const ServeOptions& options) {
+  server::Options network;
+  if (!options.host.empty()) network.addresses = {options.host};
+  network.port = static_cast<std::uint16_t>(options.port);
+  network.allow_hosts = options.allow_hosts;
+  network.allow_origins = options.allow_origins;
+  if (!options.key_file.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(network.keys, server::ApiKeys::Read(host::ExpandHome(options.key_file)));
+  }
+  THIMBLE_ASSIGN_OR_RETURN(network.token, server::ReadToken(host::StoreHome(), options.new_token));
+  return network;
+}
+
+double IdleSeconds(const ServeOptions& options, const host::OpenOptions& open) {
+  if (options.idle_minutes.has_value()) return *options.idle_minutes * 60;
+  std::error_code none;
+  const auto bytes = std::filesystem::file_size(open.model, none);
+  const bool is_large = !none && bytes > kLargeModel && open.pack_cache.store != nullptr;
+  return is_large ? kIdleMinutes * 60 : 0;
+}
+
+void TellReady(const ServeOptions& options, const std::string& model, const server::Server& server,
+               const std::string& token, const server::SandboxReport& report) {
+  if (options.common.json) {
+    (void)PrintJson(Json::Object({{"url", Json::String(server.url())},
+                                  {"port", Json::Integer(server.port())},
+                                  {"pid", Json::Integer(getpid())},
+                                  {"model", Json::String(model)},
+                                  {"token", Json::String(token)}}));
+    std::fflush(stdout);
+    return;
+  }
+  Say(Cat(model, " answers at ", server.url(), "/v1 (OpenAI's API) and ", server.url(), " (Anthropic's)"));
+  Say(Cat("try: curl ", server.url(),
+          "/v1/chat/completions -H 'Content-Type: application/json' -d '{\"messages\": [{\"role\": \"user\", "
+          "\"content\": \"Hello!\"}]}'"));
+  Say(server::DescribeSandbox(report));
+  for (const std::string& sentence : report.lacks) Say(sentence);
+  Say("Ctrl-C ends it");
+}
+
+// The port is taken: by a server of the same user's, which is as good, or by something else.
+int PortIsTaken(const ServeOptions& options, const server::Options& network, const Error& error) {
+  const auto other = server::FindOtherServer(network.port, network.token);
+  if (!other.has_value()) return Fail(error);
+  if (options.common.json) {
+    const int status = PrintJson(Json::Object({{"url", Json::String(other->url)},
+                                               {"port", Json::Integer(network.port)},
+                                               {"pid", Json::Integer(other->pid)},
+                                               {"model", Json::String(other->model)},
+                                               {"token", Json::String(network.token)}}));
+    return status;
+  }
+  Say(Cat("a server of yours is there already: ", other->url, " with ", other->model, "; --port N starts another"));
+  return kExitOk;
+}
+
+}  // namespace
+
+int Serve(const ServeOptions& options) {
+  auto open = ToOpenOptions(options.common);
+  if (!open.ok()) return Fail(open.error());
+  if (options.checks_sandbox) return CheckSandbox(open.value());
+  auto network = NetworkOptions(options);
+  if (!network.ok()) return Fail(network.error());
+  const auto threads = ThreadsFor(options.common, host::MeasureThreadsWhen::kNeeded);
+  if (!threads.ok()) return Fail(threads.error());
+  open.value().threads = threads.value().threads;
+
+  auto listening = server::Server::Listen(network.value());
+  if (!listening.ok() && listening.error().code == Code::kSystem)
+    return PortIsTaken(options, network.value(), listening.error());
+  if (!listening.ok()) return Fail(listening.error());
+  server::Server& server = *listening.value();
+  const StopOnSignal stop(&server);
+
+  const std::string name = host::ShelfName(options.common.model, open.value().model);
+  host::FileModelShelf shelf(open.value(), name, [](const Engine& engine) {
+    for (const std::string& warning : engine.warnings()) Warn(warning);
+  });
+  DecodeOptions decode;
+  decode.max_pixels = options.common.max_image_pixels;
+  decode.alpha = options.common.alpha == "drop" ? Alpha::kDrop : Alpha::kWhite;
+  host::CodecPictureDecoder decoder(decode);
+
+  server::ServeOptions serve;
+  serve.service.version = THIMBLE_VERSION;
+  serve.service.desk.model = name;
+  serve.service.desk.parallel = options.parallel;
+  serve.service.desk.queue = options.queue;
+  serve.service.desk.is_strict = options.is_strict;
+  serve.service.desk.idle_seconds = IdleSeconds(options, open.value());
+  serve.sandbox = RulesFor(open.value());
+  serve.ready = [&](const server::SandboxReport& report) {
+    TellReady(options, name, server, network.value().token, report);
+  };
+  const Status status = server::Serve(std::move(serve), &server, &shelf, &decoder);
+  return status.ok() ? kExitOk : Fail(status.error());
+}
+
+}  // namespace thimble::cli
