@@ -30,6 +30,21 @@ class TokenMask {
     ++count_;
     if (index >= end_) end_ = index + 1;
   }
+  // Allows the ids whose bits are set, 32 of them a word from the lowest bit on, and no others. Bits beyond size() are
+  // left out.
+  void Assign(std::span<const std::uint32_t> words) {
+    count_ = end_ = 0;
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      const std::uint64_t low = 2 * i < words.size() ? words[2 * i] : 0;
+      const std::uint64_t high = 2 * i + 1 < words.size() ? words[2 * i + 1] : 0;
+      std::uint64_t word = low | high << 32;
+      if ((i + 1) * kWordBits > size_) word &= (std::uint64_t{1} << size_ % kWordBits) - 1;
+      words_[i] = word;
+      if (word == 0) continue;
+      count_ += static_cast<std::size_t>(__builtin_popcountll(word));
+      end_ = (i + 1) * kWordBits - static_cast<std::size_t>(__builtin_clzll(word));
+    }
+  }
   [[nodiscard]] bool Allows(std::int32_t id) const {
     if (id < 0 || static_cast<std::size_t>(id) >= size_) return false;
     const auto index = static_cast<std::size_t>(id);

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Masks: what a model that chooses at random among the tokens allowed writes must be valid.
+#include "grammar/token_masker.h"
+
+#include "fail.h"
+#include "grammar/schema_gate.h"
+#include "random_schema.h"
+#include "schema_validator.h"
+#include "sources.h"
+#include "text/reply_parser.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <set>
+#include <thread>
+
+namespace thimble {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::string kFixtures = THIMBLE_FIXTURES_DIR;
+constexpr std::size_t kRows = 248320;  // of the real model's logits: more than there are tokens
+constexpr int kMostTokens = 400;
+
+#define SKIP_WITHOUT_GRAMMARS() \
+  if (!TokenMasker::IsBuilt()) GTEST_SKIP() << "built without XGrammar"
+
+// The published vocabulary.
+const Tokenizer& Real() {
+  static const Tokenizer tokenizer = [] {
+    auto file = testing::MappedGguf(kFixtures + "/tokenizer/qwen35-vocab.gguf");
+    if (!file.ok()) testing::Fail(file.error().message);
+    auto made = Tokenizer::FromModelFile(file.value());
+    if (!made.ok()) testing::Fail(made.error().message);
+    return std::move(made).value();
+  }();
+  return tokenizer;
+}
+TokenMasker& RealMasker() {
+  static TokenMasker masker(&Real(), kRows);
+  return masker;
+}
+
+Json Parsed(std::string_view text) {
+  auto json = Json::Parse(text, "test");
+  if (!json.ok()) testing::Fail(json.error().message);
+  return std::move(json).value();
+}
+GrammarRequest OfSchema(const Json& schema) {
+  GrammarRequest request;
+  request.kind = GrammarRequest::Kind::kJsonSchema;
+  request.schema = schema;
+  return request;
+}
+GrammarRequest OfTools(std::string_view tools, bool must_call) {
+  GrammarRequest request;
+  request.kind = GrammarRequest::Kind::kToolCalls;
+  request.tools = Parsed(tools).items();
+  request.must_call = must_call;
+  return request;
+}
+std::shared_ptr<TokenFilter> Filter(const GrammarRequest& request, bool starts_in_thinking = false) {
+  auto filter = RealMasker().NewFilter(request, starts_in_thinking);
+  if (!filter.ok()) testing::Fail(filter.error().message);
+  return std::move(filter).value();
+}
+
+struct Times {
+  std::vector<double> masks;
+  std::vector<double> compiles;
+};
+double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+struct Written {
+  std::string text;
+  bool is_finished = false;
+  bool is_stuck = false;  // a token was allowed that is none
+  int num_tokens = 0;
+};
+
+// Writes with tokens drawn from those allowed, and comes to an end where it can.
+class RandomModel {
+ public:
+  RandomModel(const Tokenizer& tokenizer, std::uint32_t seed) : tokenizer_(tokenizer), random_(seed) {
+    for (const char* text :
+         {"\"", "}", "]", "\"}", "\"]", "\"\n", "]}", "\n", "</", "parameter", ">", "</tool_call>"}) {
+      const auto ids = tokenizer.Encode(text, AddedTokens::kRecognise);
+      if (ids.size() == 1) closers_.push_back(ids[0]);
+    }
+  }
+
+  Written Write(TokenFilter* filter, Times* times = nullptr) {
+    Written out;
+    std::vector<std::int32_t> ids;
+    for (; out.num_tokens < kMostTokens; ++out.num_tokens) {
+      const double start = Now();
+      const TokenMask* mask = filter->Allowed();
+      if (times != nullptr) times->masks.push_back(Now() - start);
+      const std::int32_t id = Choose(*mask, out.num_tokens);
+      if (!mask->Allows(id) || !tokenizer_.Exists(id)) {
+        out.is_stuck = true;
+        break;
+      }
+      if (IsEnd(id)) {
+        out.is_finished = true;
+        break;
+      }
+      filter->Accept(id);
+      ids.push_back(id);
+    }
+    out.text = tokenizer_.Decode(ids, false);
+    return out;
+  }
+
+ private:
+  bool IsEnd(std::int32_t id) const {
+    const auto ends = tokenizer_.end_tokens();
+    return std::find(ends.begin(), ends.end(), id) != ends.end();
+  }
+  std::int32_t Choose(const TokenMask& mask, int written) {
+    for (const std::int32_t end : tokenizer_.end_tokens()) {
+      if (mask.Allows(end) && (written > 150 || random_() % 2 == 0)) return end;
+    }
+    if (written > 150 || random_() % 3 == 0) {
+      const std::size_t from = random_() % closers_.size();
+      for (std::size_t i = 0; i < closers_.size(); ++i) {
+        const std::int32_t id = closers_[(from + i) % closers_.size()];
+        if (mask.Allows(id)) return id;
+      }
+    }
+    for (int i = 0; i < 64; ++i) {
+      const auto id = static_cast<std::int32_t>(random_() % mask.size());
+      if (mask.Allows(id)) return id;
+    }
+    const std::size_t from = random_() % mask.size();
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+      const auto id = static_cast<std::int32_t>((from + i) % mask.size());
+      if (mask.Allows(id)) return id;
+    }
+    return -1;
+  }
+
+  const Tokenizer& tokenizer_;
+  std::mt19937 random_;
+  std::vector<std::int32_t> closers_;
+};
+
+double At(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+}
+void Print(const char* what, const std::vector<double>& values) {
+  std::printf("%s: %zu, median %.3f ms, 99th percentile %.3f ms, most %.3f ms\n", what, values.size(),
+              At(values, 0.5) * 1e3, At(values, 0.99) * 1e3, At(values, 1) * 1e3);
+}
+
+// THIMBLE_SCHEMA_REPLIES names a file: every schema and reply goes there, a line of JSON each, for other validators.
+void Keep(const Json& schema, const std::string& reply) {
+  static const char* const path = std::getenv("THIMBLE_SCHEMA_REPLIES");
+  if (path == nullptr) return;
+  static std::ofstream out(path);
+  out << Json::Object({{"schema", schema}, {"reply", Json::String(reply)}}).Dump() << "\n";
+}
+
+TEST(TokenMasker, RepliesToSchemasOfEveryKeywordAreValid) {
+  SKIP_WITHOUT_GRAMMARS();
+  constexpr int kSchemas = 1000;
+  RandomSchema schemas(20261130);
+  RandomModel model(Real(), 5);
+  Times times;
+  int num_refused = 0;
+  int num_replies = 0;
+  int num_finished = 0;
+  std::set<std::string> refusals;
+  for (int i = 0; i < kSchemas; ++i) {
+    const Json schema = schemas.Draw();
+    const double start = Now();
+    auto filter = RealMasker().NewFilter(OfSchema(schema), false);
+    times.compiles.push_back(Now() - start);
+    if (!filter.ok()) {
+      ++num_refused;
+      if (refusals.size() < 40) refusals.insert(filter.error().message);
+      continue;
+    }
+    for (int k = 0; k < 2; ++k) {
+      auto again = RealMasker().NewFilter(OfSchema(schema), false);
+      ASSERT_TRUE(again.ok());
+      const Written reply = model.Write(again.value().get(), &times);
+      ++num_replies;
+      ASSERT_FALSE(reply.is_stuck) << schema.Dump() << "\n" << reply.text;
+      if (!reply.is_finished) continue;
+      ++num_finished;
+      Keep(schema, reply.text);
+      auto value = Json::Parse(reply.text, "reply");
+      ASSERT_TRUE(value.ok()) << value.error().message << "\n" << schema.Dump() << "\n" << reply.text;
+      ASSERT_EQ(SchemaValidator(schema).Fault(value.value()), "") << schema.Dump() << "\n" << reply.text;
+    }
+  }
+  std::printf("%d schemas, %d refused; %d replies, %d finished\n", kSchemas, num_refused, num_replies, num_finished);
+  for (const std::string& refusal : refusals) std::printf("  %s\n", refusal.c_str());
+  Print("schemas", times.compiles);
+  Print("masks", times.masks);
+  EXPECT_LT(num_refused, kSchemas / 10);
+  EXPECT_GT(num_finished, num_replies * 9 / 10);
+}
+
+// Writes `text`, token by token as the tokenizer cuts it; false where one of them is not allowed. `forced`: how many of
+// them were the only ones.
+bool Takes(TokenFilter* filter, std::string_view text, int* forced = nullptr) {
+  for (const std::int32_t id : Real().Encode(text, AddedTokens::kRecognise)) {
+    const TokenMask* mask = filter->Allowed();
+    if (mask != nullptr && !mask->Allows(id)) return false;
+    if (forced != nullptr && mask != nullptr && mask->count() == 1) ++*forced;
+    filter->Accept(id);
+  }
+  return true;
+}
+bool MayEnd(TokenFilter* filter) {
+  const auto ends = Real().end_tokens();
+  return std::any_of(ends.begin(), ends.end(), [&](std::int32_t id) { return filter->Allowed()->Allows(id); });
+}
+
+constexpr std::string_view kTool = R"([{"type":"function","function":{"name":"get","parameters":{"type":"object",
+  "properties":{"city":{"type":"string"},"days":{"type":"integer","minimum":1,"maximum":9},
+  "unit":{"enum":["C","F"]},"where":{"type":"array","items":{"type":"number"}}},"required":["city"]}}}])";
+
+TEST(TokenMasker, CallsThatMustCome) {
+  SKIP_WITHOUT_GRAMMARS();
+  auto filter = Filter(OfTools(kTool, true));
+  int forced = 0;
+  EXPECT_TRUE(Takes(filter.get(),
+                    "<tool_call>\n<function=get>\n<parameter=city>\nBad Homburg\n</parameter>\n<parameter=days>\n3\n"
+                    "</parameter>\n</function>\n</tool_call>",
+                    &forced));
+  EXPECT_TRUE(MayEnd(filter.get()));
+  EXPECT_GT(forced, 12);
+}
+
+}  // namespace
+}  // namespace thimble
