@@ -8,8 +8,6 @@
 #include "server/server.h"
 #include "service/error_form.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -294,7 +292,6 @@ int Main(int count, char** texts) {
   sigaction(SIGTERM, &action, nullptr);
   line.Set("url", Json::String(running->url()));
   line.Set("port", Json::Integer(running->port()));
-  line.Set("pid", Json::Integer(getpid()));
   std::printf("%s\n", line.Dump().c_str());
   std::fflush(stdout);
   TestHandler handler;
