@@ -43,6 +43,7 @@ void Answer::Part(std::string_view bytes) {
   if (!wake_ || !has_begun_ || has_ended_ || is_broken_) return;
   if (bytes.size() > most_bytes_ - std::min(most_bytes_, NumWaiting() + on_way_)) {
     is_broken_ = true;
+    is_woken_ = false;  // the connection may be waiting for its client, and must look all the same
   } else {
     waiting_.append(bytes);
   }

@@ -138,7 +138,7 @@ void Connection::NextRequest() {
   is_head_ = closes_ = false;
   foreign_origin_.clear();
   Process();
-  if (state_ == State::kHead && has_ended_) return Drop();
+  if ((state_ == State::kHead || state_ == State::kBody) && has_ended_) return Drop();
   Read();
 }
 
@@ -291,8 +291,9 @@ void Connection::RespondLater(const WholeAnswer& answer, bool closes, Clock::dur
 }
 
 void Connection::Flush() {
-  if (state_ != State::kAnswering || is_sending_ || !answer_) return;
+  if (state_ != State::kAnswering || !answer_) return;
   if (answer_->is_broken()) return Drop();
+  if (is_sending_) return;
   const auto batch = answer_->Take();
   if (!batch) return;
   out_.clear();
@@ -405,9 +406,11 @@ void Connection::Stop() {
   Drop();
 }
 
-std::optional<Connection::Clock::time_point> Connection::IdleSince() const {
-  if (state_ != State::kHead || has_first_byte_) return std::nullopt;
-  return since_;
+std::optional<Connection::Clock::time_point> Connection::UselessSince() const {
+  constexpr std::chrono::seconds kGrace{4};  // bodies come over worse ways than headers, which are one packet
+  if (state_ == State::kHead) return since_;
+  if (state_ == State::kBody) return read_at_ + kGrace;
+  return std::nullopt;
 }
 
 // Whether the client has closed, where nothing is read any more since the buffer is full.

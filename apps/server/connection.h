@@ -31,8 +31,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Stop();
   // Closes at once; whoever writes the answer learns of it.
   void Drop();
-  // Since when nothing has been asked of it; nullopt: it is in use.
-  [[nodiscard]] std::optional<Clock::time_point> IdleSince() const;
+  // Since when it keeps its place without asking anything; nullopt: it is in use.
+  [[nodiscard]] std::optional<Clock::time_point> UselessSince() const;
 
  private:
   using Error = boost::beast::error_code;

@@ -125,7 +125,7 @@ void Listener::OnAccepted(Door* door, const ErrorCode& error, tcp::socket socket
   }
   // Out of descriptors or memory, usually: whoever waits longest makes room, and accepting rests instead of spinning.
   constexpr std::chrono::milliseconds kPause{100};
-  DropIdle();
+  DropUseless();
   door->pause.expires_after(kPause);
   door->pause.async_wait([this, door](const ErrorCode& cancelled) {
     if (!cancelled && door->acceptor.is_open()) Accept(door);
@@ -134,7 +134,7 @@ void Listener::OnAccepted(Door* door, const ErrorCode& error, tcp::socket socket
 
 void Listener::LetIn(tcp::socket socket) {
   const Limits& limits = carrier_->limits;
-  if (carrier_->connections.size() >= limits.connections) DropIdle();
+  if (carrier_->connections.size() >= limits.connections) DropUseless();
   const std::size_t count = carrier_->connections.size();
   if (count >= limits.connections + limits.refused_connections) return;
   auto connection = std::make_shared<Connection>(carrier_, std::move(socket), count >= limits.connections);
@@ -142,17 +142,18 @@ void Listener::LetIn(tcp::socket socket) {
   connection->Start();
 }
 
-// Closes the connection on which nothing has been asked for longest, but for at least a second.
-void Listener::DropIdle() {
+// Makes room: closes the connection that has kept its place without asking anything for longest, but for at least a
+// second. So neither browsers' spare connections nor requests that never come whole keep others out.
+void Listener::DropUseless() {
   auto oldest = Connection::Clock::now() - std::chrono::seconds(1);
-  std::shared_ptr<Connection> idle;
+  std::shared_ptr<Connection> useless;
   for (const auto& connection : carrier_->connections) {
-    const auto since = connection->IdleSince();
+    const auto since = connection->UselessSince();
     if (!since || *since > oldest) continue;
     oldest = *since;
-    idle = connection;
+    useless = connection;
   }
-  if (idle) idle->Drop();
+  if (useless) useless->Drop();
 }
 
 }  // namespace thimble::server

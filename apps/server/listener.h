@@ -40,7 +40,7 @@ class Listener {
   void Accept(Door* door);
   void OnAccepted(Door* door, const ErrorCode& error, boost::asio::ip::tcp::socket socket);
   void LetIn(boost::asio::ip::tcp::socket socket);
-  void DropIdle();
+  void DropUseless();
 
   Carrier* const carrier_;
   std::list<Door> doors_;

@@ -26,6 +26,7 @@ using ErrorCode = boost::system::error_code;
 namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
+constexpr std::chrono::milliseconds kIdleTick{1000};
 
 // "box.lan" is the server under that name, with its port or behind something that has the scheme's; "box.lan:8443" is
 // that one only.
@@ -149,7 +150,7 @@ class TcpServer : public Server {
 
  private:
   void Tick() {
-    tick_.expires_after(kTick);
+    tick_.expires_after(carrier_->connections.empty() ? kIdleTick : kTick);
     tick_.async_wait([this](const ErrorCode& error) {
       if (error) return;
       const auto now = Connection::Clock::now();

@@ -8,8 +8,6 @@
 #include "server/server.h"
 #include "service/error_form.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -30,6 +28,13 @@ std::uint64_t Asked(const std::string& query, const std::string& name, std::uint
   const std::size_t found = ("&" + query).find("&" + name + "=");
   return found == std::string::npos ? otherwise : std::strtoull(query.c_str() + found + name.size() + 1, nullptr, 10);
 }
+
+// What a page of the server's own does: asks it, and shows the answer.
+constexpr std::string_view kPageScript = R"(
+fetch('/echo', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{}'})
+  .then((answer) => answer.json(), (error) => ({bytes: String(error)}))
+  .then((answer) => { document.querySelector('p').textContent = `asked: ${answer.bytes}`; });
+)";
 
 class Counter : public service::BodyReceiver {
  public:
@@ -102,10 +107,10 @@ class TestHandler : public service::Handler {
       answer.Set("cancelled", Json::Integer(static_cast<std::int64_t>(num_cancelled_.load())));
       answer.Set("written", Json::Integer(static_cast<std::int64_t>(num_written_.load())));
     } else if (request.path == "/page") {
-      sink->Begin(200, {{"content-type", "text/html"}});
-      sink->Part("<!doctype html><title>page</title>");
-      sink->End();
-      return id;
+      return AnswerWhole(sink.get(), id, "text/html",
+                         "<!doctype html><title>page</title><p></p><script src=/page.js></script>");
+    } else if (request.path == "/page.js") {
+      return AnswerWhole(sink.get(), id, "text/javascript", kPageScript);
     } else if (request.path == "/whole") {
       sink->Begin(200, {{"content-type", "text/plain"}, {"x-bad", "a\r\nx-split: 1"}});
       sink->Part(std::string(Asked(request.query, "bytes", 1), 'w'));
@@ -131,6 +136,14 @@ class TestHandler : public service::Handler {
   }
 
  private:
+  static service::RequestId AnswerWhole(service::AnswerSink* sink, service::RequestId id, const char* type,
+                                        std::string_view body) {
+    sink->Begin(200, {{"content-type", type}});
+    sink->Part(body);
+    sink->End();
+    return id;
+  }
+
   static Json Echo(const service::Request& request, const service::BodyReceiver* received) {
     Json answer = Json::Object();
     answer.Set("method", Json::String(request.method));
@@ -294,7 +307,6 @@ int Main(int count, char** texts) {
   sigaction(SIGTERM, &action, nullptr);
   line.Set("url", Json::String(running->url()));
   line.Set("port", Json::Integer(running->port()));
-  line.Set("pid", Json::Integer(getpid()));
   std::printf("%s\n", line.Dump().c_str());
   std::fflush(stdout);
   TestHandler handler;
