@@ -246,10 +246,9 @@ OrFault<Done> ReadPrompt(RequestDraft* draft) {
   return ReadIds(*prompt, &draft->ask.generate);
 }
 
-}  // namespace
-
-OrFault<Ask> ParseOpenAiChat(const Json& body) {
+OrFault<Ask> ParseChat(const Json& body, bool is_for_count) {
   RequestDraft draft;
+  draft.is_for_count = is_for_count;
   THIMBLE_RETURN_IF_ERROR(ReadKeys(body, kChatRules, &draft));
   THIMBLE_RETURN_IF_ERROR(FinishLogprobs(&draft));
   THIMBLE_RETURN_IF_ERROR(ReadFormat(&draft));
@@ -257,6 +256,11 @@ OrFault<Ask> ParseOpenAiChat(const Json& body) {
   THIMBLE_RETURN_IF_ERROR(FinishChat(choice, &draft));
   return std::move(draft.ask);
 }
+
+}  // namespace
+
+OrFault<Ask> ParseOpenAiChat(const Json& body) { return ParseChat(body, false); }
+OrFault<Ask> ParseOpenAiCount(const Json& body) { return ParseChat(body, true); }
 
 OrFault<Ask> ParseCompletion(const Json& body) {
   RequestDraft draft;
