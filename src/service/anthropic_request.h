@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bodies of Anthropic's API as an Ask. docs/serve.md says which keys are read, ignored and refused.
+// Bodies of Anthropic's API as an Ask. docs/api.md says which keys are read, ignored and refused.
 #pragma once
 
 #include "files/json.h"
