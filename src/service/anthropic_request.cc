@@ -112,10 +112,9 @@ OrFault<ToolChoice> ReadToolChoice(RequestDraft* draft) {
   return choice;
 }
 
-}  // namespace
-
-OrFault<Ask> ParseAnthropicMessages(const Json& body) {
+OrFault<Ask> ParseMessages(const Json& body, bool is_for_count) {
   RequestDraft draft;
+  draft.is_for_count = is_for_count;
   THIMBLE_RETURN_IF_ERROR(ReadKeys(body, kRules, &draft));
   THIMBLE_ASSIGN_OR_RETURN(const ToolChoice choice, ReadToolChoice(&draft));
   THIMBLE_RETURN_IF_ERROR(ReadSystem(&draft));
@@ -130,5 +129,10 @@ OrFault<Ask> ParseAnthropicMessages(const Json& body) {
   }
   return ask;
 }
+
+}  // namespace
+
+OrFault<Ask> ParseAnthropicMessages(const Json& body) { return ParseMessages(body, false); }
+OrFault<Ask> ParseAnthropicCount(const Json& body) { return ParseMessages(body, true); }
 
 }  // namespace thimble::service

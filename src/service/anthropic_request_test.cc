@@ -152,6 +152,29 @@ TEST(AnthropicRequest, FormOfTheAnswer) {
   EXPECT_EQ(WrongKey(std::string(kTools) + R"(, "output_config": {"format": )" + format + "}"), "output_config.format");
 }
 
+// All parameters of Anthropic's own tests at once.
+TEST(AnthropicRequest, CountsLookAtNoFormOfTheAnswer) {
+  const auto body = ParseBody(R"({"messages": [{"content": "Hello, world", "role": "user"}], "model": "claude-opus-5-5",
+    "cache_control": {"type": "ephemeral", "ttl": "5m"},
+    "output_config": {"effort": "low", "format": {"schema": {"foo": "bar"}, "type": "json_schema"}}, "speed": "standard",
+    "system": [{"text": "Today's date is 2024-06-01.", "type": "text", "cache_control": {"type": "ephemeral", "ttl": "5m"},
+      "citations": [{"cited_text": "The grass is green.", "document_index": 0, "type": "char_location"}]}],
+    "thinking": {"type": "adaptive", "display": "summarized"},
+    "tool_choice": {"type": "auto", "disable_parallel_tool_use": true},
+    "tools": [{"input_schema": {"type": "object", "properties": {"location": "bar"}, "required": ["location"]},
+      "name": "name", "allowed_callers": ["direct"], "cache_control": {"type": "ephemeral"}, "defer_loading": true,
+      "description": "Get the weather", "eager_input_streaming": true, "input_examples": [{"foo": "bar"}], "strict": true,
+      "type": "custom"}],
+    "user_profile_id": "anthropic-user-profile-id", "workspace_id": "wrkspc"})");
+  ASSERT_TRUE(body.ok());
+  const auto count = ParseAnthropicCount(body.value());
+  ASSERT_TRUE(count.ok()) << count.error().message;
+  EXPECT_EQ(count.value().generate.chat().tools.size(), 1U);
+  EXPECT_FALSE(count.value().grammar.has_value());
+  EXPECT_EQ(count.value().ignored, "");
+  EXPECT_EQ(ParseAnthropicMessages(body.value()).error().param, "output_config.format");
+}
+
 TEST(AnthropicRequest, FaultsNameTheKey) {
   EXPECT_EQ(WrongKey(R"("max_tokens": -1)"), "max_tokens");
   EXPECT_EQ(WrongKey(R"("max_tokens": "x")"), "max_tokens");

@@ -36,18 +36,26 @@ std::string Rfc3339(std::int64_t seconds) {
              Padded(static_cast<unsigned>(clock.seconds().count())), "Z");
 }
 
-std::string ModelJson(const ModelCard& model) {
-  const std::string name = JsonQuote(model.name);
-  return Cat("{\"id\":", name, ",\"object\":\"model\",\"created\":", model.created,
-             ",\"owned_by\":\"thimble\",\"type\":\"model\",\"display_name\":", name, ",\"created_at\":\"",
-             Rfc3339(model.created), "\",\"lifecycle\":\"active\",\"context_length\":", model.context,
-             ",\"max_model_len\":", model.context, ",\"max_input_tokens\":", model.context,
+std::string OpenAiModel(const ModelCard& model) {
+  return Cat("{\"id\":", JsonQuote(model.name), ",\"object\":\"model\",\"created\":", model.created,
+             ",\"owned_by\":\"thimble\",\"context_length\":", model.context, ",\"max_model_len\":", model.context,
              ",\"architecture\":{\"input_modalities\":[\"text\"", model.has_vision ? ",\"image\"" : "",
              "],\"output_modalities\":[\"text\"]},\"capabilities\":[\"completion\",\"tools\",\"thinking\"",
              model.has_vision ? ",\"vision\",\"multimodal\"" : "", "],\"meta\":{\"n_ctx\":", model.context,
              ",\"n_ctx_train\":", model.train_context, ",\"n_vocab\":", model.vocab, ",\"n_params\":", model.num_params,
              ",\"size\":", model.size_bytes, "},\"status\":{\"value\":\"", model.is_loaded ? "loaded" : "unloaded",
              "\"}}");
+}
+
+std::string AnthropicModel(const ModelCard& model) {
+  const std::string name = JsonQuote(model.name);
+  return Cat("{\"type\":\"model\",\"id\":", name, ",\"display_name\":", name, ",\"created_at\":\"",
+             Rfc3339(model.created), "\",\"lifecycle\":\"active\",\"max_input_tokens\":", model.context,
+             ",\"max_tokens\":", model.context, "}");
+}
+
+std::string ModelJson(const ModelCard& model, ModelsForm form) {
+  return form == ModelsForm::kOpenAi ? OpenAiModel(model) : AnthropicModel(model);
 }
 
 // One metric with its two lines of description.
@@ -59,16 +67,16 @@ std::string Rate(double count, double seconds) { return Number(seconds > 0 ? cou
 
 }  // namespace
 
-WholeAnswer ModelsAnswer(std::span<const ModelCard> models) {
+WholeAnswer ModelsAnswer(std::span<const ModelCard> models, ModelsForm form) {
   std::string list;
-  for (const ModelCard& model : models) list += Cat(list.empty() ? "" : ",", ModelJson(model));
+  for (const ModelCard& model : models) list += Cat(list.empty() ? "" : ",", ModelJson(model, form));
+  if (form == ModelsForm::kOpenAi) return JsonAnswer(Cat("{\"object\":\"list\",\"data\":[", list, "]}"));
   const std::string first = models.empty() ? "null" : JsonQuote(models.front().name);
   const std::string last = models.empty() ? "null" : JsonQuote(models.back().name);
-  return JsonAnswer(Cat("{\"object\":\"list\",\"data\":[", list, "],\"has_more\":false,\"first_id\":", first,
-                        ",\"last_id\":", last, "}"));
+  return JsonAnswer(Cat("{\"data\":[", list, "],\"has_more\":false,\"first_id\":", first, ",\"last_id\":", last, "}"));
 }
 
-WholeAnswer ModelAnswer(const ModelCard& model) { return JsonAnswer(ModelJson(model)); }
+WholeAnswer ModelAnswer(const ModelCard& model, ModelsForm form) { return JsonAnswer(ModelJson(model, form)); }
 
 WholeAnswer HealthAnswer(bool is_loading) {
   constexpr int kLoading = 503;

@@ -25,9 +25,11 @@ struct ModelCard {
   bool is_loaded = false;
 };
 
-// GET /v1/models: OpenAI's list, which is Anthropic's too; and GET /v1/models/NAME.
-WholeAnswer ModelsAnswer(std::span<const ModelCard> models);
-WholeAnswer ModelAnswer(const ModelCard& model);
+// GET /v1/models and /v1/models/NAME, with what llama.cpp's clients look for beside OpenAI's fields. Anthropic's
+// clients, who send the header "anthropic-version", read a form of their own.
+enum class ModelsForm { kOpenAi, kAnthropic };
+WholeAnswer ModelsAnswer(std::span<const ModelCard> models, ModelsForm form = ModelsForm::kOpenAi);
+WholeAnswer ModelAnswer(const ModelCard& model, ModelsForm form = ModelsForm::kOpenAi);
 
 // GET /health. `loading`: 503, as long as there is no model.
 WholeAnswer HealthAnswer(bool is_loading);

@@ -35,22 +35,25 @@ ModelCard Card(bool has_vision) {
 }
 
 TEST(ModelsForm, OneModelAndAll) {
-  EXPECT_EQ(
-      ModelAnswer(Card(true)).body,
-      R"({"id":"qwen \"0.8B\"","object":"model","created":1709210096,"owned_by":"thimble","type":"model",)"
-      R"("display_name":"qwen \"0.8B\"","created_at":"2024-02-29T12:34:56Z","lifecycle":"active","context_length":8192,)"
-      R"("max_model_len":8192,"max_input_tokens":8192,)"
-      R"("architecture":{"input_modalities":["text","image"],"output_modalities":["text"]},)"
-      R"("capabilities":["completion","tools","thinking","vision","multimodal"],)"
-      R"("meta":{"n_ctx":8192,"n_ctx_train":262144,"n_vocab":248320,"n_params":800000000,"size":500000000},)"
-      R"("status":{"value":"loaded"}})");
+  EXPECT_EQ(ModelAnswer(Card(true)).body,
+            R"({"id":"qwen \"0.8B\"","object":"model","created":1709210096,"owned_by":"thimble","context_length":8192,)"
+            R"("max_model_len":8192,)"
+            R"("architecture":{"input_modalities":["text","image"],"output_modalities":["text"]},)"
+            R"("capabilities":["completion","tools","thinking","vision","multimodal"],)"
+            R"("meta":{"n_ctx":8192,"n_ctx_train":262144,"n_vocab":248320,"n_params":800000000,"size":500000000},)"
+            R"("status":{"value":"loaded"}})");
   const std::vector<ModelCard> cards = {Card(true), Card(false)};
   const Json list = Body(ModelsAnswer(cards));
   EXPECT_EQ(list.Find("object")->text(), "list");
   ASSERT_EQ(list.Find("data")->items().size(), 2U);
   EXPECT_EQ(list.Find("data")->items()[1].Find("architecture")->Find("input_modalities")->Dump(), R"(["text"])");
   EXPECT_EQ(list.Find("data")->items()[0].Dump(), Body(ModelAnswer(cards[0])).Dump());
-  EXPECT_TRUE(Body(ModelsAnswer({})).Find("first_id")->IsNull());
+  EXPECT_EQ(ModelsAnswer({}).body, R"({"object":"list","data":[]})");
+  EXPECT_EQ(ModelsAnswer({cards.data(), 1}, ModelsForm::kAnthropic).body,
+            R"({"data":[{"type":"model","id":"qwen \"0.8B\"","display_name":"qwen \"0.8B\"",)"
+            R"("created_at":"2024-02-29T12:34:56Z","lifecycle":"active","max_input_tokens":8192,"max_tokens":8192}],)"
+            R"("has_more":false,"first_id":"qwen \"0.8B\"","last_id":"qwen \"0.8B\""})");
+  EXPECT_TRUE(Body(ModelsAnswer({}, ModelsForm::kAnthropic)).Find("first_id")->IsNull());
 }
 
 TEST(ModelsForm, Health) {

@@ -156,8 +156,11 @@ OrFault<Done> ReadFormat(RequestDraft* draft) {
     } else if (type == "json_schema") {
       const Json* inner = draft->format->Find("json_schema");
       if (inner == nullptr || !inner->IsObject()) inner = draft->format;
-      const Json* strict = inner->Find("strict");
-      const bool is_strict = strict != nullptr && strict->AsBool().value_or(false);
+      const Json* strict = client_internal::FindValue(*inner, "strict");
+      bool is_strict = false;
+      if (strict != nullptr) {
+        THIMBLE_ASSIGN_OR_RETURN(is_strict, FlagOf(Cat(kKey, ".strict"), *strict));
+      }
       THIMBLE_RETURN_IF_ERROR(AskForJson(kKey, inner->Find("schema"), is_strict, draft));
     } else if (type != "text") {
       return WrongValue(kKey, "of the type text, json_object or json_schema", *draft->format);
@@ -184,6 +187,11 @@ OrFault<Done> ReadEcho(std::string_view key, const Json& value, RequestDraft* dr
   return Done{};
 }
 
+OrFault<Done> CheckBestOf(std::string_view key, const Json& value, RequestDraft* /*draft*/) {
+  THIMBLE_RETURN_IF_ERROR(WholeOf(key, value, 0, 1));
+  return Done{};
+}
+
 OrFault<Done> KeepPrompt(std::string_view /*key*/, const Json& value, RequestDraft* draft) {
   draft->prompt = &value;
   return Done{};
@@ -205,6 +213,7 @@ constexpr KeyRule kCompletionRules[] = {
     {"logprobs", ReadTopLogprobs},
     {"n_probs", ReadTopLogprobs},  // llama.cpp's name
     {"echo", ReadEcho},
+    {"best_of", CheckBestOf},
     {"suffix", RefuseSuffix},
     {"response_format", KeepFormat},
     {"json_schema", KeepSchema},
@@ -246,10 +255,9 @@ OrFault<Done> ReadPrompt(RequestDraft* draft) {
   return ReadIds(*prompt, &draft->ask.generate);
 }
 
-}  // namespace
-
-OrFault<Ask> ParseOpenAiChat(const Json& body) {
+OrFault<Ask> ParseChat(const Json& body, bool is_for_count) {
   RequestDraft draft;
+  draft.is_for_count = is_for_count;
   THIMBLE_RETURN_IF_ERROR(ReadKeys(body, kChatRules, &draft));
   THIMBLE_RETURN_IF_ERROR(FinishLogprobs(&draft));
   THIMBLE_RETURN_IF_ERROR(ReadFormat(&draft));
@@ -257,6 +265,11 @@ OrFault<Ask> ParseOpenAiChat(const Json& body) {
   THIMBLE_RETURN_IF_ERROR(FinishChat(choice, &draft));
   return std::move(draft.ask);
 }
+
+}  // namespace
+
+OrFault<Ask> ParseOpenAiChat(const Json& body) { return ParseChat(body, false); }
+OrFault<Ask> ParseOpenAiCount(const Json& body) { return ParseChat(body, true); }
 
 OrFault<Ask> ParseCompletion(const Json& body) {
   RequestDraft draft;

@@ -95,6 +95,7 @@ OrFault<Done> AskForCalls(const ToolChoice& choice, std::vector<Json> tools, Req
 OrFault<Done> FinishTools(const ToolChoice& choice, RequestDraft* draft) {
   Chat& chat = draft->client.chat;
   if (!choice.drops_tools) chat.tools = NormaliseTools(std::move(draft->tools));
+  if (draft->is_for_count) return Done{};
   if (chat.tools.empty()) {
     if (!choice.must_call && choice.names.empty()) return Done{};
     Fault fault;
@@ -114,6 +115,7 @@ OrFault<Done> FinishTools(const ToolChoice& choice, RequestDraft* draft) {
 }  // namespace
 
 OrFault<Done> AskForJson(std::string_view key, const Json* schema, bool is_strict, RequestDraft* draft) {
+  if (draft->is_for_count) return Done{};
   GrammarRequest grammar;
   grammar.is_strict = is_strict;
   if (schema != nullptr && !schema->IsNull()) {

@@ -153,12 +153,15 @@ OrFault<Done> AddTool(std::string_view key, const Json& tool, RequestDraft* draf
   }
   for (const char* schema : {"parameters", "input_schema", "inputSchema"}) {
     const Json* parameters = inner.Find(schema);
-    if (parameters != nullptr && !parameters->IsNull() && !parameters->IsObject())
+    const bool may_be_null = std::string_view(schema) == "parameters";
+    if (parameters != nullptr && !(may_be_null && parameters->IsNull()) && !parameters->IsObject())
       return WrongValue(key, Cat("functions whose \"", schema, "\" is an object"), *parameters);
   }
   for (const Json* from : {&inner, &tool}) {
-    const Json* strict = from->Find("strict");
-    draft->has_strict_tool |= strict != nullptr && strict->AsBool().value_or(false);
+    const Json* strict = client_internal::FindValue(*from, "strict");
+    if (strict == nullptr) continue;
+    THIMBLE_ASSIGN_OR_RETURN(const bool is_strict, FlagOf("tools.strict", *strict));
+    draft->has_strict_tool |= is_strict;
   }
   draft->tools.push_back(tool);
   return Done{};
