@@ -9,8 +9,8 @@
 #include "host/model_shelf.h"
 #include "host/store.h"
 #include "server/api_keys.h"
-#include "server/other_server.h"
 #include "server/private_file.h"
+#include "server/running_mark.h"
 #include "server/sandbox.h"
 #include "server/server.h"
 #include "sys/machine.h"
@@ -134,17 +134,13 @@ void TellReady(const ServeOptions& options, const std::string& model, const serv
 
 // The port is taken: by a server of the same user's, which is as good, or by something else.
 int PortIsTaken(const ServeOptions& options, const server::Options& network, const Error& error) {
-  const auto other = server::FindOtherServer(network.port, network.token);
-  if (!other.has_value()) return Fail(error);
+  const auto url = server::RunningMark::Find(host::StoreHome(), network.port);
+  if (!url.has_value()) return Fail(Error{error.code, error.message + "; --port N chooses another"});
   if (options.common.json) {
-    const int status = PrintJson(Json::Object({{"url", Json::String(other->url)},
-                                               {"port", Json::Integer(network.port)},
-                                               {"pid", Json::Integer(other->pid)},
-                                               {"model", Json::String(other->model)},
-                                               {"token", Json::String(network.token)}}));
-    return status;
+    return PrintJson(Json::Object(
+        {{"url", Json::String(*url)}, {"port", Json::Integer(network.port)}, {"token", Json::String(network.token)}}));
   }
-  Say(Cat("a server of yours is there already: ", other->url, " with ", other->model, "; --port N starts another"));
+  Say(Cat("your server is running already: ", *url, "; --port N starts another one beside it"));
   return kExitOk;
 }
 
@@ -166,6 +162,8 @@ int Serve(const ServeOptions& options) {
   if (!listening.ok()) return Fail(listening.error());
   server::Server& server = *listening.value();
   const StopOnSignal stop(&server);
+  const auto mark = server::RunningMark::Leave(host::StoreHome(), server.port(), server.url());
+  if (!mark.ok()) return Fail(mark.error());
 
   const std::string name = host::ShelfName(options.common.model, open.value().model);
   host::FileModelShelf shelf(open.value(), name, [](const Engine& engine) {
