@@ -163,8 +163,7 @@ class SchemaValidator {
     if (format == "ipv4") return Matches("^((25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)(\\.(?!$)|$)){4}$", text);
     if (format == "ipv6") return IsIpv6(text);
     if (format == "hostname")
-      return text.size() <= 253 && Matches("^(?!-)[A-Za-z0-9-]{1,63}(\\.[A-Za-z0-9-]{1,63})*$", text) &&
-             !Matches("(^|\\.)-|-(\\.|$)", text);
+      return Matches("^[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*$", text) && !Matches("(^|\\.)-|-(\\.|$)", text);
     if (format == "email")
       return text.find('@') != std::string::npos && text.find('@') <= 64 &&
              HasFormat("hostname", text.substr(text.find('@') + 1));

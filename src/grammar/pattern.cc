@@ -29,6 +29,12 @@ const Ranges& SafeSet() {
   return kSafe;
 }
 
+// What names of properties are made of that no schema lists: with all characters their grammars would be far larger.
+const Ranges& NameSet() {
+  static const Ranges kNames = {{'-', '-'}, {'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+  return kNames;
+}
+
 void Normalise(Ranges* ranges) {
   std::sort(ranges->begin(), ranges->end(), [](const Range& a, const Range& b) { return a.low < b.low; });
   Ranges out;
@@ -453,9 +459,9 @@ struct NameNode {
 std::string OthersFrom(const NameNode& node) {
   Ranges taken;
   for (const auto& [c, child] : node.next) taken.push_back({c, c});
-  Ranges free = Intersection(Complement(taken), SafeSet());
+  Ranges free = Intersection(Complement(taken), NameSet());
   Normalise(&free);
-  std::string out = Cat("(", Spell(std::move(free)), AnyCharacter(), "*");
+  std::string out = Cat("(", Spell(std::move(free)), Spell(NameSet()), "*");
   for (const auto& [c, child] : node.next) {
     out.push_back('|');
     AppendCharacter(&out, c);
@@ -466,8 +472,8 @@ std::string OthersFrom(const NameNode& node) {
   return out;
 }
 
-bool IsSafe(char32_t c) {
-  return std::any_of(SafeSet().begin(), SafeSet().end(),
+bool IsNameCharacter(char32_t c) {
+  return std::any_of(NameSet().begin(), NameSet().end(),
                      [&](const Range& range) { return c >= range.low && c <= range.high; });
 }
 
@@ -479,15 +485,15 @@ std::string OtherNamesPattern(const std::vector<std::string>& names) {
   NameNode root;
   for (const std::string& name : names) {
     NameNode* node = &root;
-    bool is_safe = true;
+    bool is_known = true;
     // A name that these patterns cannot spell needs not be kept out; its first characters do no harm.
-    for (std::string_view rest = name; !rest.empty() && is_safe;) {
+    for (std::string_view rest = name; !rest.empty() && is_known;) {
       const DecodedChar decoded = DecodeUtf8(rest);
       rest.remove_prefix(static_cast<std::size_t>(decoded.num_bytes));
-      is_safe = IsSafe(decoded.code_point);
-      if (is_safe) node = &node->next[decoded.code_point];
+      is_known = IsNameCharacter(decoded.code_point);
+      if (is_known) node = &node->next[decoded.code_point];
     }
-    node->is_end = node->is_end || is_safe;
+    node->is_end = node->is_end || is_known;
   }
   return OthersFrom(root);
 }
@@ -500,7 +506,7 @@ namespace {
 #define THIMBLE_TIME                                                                                              \
   "([01][0-9]|2[0-3])\\u003a[0-5][0-9]\\u003a[0-5][0-9](\\u002e[0-9]{1,6})?(Z|[\\u002b\\u002d]([01][0-9]|2[0-3])" \
   "\\u003a[0-5][0-9])"
-#define THIMBLE_LABEL "[A-Za-z0-9]([A-Za-z0-9\\u002d]{0,61}[A-Za-z0-9])?"
+#define THIMBLE_LABEL "[A-Za-z0-9]+(\\u002d[A-Za-z0-9]+)*"
 #define THIMBLE_BYTE "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 #define THIMBLE_GROUP "[0-9A-Fa-f]{1,4}"
 
@@ -517,16 +523,16 @@ constexpr std::array<Format, 10> kFormats = {{
      "P([0-9]{1,9}W|[0-9]{1,9}Y([0-9]{1,9}M([0-9]{1,9}D)?)?|[0-9]{1,9}M([0-9]{1,9}D)?|[0-9]{1,9}D|"
      "([0-9]{1,9}D)?T([0-9]{1,9}H([0-9]{1,9}M([0-9]{1,9}S)?)?|[0-9]{1,9}M([0-9]{1,9}S)?|[0-9]{1,9}S))"},
     {"uuid", "[0-9A-Fa-f]{8}(\\u002d[0-9A-Fa-f]{4}){3}\\u002d[0-9A-Fa-f]{12}"},
-    {"email", "[A-Za-z0-9_\\u002b\\u002d]{1,32}(\\u002e[A-Za-z0-9_\\u002b\\u002d]{1,30}){0,1}\\u0040" THIMBLE_LABEL
-              "(\\u002e" THIMBLE_LABEL "){1,2}"},
-    {"hostname", THIMBLE_LABEL "(\\u002e" THIMBLE_LABEL "){0,2}"},
+    {"email", "[A-Za-z0-9_\\u002b\\u002d]+(\\u002e[A-Za-z0-9_\\u002b\\u002d]+)*\\u0040" THIMBLE_LABEL
+              "(\\u002e" THIMBLE_LABEL ")+"},
+    {"hostname", THIMBLE_LABEL "(\\u002e" THIMBLE_LABEL ")*"},
     {"ipv4", THIMBLE_BYTE "(\\u002e" THIMBLE_BYTE "){3}"},
     {"ipv6", "((" THIMBLE_GROUP "\\u003a){7}" THIMBLE_GROUP "|(" THIMBLE_GROUP "\\u003a){1,6}\\u003a" THIMBLE_GROUP
              "|(" THIMBLE_GROUP "\\u003a){1,7}\\u003a|\\u003a(\\u003a" THIMBLE_GROUP "){1,7}|\\u003a\\u003a)"},
-    {"uri", "[A-Za-z][A-Za-z0-9]{0,15}\\u003a(\\u002f\\u002f" THIMBLE_LABEL "(\\u002e" THIMBLE_LABEL
-            "){0,3}(\\u003a[1-9][0-9]{0,3})?)?([A-Za-z0-9_\\u007e\\u002d\\u002e\\u002f\\u0040\\u002c\\u002b]|\\u0025[0-"
-            "9A-F]{2}){1,}"
-            "(\\u003f[A-Za-z0-9_\\u007e\\u002d\\u002e\\u002f\\u003d\\u0026\\u002b]*)?(\\u0023[A-Za-z0-9_\\u002d]*)?"},
+    {"uri",
+     "[A-Za-z][A-Za-z0-9]*\\u003a(\\u002f\\u002f" THIMBLE_LABEL "(\\u002e" THIMBLE_LABEL ")*(\\u003a[1-9][0-9]{0,3})?)?"
+     "([A-Za-z0-9_\\u007e\\u002d\\u002e\\u002f\\u0040\\u002c\\u002b]|\\u0025[0-9A-F]{2})+"
+     "(\\u003f[A-Za-z0-9_\\u007e\\u002d\\u002e\\u002f\\u003d\\u0026\\u002b]*)?(\\u0023[A-Za-z0-9_\\u002d]*)?"},
 }};
 
 }  // namespace

@@ -21,7 +21,8 @@ inline constexpr int kMaxRepeats = 10000;  // of one thing in a pattern, of char
 // pattern.
 Result<std::string> WholePattern(std::string_view pattern);
 
-// A pattern, as WholePattern writes them, of every string that is none of `names`.
+// A pattern, as WholePattern writes them, of every string of ASCII's letters and digits, '_' and '-' that is
+// none of `names`, and not empty.
 std::string OtherNamesPattern(const std::vector<std::string>& names);
 
 // A pattern, as WholePattern writes them, that the strings of this format match; nullptr: the format is not enforced.

@@ -49,7 +49,11 @@ namespace {
 
 constexpr int kMaxBlanks = 2;  // in a row, between the parts of JSON
 constexpr std::size_t kCacheBytes = 32U << 20;
-constexpr std::int64_t kRuleCacheBytes = 24 << 20;  // XGrammar's own, of which a third is for parts of grammars
+constexpr std::int64_t kRuleCacheBytes = 48 << 20;  // XGrammar's own, of which a third is for parts of grammars
+// What most schemas have in them; made once, in the background.
+constexpr const char* kOrdinary =
+    R"({"type":"object","properties":{"a":{"type":"array","items":{"type":"string","minLength":1}},
+  "b":{"type":"number"},"c":{"type":"string"}},"propertyNames":{"pattern":"[\\u002d0-9A-Z\\u005fa-z]*"}})";
 constexpr std::string_view kThinkClose = "</think>";
 constexpr std::string_view kBehindThinking = "\n\n";  // what the template has behind </think>
 
@@ -274,6 +278,7 @@ Status TokenMasker::Work::Prepare(const Tokenizer* tokenizer, std::size_t mask_s
     made->info.emplace(texts, xgrammar::VocabType::RAW, num_ids, made->ends);
     compiler.emplace(*made->info, 1, true, kRuleCacheBytes);
     vocabulary = std::move(made);
+    (void)Compile(xgrammar::Grammar::FromJSONSchema(kOrdinary, true, std::nullopt, std::nullopt, false, kMaxBlanks));
     return Done{};
   });
 }

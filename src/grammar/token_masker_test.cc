@@ -13,9 +13,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <random>
 #include <set>
@@ -77,6 +77,7 @@ struct Times {
   std::vector<double> masks;
   std::vector<double> compiles;
 };
+// Seconds of the processor: others may be using it, too.
 double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 struct Written {
@@ -243,6 +244,40 @@ TEST(TokenMasker, CallsThatMustCome) {
                     &forced));
   EXPECT_TRUE(MayEnd(filter.get()));
   EXPECT_GT(forced, 12);
+}
+
+// THIMBLE_SCHEMAS names a file with a schema a line: how many are enforced, and how long that takes.
+TEST(TokenMasker, TimesOfSchemasFromAFile) {
+  SKIP_WITHOUT_GRAMMARS();
+  const char* const path = std::getenv("THIMBLE_SCHEMAS");
+  if (path == nullptr) GTEST_SKIP() << "THIMBLE_SCHEMAS is not set";
+  std::ifstream in(path);
+  RandomModel model(Real(), 5);
+  Times times;
+  int num_schemas = 0;
+  int num_enforced = 0;
+  for (std::string line; std::getline(in, line); ++num_schemas) {
+    std::fflush(stdout);
+    auto schema = Json::Parse(line, path);
+    if (!schema.ok()) continue;
+    (void)Filter(OfSchema(Json::Object()));  // what is made once
+    const double start = Now();
+    auto filter = RealMasker().NewFilter(OfSchema(schema.value()), false);
+    if (!filter.ok()) {
+      std::printf("refused: %s\n", filter.error().message.c_str());
+      continue;
+    }
+    times.compiles.push_back(Now() - start);
+    ++num_enforced;
+    const std::size_t before = times.masks.size();
+    (void)model.Write(filter.value().get(), &times);
+    const double most = *std::max_element(times.masks.begin() + static_cast<std::ptrdiff_t>(before), times.masks.end());
+    if (std::getenv("THIMBLE_ALL") != nullptr || times.compiles.back() > 0.2 || most > 1e-3)
+      std::printf("slow: %.1f ms, masks up to %.3f ms: %s\n", times.compiles.back() * 1e3, most * 1e3, line.c_str());
+  }
+  std::printf("%d schemas, %d enforced\n", num_schemas, num_enforced);
+  Print("schemas", times.compiles);
+  Print("masks", times.masks);
 }
 
 }  // namespace
