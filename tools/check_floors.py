@@ -43,6 +43,7 @@ TESTS_MAY = {
     # Models are opened by their paths.
     "src/engine": ["host"],
     "src/measure": ["host"],
+    "src/service": ["host"],
 }
 # Headers of one folder that even those who may include the folder leave alone -> who may not.
 PRIVATE = {

@@ -45,6 +45,8 @@ void Session::ForgetCancel() {
 void Session::Clear() { memory_->Clear(); }
 int Session::length() const { return memory_->state.length(); }
 
+std::int64_t Session::question_length() const { return memory_->CheckpointWithin(memory_->state.length()); }
+
 std::int64_t Session::Remembers(const Prompt& prompt) const {
   const auto limit = static_cast<std::int64_t>(prompt.ids.size()) - 1;
   const std::int64_t common = memory_->CommonWith(prompt.keys, limit);

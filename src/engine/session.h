@@ -107,6 +107,8 @@ class Session {
   // Tokens of the prompt that this session remembers itself, which Generate would not read again. Not while a reply is
   // being written.
   [[nodiscard]] std::int64_t Remembers(const Prompt& prompt) const;
+  // Tokens of the conversation up to its last answer: what a next question can count on. 0: it holds none.
+  [[nodiscard]] std::int64_t question_length() const;
 
  private:
   friend class Engine;

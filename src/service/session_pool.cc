@@ -16,9 +16,9 @@ Result<std::unique_ptr<Session>> SessionPool::Take(const Engine& engine, const P
   std::size_t best = idle_.size();
   for (std::size_t i = 0; i < idle_.size(); ++i) {
     const std::int64_t remembered = idle_[i].session->Remembers(prompt);
-    // Less than half of what it holds: then the conversation is another one, and its memory is not given up for a
-    // beginning that both have, which the engine's store has too.
-    if (remembered > most && 2 * remembered >= idle_[i].session->length()) {
+    // Less than half of what was asked in it: then the conversation is another one, and its memory is not given up for
+    // a beginning that both have, which the engine's store has too.
+    if (remembered > most && 2 * remembered >= idle_[i].session->question_length()) {
       most = remembered;
       best = i;
     }
