@@ -33,10 +33,6 @@ Result<std::vector<asio::ip::address>> Listener::ReadAddresses(const std::vector
                                                                bool has_keys) const {
   std::vector<asio::ip::address> addresses;
   for (const std::string& text : texts) {
-    if (text == "localhost") {
-      addresses.emplace_back(asio::ip::address_v4::loopback());
-      continue;
-    }
     ErrorCode error;
     const asio::ip::address address = asio::ip::make_address(text, error);
     if (error || (address.is_v6() && (address.to_v6().is_v4_mapped() || address.to_v6().scope_id() != 0))) {
@@ -71,8 +67,8 @@ Listener::ErrorCode Listener::OpenDoor(const asio::ip::address& address, std::ui
 
 Result<std::vector<Listener::Place>> Listener::Open(const std::vector<std::string>& texts, std::uint16_t port,
                                                     bool has_keys) {
-  THIMBLE_ASSIGN_OR_RETURN(auto addresses, ReadAddresses(texts, has_keys));
-  const bool is_default = addresses.empty();
+  const bool is_default = texts.empty() || texts == std::vector<std::string>{"localhost"};
+  THIMBLE_ASSIGN_OR_RETURN(auto addresses, ReadAddresses(is_default ? std::vector<std::string>() : texts, has_keys));
   if (is_default) addresses = {asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()};
   // A free port of one address may be taken at the next one.
   constexpr int kMostTries = 20;

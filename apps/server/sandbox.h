@@ -34,7 +34,8 @@ void RestrictFiles(const SandboxRules& rules, SandboxReport* report);
 // process looked into. Sockets that are open go on working, accepting included.
 void RestrictCalls(SandboxReport* report);
 
-// One line: "files: THIMBLE_HOME and models only; no connections, no programs (Landlock 7, seccomp)".
+// One line: "only its own files and models (Landlock 7), no connections to anywhere, no other programs (seccomp)", and
+// what is lacking.
 std::string DescribeSandbox(const SandboxReport& report);
 
 struct SandboxProbe {

@@ -7,6 +7,7 @@
 #include "server/listener.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -102,6 +103,15 @@ class StopPipe {
   std::array<int, 2> ends_ = {-1, -1};
 };
 
+// Connections and a model's files have a descriptor each, and some systems give a program 256.
+void RaiseDescriptorLimit() {
+  constexpr rlim_t kWanted = 1024;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
+  limit.rlim_cur = std::min(kWanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);  // else accepting rests when there are no more
+}
+
 class TcpServer : public Server {
  public:
   TcpServer()
@@ -113,6 +123,7 @@ class TcpServer : public Server {
   ~TcpServer() override { End(); }
 
   Status Open(Options options) {
+    RaiseDescriptorLimit();
     THIMBLE_RETURN_IF_ERROR(stop_.Open());
     stop_reader_.assign(stop_.TakeReader());
     THIMBLE_ASSIGN_OR_RETURN(const auto places, listener_.Open(options.addresses, options.port, !options.keys.empty()));

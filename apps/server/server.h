@@ -15,7 +15,7 @@
 namespace thimble::server {
 
 struct Options {
-  // Literal IP addresses to listen on; empty: 127.0.0.1, and ::1 where this machine has it.
+  // Literal IP addresses to listen on; empty, or "localhost": 127.0.0.1, and ::1 where this machine has it.
   std::vector<std::string> addresses;
   std::uint16_t port = 17741;  // 0: any that is free, the same for all addresses
   // Further names ("box.lan") under which the server may be asked, with a port of their own ("box.lan:8443") or with

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The TCP carrier with a handler that does what its tests ask for: no model, no service. Writes a line of JSON when it
-// listens, ends at SIGTERM, and says then how long ending took.
+// listens, and ends at SIGTERM.
 #include "base/text.h"
 #include "files/json.h"
 #include "server/private_file.h"

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests that are none, that two servers would read differently, that are too large, or that never come."""
 import gzip
+import resource
 import socket
 import time
+import unittest
 
 from harness import Server, ServerTest
 
@@ -201,6 +203,24 @@ class Crowds(ServerTest):
         finally:
             for client in slow:
                 client.socket.close()
+
+
+class Descriptors(unittest.TestCase):
+    def test_none_left(self):
+        """Accepting rests while there are no descriptors, and goes on when there are."""
+        with Server() as server:
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (40, 40))
+            clients = [server.client() for _ in range(60)]
+            try:
+                for client in clients[:10]:
+                    client.request()
+                before = server.processor_seconds()
+                time.sleep(0.5)
+                self.assertLess(server.processor_seconds() - before, 0.3)
+            finally:
+                for client in clients:
+                    client.socket.close()
+            self.assertEqual(server.ask().status, 200)
 
 
 class Memory(ServerTest):

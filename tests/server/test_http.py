@@ -174,6 +174,11 @@ class Addresses(ServerTest):
         with Server("address", "127.0.0.2") as server:
             self.assertEqual(server.url, f"http://127.0.0.2:{server.port}")
 
+    def test_localhost_is_both(self):
+        with Server("address", "localhost") as server:
+            self.assertEqual(server.url, f"http://127.0.0.1:{server.port}")
+            self.assertEqual(server.ask(host=f"localhost:{server.port}").status, 200)
+
     def test_options_that_are_refused(self):
         for name, value in (("allow-origin", "*"), ("allow-origin", "null"), ("allow-origin", "http://"), ("allow-host", "a/b"), ("allow-host", "*")):
             with self.assertRaisesRegex(AssertionError, "--" + name):
