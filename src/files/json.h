@@ -45,6 +45,7 @@ class Json {
   [[nodiscard]] const std::vector<Json>& items() const { return items_; }
   [[nodiscard]] std::vector<Json>& items() { return items_; }
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
+  [[nodiscard]] std::vector<Member>& members() { return members_; }  // keys stay as they are
   // nullptr when this is no object or has no such key.
   [[nodiscard]] const Json* Find(std::string_view key) const;
   // Adds the key, or replaces its value in place. Must be an object.

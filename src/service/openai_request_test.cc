@@ -173,6 +173,9 @@ TEST(OpenAiRequest, FaultsNameTheKey) {
            Case{R"("tools": [{"type": "function", "function": {"name": ""}}])", "tools"},
            Case{R"("tools": [{"type": "function", "function": {"name": "a>b"}}])", "tools"},
            Case{R"("tools": [{"type": "function", "function": {"name": "f", "parameters": []}}])", "tools"},
+           Case{R"("tools": [{"type": "function", "function": {"name": "f", "description": 5}}])", "tools"},
+           Case{R"("tools": [{"name": "f", "input_schema": null}])", "tools"},
+           Case{R"("tools": [{"type": "function", "function": {"name": "f", "strict": 1}}])", "tools.strict"},
            Case{R"("tool_choice": "required")", "tool_choice"},
            Case{R"("tool_choice": "perhaps")", "tool_choice"},
            Case{R"("tool_choice": 5)", "tool_choice"},
@@ -222,6 +225,22 @@ TEST(OpenAiRequest, ToolChoices) {
   EXPECT_FALSE(Read(kTools).grammar->is_strict);
   EXPECT_TRUE(Read(R"("tools": [{"type": "function", "function": {"name": "f", "strict": true}}])").grammar->is_strict);
   EXPECT_EQ(Read(R"("functions": [{"name": "f"}])").grammar->tools.size(), 1U);
+}
+
+// Whatever form they come in, the model reads and a mask gets OpenAI's.
+TEST(OpenAiRequest, ToolsBecomeOneForm) {
+  const auto form = [](const std::string& tool) {
+    const Ask ask = Read(R"("tools": [)" + tool + "]");
+    EXPECT_EQ(ask.grammar->tools.at(0).Dump(), ask.generate.chat().tools.at(0).Dump());
+    return ask.grammar->tools.at(0).Dump();
+  };
+  const std::string whole = R"({"type":"function","function":{"name":"f","description":"d","parameters":{"a":1}}})";
+  EXPECT_EQ(form(whole), whole);
+  EXPECT_EQ(form(R"({"type": "function", "name": "f", "description": "d", "parameters": {"a": 1}})"), whole);
+  EXPECT_EQ(form(R"({"name": "f", "description": "d", "parameters": {"a": 1}})"), whole);
+  EXPECT_EQ(form(R"({"name": "f", "description": "d", "input_schema": {"a": 1}})"), whole);
+  EXPECT_EQ(form(R"({"name": "f", "description": "d", "inputSchema": {"a": 1}})"), whole);
+  EXPECT_EQ(form(R"({"name": "f"})"), R"({"type":"function","function":{"name":"f"}})");
 }
 
 TEST(OpenAiRequest, FormsOfTheAnswer) {

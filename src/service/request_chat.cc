@@ -6,6 +6,7 @@
 #include "text/tool_schema.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace thimble::service {
@@ -19,6 +20,15 @@ Fault WrongMessages(std::string message) {
   return fault;
 }
 
+// The characters of base64 in both spellings, and line ends.
+constexpr std::array<bool, 256> MakeBase64() {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\r\n"))
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}
+constexpr std::array<bool, 256> kBase64 = MakeBase64();
+
 // Of "data:image/png;base64,..." only the bytes are looked at, by whoever decodes them.
 bool IsPictureSource(std::string_view source) {
   if (source.starts_with("data:")) return true;
@@ -29,8 +39,7 @@ bool IsPictureSource(std::string_view source) {
       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
     });
   }
-  return source.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\r\n") ==
-         std::string_view::npos;
+  return std::all_of(source.begin(), source.end(), [](char c) { return kBase64[static_cast<unsigned char>(c)]; });
 }
 
 OrFault<Done> CheckPicture(Part* part) {

@@ -134,11 +134,36 @@ bool IsToolName(std::string_view name) {
   });
 }
 
+// Of a function, beside its name.
+OrFault<Done> CheckFunction(std::string_view key, const Json& function) {
+  using client_internal::FindValue;
+  if (const Json* text = FindValue(function, "description"); text != nullptr && !text->IsString())
+    return WrongValue(key, "functions whose \"description\" is text", *text);
+  for (const char* schema : {"parameters", "input_schema", "inputSchema"}) {
+    const Json* parameters = function.Find(schema);
+    const bool may_be_null = std::string_view(schema) == "parameters";
+    if (parameters != nullptr && !(may_be_null && parameters->IsNull()) && !parameters->IsObject())
+      return WrongValue(key, Cat("functions whose \"", schema, "\" is an object"), *parameters);
+  }
+  return Done{};
+}
+
+// A tool without the inner object, in OpenAI's form where it has no schema of another form.
+Json Wrapped(const Json& tool) {
+  if (tool.Find("input_schema") != nullptr || tool.Find("inputSchema") != nullptr) return tool;
+  Json function = Json::Object();
+  for (const char* key : {"name", "description", "parameters", "strict"}) {
+    if (const Json* value = tool.Find(key); value != nullptr) function.Set(key, *value);
+  }
+  return Json::Object({{"type", Json::String("function")}, {"function", std::move(function)}});
+}
+
 // A tool that we can call: with a name, and parameters in any form that text/tool_schema.h reads.
 OrFault<Done> AddTool(std::string_view key, const Json& tool, RequestDraft* draft) {
   if (!tool.IsObject()) return WrongValue(key, "a list of objects", tool);
   const Json* function = tool.Find("function");
-  const Json& inner = function != nullptr && function->IsObject() ? *function : tool;
+  const bool is_flat = function == nullptr || !function->IsObject();
+  const Json& inner = is_flat ? tool : *function;
   const std::string type = TypeOf(tool);
   // Tools of a service's own ("web_search", "bash_20250124") have no meaning here; agents send them all the same.
   const bool is_ours = type.empty() || type == "function" || (type == "custom" && tool.Find("input_schema") != nullptr);
@@ -151,19 +176,14 @@ OrFault<Done> AddTool(std::string_view key, const Json& tool, RequestDraft* draf
     return WrongValue(key, "functions with names of 1 to 256 bytes without blanks, quotation marks, <, > and =",
                       name == nullptr ? tool : *name);
   }
-  for (const char* schema : {"parameters", "input_schema", "inputSchema"}) {
-    const Json* parameters = inner.Find(schema);
-    const bool may_be_null = std::string_view(schema) == "parameters";
-    if (parameters != nullptr && !(may_be_null && parameters->IsNull()) && !parameters->IsObject())
-      return WrongValue(key, Cat("functions whose \"", schema, "\" is an object"), *parameters);
-  }
+  THIMBLE_RETURN_IF_ERROR(CheckFunction(key, inner));
   for (const Json* from : {&inner, &tool}) {
     const Json* strict = client_internal::FindValue(*from, "strict");
     if (strict == nullptr) continue;
     THIMBLE_ASSIGN_OR_RETURN(const bool is_strict, FlagOf("tools.strict", *strict));
     draft->has_strict_tool |= is_strict;
   }
-  draft->tools.push_back(tool);
+  draft->tools.push_back(is_flat ? Wrapped(tool) : tool);
   return Done{};
 }
 
