@@ -28,7 +28,7 @@ MAY = {
     "src/service": ["base", "sys/mutex.h", "sys/machine.h", "files/json.h", "text", "sampling", "image/image.h", "engine", "talk",
                     "grammar"],
     "src/host": ALL,
-    "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "measure", "talk", "host", "model/config.h",
+    "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "measure", "talk", "grammar", "host", "model/config.h",
                  "model/load.h", "model/batch.h", "kernels/kernels.h"],
     "apps/server": ["base", "sys", "files/json.h", "text", "engine", "talk", "grammar", "service", "host"],
     "bench": ALL,

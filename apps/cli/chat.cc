@@ -13,6 +13,7 @@
 #include "cli/quiet_terminal.h"
 #include "cli/reply_json.h"
 #include "cli/reply_printer.h"
+#include "cli/reply_schema.h"
 #include "cli/terminal.h"
 #include "host/atomic_file.h"
 #include "host/pictures.h"
@@ -327,11 +328,14 @@ int RunChat(const RunOptions& options) {
   GenerateRequest request;
   if (auto status = ApplyGenerate(options.generate, &request); !status.ok()) return Fail(status.error());
   request.detail = ChooseDetail(options.common);
+  ReplySchema schema;
+  if (auto status = schema.Read(options.generate); !status.ok()) return Fail(status.error());
   const QuietTerminal quiet;
   auto engine = OpenEngine(options.common, kBeginningsBytes);
   if (!engine.ok()) return Fail(engine.error());
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
+  if (auto status = schema.Apply(*engine.value(), &request); !status.ok()) return Fail(status.error());
   if (options.common.model.empty() || options.common.model == "builtin") ReplyPrinter().Note(AboutBuiltin());
   Conversation talk(engine.value(), std::move(session).value(), std::move(request), options.input.system,
                     options.when_full == "stop" ? WhenFull::kStop : WhenFull::kWindow);

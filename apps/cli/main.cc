@@ -242,6 +242,10 @@ void AddLength(CLI::App* app, GenerateOptions* o) {
       ->allow_extra_args(false)
       ->group(kGroup);
   app->add_flag("--ignore-eos", o->ignore_eos, "go on past end tokens")->group(kGroup);
+  app->add_option("--schema", o->schema, "JSON schema that the answer must be valid by")
+      ->type_name("FILE")
+      ->check(NotEmpty())
+      ->group(kGroup);
   app->add_option("--think", o->think, "reason first? auto: as the model was made")
       ->type_name("on|off|auto")
       ->check(CLI::IsMember({"on", "off", "auto"}).description(""))
@@ -296,6 +300,7 @@ void AddRun(CLI::App* app, CommandLine* line) {
       "  thimble run model.gguf \"What is in this picture?\" --image photo.jpg\n"
       "  git diff | thimble run model.gguf \"Summarise this change: -\"\n"
       "  thimble run model.gguf --messages talk.json --json | jq -r .text\n"
+      "  thimble run model.gguf --schema city.json \"Tell me of Bern.\"\n"
       "  thimble run model.gguf --frames shots/ --fps 4 \"What happens?\"\n"
       "  thimble run model.gguf -- \"-5 + 3 is?\"       after -- nothing is an option");
   c->callback([=] {

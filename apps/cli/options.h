@@ -54,6 +54,7 @@ struct GenerateOptions {
   std::optional<int> think_budget;
   bool no_loop_guard = false;
   bool ignore_eos = false;
+  std::string schema;  // JSON file
 };
 
 struct RunOptions {

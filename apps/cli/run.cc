@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "cli/reply_json.h"
 #include "cli/reply_printer.h"
+#include "cli/reply_schema.h"
 #include "cli/terminal.h"
 #include "host/store.h"
 
@@ -106,6 +107,8 @@ int Run(RunOptions options) {
   if (!placed.ok()) return Fail(placed.error());
   if (auto model = ResolveModel(options.common.model); !model.ok()) return Fail(model.error());
   if (auto status = ReadPrompt(placed.value(), &options.input); !status.ok()) return Fail(status.error());
+  ReplySchema schema;
+  if (auto status = schema.Read(options.generate); !status.ok()) return Fail(status.error());
   FileSettings file;
   auto request = BuildRequest(options.input, options.common, Purpose::kConversation, &file);
   if (!request.ok()) return Fail(request.error());
@@ -117,6 +120,7 @@ int Run(RunOptions options) {
   auto session = engine.value()->NewSession();
   if (!session.ok()) return Fail(session.error());
   guard.Watch(session.value().get());
+  if (auto status = schema.Apply(*engine.value(), &request.value()); !status.ok()) return Fail(status.error());
 
   ReplyPrinter printer;
   ProgressBar bar("reading");
@@ -131,6 +135,7 @@ int Run(RunOptions options) {
     printer.EndLine();
   }
   if (options.common.verbose) Say(StatsLine(reply.value()));
+  schema.TellIfCut(reply.value());
   TellWhatIsMissing(reply.value(), engine.value()->context(), options.common.json, placed.value().has_prompt);
   return InterruptGuard::was_interrupted() ? kExitInterrupted : kExitOk;
 }

@@ -61,7 +61,7 @@ std::string BashCompletion(const CLI::App& app) {
              "  case $previous in\n"
              "    --think) COMPREPLY=($(compgen -W 'on off auto' -- \"$current\")); return ;;\n"
              "    --positions) COMPREPLY=($(compgen -W 'last all' -- \"$current\")); return ;;\n"
-             "    --image | --frames | --messages | --tools | --mmproj) return ;;\n"
+             "    --image | --frames | --messages | --tools | --schema | --mmproj) return ;;\n"
              "  esac\n",
              kEnd);
 }

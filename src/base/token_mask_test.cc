@@ -24,6 +24,25 @@ TEST(TokenMask, KnowsWhatWasAllowed) {
   EXPECT_EQ(TokenMask::First(170, 100).end(), 100U);
 }
 
+TEST(TokenMask, TakesWords) {
+  for (const std::size_t size : {1, 31, 32, 33, 64, 65, 200}) {
+    TokenMask mask(size);
+    mask.Allow(0);
+    const std::vector<std::uint32_t> words = {0x80000001U, 0x3U, 0U, 0xFFFFFFFFU};
+    mask.Assign(words);
+    TokenMask expected(size);
+    for (std::int32_t id = 0; id < 128; ++id) {
+      if ((words[static_cast<std::size_t>(id) / 32] >> id % 32 & 1) != 0) expected.Allow(id);
+    }
+    EXPECT_EQ(mask.count(), expected.count()) << size;
+    EXPECT_EQ(mask.end(), expected.end()) << size;
+    for (std::int32_t id = 0; id < 200; ++id) EXPECT_EQ(mask.Allows(id), expected.Allows(id)) << size << ", " << id;
+    mask.Assign({});
+    EXPECT_EQ(mask.count(), 0U);
+    EXPECT_EQ(mask.end(), 0U);
+  }
+}
+
 TEST(TokenMask, FillsHolesAndNothingElse) {
   std::mt19937 random(3);
   for (const std::size_t size : {1, 63, 64, 65, 257}) {

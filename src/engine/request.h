@@ -36,7 +36,7 @@ struct GenerateRequest {
   // turn.
   std::optional<Detail> detail;
 
-  // What the reply may say; nullptr: anything. Used up by it.
+  // What the reply may say; nullptr: anything. One that can begin anew serves the next reply as well.
   std::shared_ptr<TokenFilter> filter;
   SamplerHints sampling;  // what the user set; the rest from file and card
   std::vector<std::pair<std::int32_t, double>> logit_bias;

@@ -8,10 +8,12 @@
 
 namespace thimble {
 
-// Used by one reply, by one thread at a time.
+// Used by one reply at a time, by one thread at a time.
 class TokenFilter {
  public:
   virtual ~TokenFilter() = default;
+  // A reply begins, inside a think block that the prompt has opened or not. Comes before all else.
+  virtual void Begin(bool starts_in_thinking) { (void)starts_in_thinking; }
   // The tokens that may come next, all of them tokens that exist, and one at least; nullptr: any. A token that ends
   // the reply must be among them where it may end. Stays valid until Accept. Where one token is left it is written
   // without asking the model.

@@ -62,6 +62,7 @@ Writing::Writing(Session::Memory* memory, const GenerateRequest& request, const 
   reply_->stats.seed = sampler_.options().seed;
   reply_->ids.reserve(static_cast<std::size_t>(room));
   sampler_.AddPrompt(prompt.ids);
+  if (request.filter != nullptr) request.filter->Begin(prompt.ends_in_thinking);
   rows_.batch = &batch_;
   rows_.state = &m_.state;
   rows_.left = &left_;

@@ -15,12 +15,13 @@ struct Change {
 };
 
 constexpr std::string_view kUnicodeEscape = R"(("u" [A-Fa-f0-9] [A-Fa-f0-9] [A-Fa-f0-9] [A-Fa-f0-9]))";
-constexpr std::array<Change, 4> kChanges = {{
+constexpr std::array<Change, 5> kChanges = {{
     {kUnicodeEscape,
      R"(("u" [0-9A-CEFa-cef] [A-Fa-f0-9] [A-Fa-f0-9] [A-Fa-f0-9]) | ("u" [Dd] [0-7] [A-Fa-f0-9] [A-Fa-f0-9]))"},
     {R"([^\"\\\r\n])", R"([^\0-\x1f\"\\\ud800-\udfff])"},
     {R"([^\0-\x1f\"\\\r\n])", R"([^\0-\x1f\"\\\ud800-\udfff])"},
     {"[0-9]*", "[0-9]{0,17}"},
+    {R"([ \n\r\t])", R"([ \n\t])"},
 }};
 
 // Behind a literal or a class that begins at `at`.

@@ -9,7 +9,8 @@ namespace thimble {
 
 // The grammar that XGrammar 0.2.9 wrote for a schema, made to admit only what every reader of JSON takes: strings hold
 // no control characters (nor escapes where their length is counted), \u escapes are no halves of surrogate pairs, and
-// numbers have at most 18 digits before the point, 17 behind it, and 2 in the exponent. Literals stay as they are.
+// numbers have at most 18 digits before the point, 17 behind it, and 2 in the exponent. Between the parts no
+// carriage return stands. Literals stay as they are.
 // Empty: this is not a grammar as that version writes it.
 std::string TightenJsonRules(std::string_view ebnf);
 

@@ -68,13 +68,21 @@ struct Vocabulary {
 
 class GrammarFilter : public TokenFilter {
  public:
-  GrammarFilter(std::shared_ptr<const Vocabulary> vocabulary, const xgrammar::CompiledGrammar& grammar,
-                bool starts_in_thinking)
+  GrammarFilter(std::shared_ptr<const Vocabulary> vocabulary, const xgrammar::CompiledGrammar& grammar)
       : vocabulary_(std::move(vocabulary)),
         matcher_(grammar),
-        state_(starts_in_thinking ? State::kThinking : State::kAnswer),
         words_(static_cast<std::size_t>(xgrammar::GetBitmaskSize(vocabulary_->info->GetVocabSize()))),
         mask_(vocabulary_->not_ends.size()) {}
+
+  void Begin(bool starts_in_thinking) override {
+    state_ = starts_in_thinking ? State::kThinking : State::kAnswer;
+    is_current_ = false;
+    is_behind_gap_ = false;
+    thinking_.clear();
+    forced_.clear();
+    next_forced_ = 0;
+    Guarded([&] { matcher_.Reset(); });
+  }
 
   const TokenMask* Allowed() override {
     if (state_ == State::kThinking) return &vocabulary_->not_ends;
@@ -131,6 +139,9 @@ class GrammarFilter : public TokenFilter {
     tensor.dtype = DLDataType{kDLInt, 32, 1};
     tensor.shape = &shape;
     matcher_.FillNextTokenBitmask(&tensor);
+    // Bits behind the last token are set, too.
+    const auto rest = static_cast<std::uint32_t>(vocabulary_->info->GetVocabSize()) % 32;
+    if (rest != 0) words_.back() &= (std::uint32_t{1} << rest) - 1;
     mask_.Assign(words_);
     std::size_t num_ends = 0;
     for (const std::int32_t end : vocabulary_->ends) num_ends += mask_.Allows(end) ? 1 : 0;
@@ -169,6 +180,7 @@ class GrammarFilter : public TokenFilter {
         }
         state_ = vocabulary_->gap.has_value() ? State::kGap : State::kAnswer;
         const std::string rest = thinking_.substr(close + kThinkClose.size());
+        is_behind_gap_ = true;
         if (!rest.empty()) TakeGap(rest);
         return;
       }
@@ -187,11 +199,16 @@ class GrammarFilter : public TokenFilter {
   void TakeGap(std::string_view bytes) {
     state_ = State::kAnswer;
     const std::size_t begin = bytes.find_first_not_of('\n');
-    if (begin == std::string_view::npos) return;
+    is_behind_gap_ = begin == std::string_view::npos;
+    if (is_behind_gap_) return;
     if (!matcher_.AcceptString(std::string(bytes.substr(begin)))) state_ = State::kOver;
   }
 
   void TakeAnswer(std::int32_t id) {
+    // The line ends that the engine writes behind the </think> of its own may be more than one token.
+    const std::string_view bytes = vocabulary_->tokenizer->TokenBytes(id);
+    if (is_behind_gap_ && !bytes.empty() && bytes.find_first_not_of('\n') == std::string_view::npos) return;
+    is_behind_gap_ = false;
     if (next_forced_ < forced_.size()) {
       next_forced_ = forced_[next_forced_] == id ? next_forced_ + 1 : forced_.size();
     }
@@ -200,8 +217,9 @@ class GrammarFilter : public TokenFilter {
 
   std::shared_ptr<const Vocabulary> vocabulary_;
   xgrammar::GrammarMatcher matcher_;
-  State state_;
-  std::string thinking_;  // its end
+  State state_ = State::kAnswer;
+  std::string thinking_;        // its end
+  bool is_behind_gap_ = false;  // thinking is over, and nothing of the answer came yet
   std::vector<std::int32_t> forced_;
   std::size_t next_forced_ = 0;
   std::vector<std::uint32_t> words_;
@@ -342,13 +360,12 @@ TokenMasker::TokenMasker(const Tokenizer* tokenizer, std::size_t mask_size) : wo
 
 TokenMasker::~TokenMasker() = default;
 
-Result<std::shared_ptr<TokenFilter>> TokenMasker::NewFilter(const GrammarRequest& request, bool starts_in_thinking) {
+Result<std::shared_ptr<TokenFilter>> TokenMasker::NewFilter(const GrammarRequest& request) {
   using Filter = Result<std::shared_ptr<TokenFilter>>;
   return ExhaustedIfNoMemory([&]() -> Filter {
     THIMBLE_ASSIGN_OR_RETURN(const auto grammar, work_->GrammarFor(request));
     return Caught([&]() -> Filter {
-      return std::shared_ptr<TokenFilter>(
-          std::make_shared<GrammarFilter>(work_->vocabulary, grammar, starts_in_thinking));
+      return std::shared_ptr<TokenFilter>(std::make_shared<GrammarFilter>(work_->vocabulary, grammar));
     });
   });
 }

@@ -25,15 +25,14 @@ class TokenMasker {
   TokenMasker(const TokenMasker&) = delete;
   TokenMasker& operator=(const TokenMasker&) = delete;
 
-  // What holds one reply to `request`: outlives this, for one reply, one thread at a time. In a reply that starts in
-  // thinking all is free up to </think> (but its end), and "\n\n" follows that; a reply that does not begins with the
-  // answer at once and never thinks. The end of the reply is allowed exactly where the answer may end, and tokens that
-  // are special or do not exist never. Text that can only go on in one way is left one token at a time, cut as the
-  // tokenizer cuts it.
+  // What holds replies to `request`, one at a time; may outlive this. In a reply that starts in thinking all is free up
+  // to </think> (but its end), and "\n\n" follows that; a reply that does not begins with the answer at once and never
+  // thinks. The end of the reply is allowed exactly where the answer may end, and tokens that are special or do not
+  // exist never. Text that can only go on in one way is left one token at a time, cut as the tokenizer cuts it.
   // Grammars are kept, up to some 32 MB, those used last. Errors: what schema_gate.h and tool_grammar.h refuse;
   // kUnsupported where this build has no grammars, or a schema asks for more than XGrammar can do; kExhausted without
   // memory.
-  Result<std::shared_ptr<TokenFilter>> NewFilter(const GrammarRequest& request, bool starts_in_thinking);
+  Result<std::shared_ptr<TokenFilter>> NewFilter(const GrammarRequest& request);
 
   // Makes the grammar and keeps it: so that a request that cannot be masked is refused before it waits.
   Status Check(const GrammarRequest& request);

@@ -18,10 +18,7 @@ Error NotBuilt() {
 bool TokenMasker::IsBuilt() { return false; }
 TokenMasker::TokenMasker(const Tokenizer* /*tokenizer*/, std::size_t /*mask_size*/) {}
 TokenMasker::~TokenMasker() = default;
-Result<std::shared_ptr<TokenFilter>> TokenMasker::NewFilter(const GrammarRequest& /*request*/,
-                                                            bool /*starts_in_thinking*/) {
-  return NotBuilt();
-}
+Result<std::shared_ptr<TokenFilter>> TokenMasker::NewFilter(const GrammarRequest& /*request*/) { return NotBuilt(); }
 Status TokenMasker::Check(const GrammarRequest& /*request*/) { return NotBuilt(); }
 
 }  // namespace thimble
