@@ -118,7 +118,9 @@ OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, Job* job) {
 
 OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request) {
   if (!request->has_chat()) return Done{};
-  constexpr std::size_t kMostPictures = 64;
+  // Of one request, as they came: some thirty photos of 12 megapixels.
+  constexpr std::size_t kMostPixelBytes = std::size_t{1} << 30;
+  std::size_t pixel_bytes = 0;
   if (!request->detail.has_value()) request->detail = Detail::kAuto;
   for (Message& message : request->chat().messages) {
     for (Part& part : message.content) {
@@ -126,9 +128,12 @@ OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, Generat
         return Fault{400, "", "", "messages", "videos cannot be read here; send single pictures of it"};
       if (part.kind != Part::Kind::kImage) continue;
       const std::size_t number = request->pictures.size() + 1;
-      if (number > kMostPictures)
-        return Fault{400, "", "", "messages", Cat("more than ", kMostPictures, " pictures in one request")};
       THIMBLE_ASSIGN_OR_RETURN(Picture picture, TakePicture(part.source, Cat("picture ", number), decoder, shelf));
+      pixel_bytes += picture.image.rgb.size();
+      if (pixel_bytes > kMostPixelBytes) {
+        return Fault{413, "", "", "messages",
+                     Cat("the request's pictures have more than ", FormatBytes(kMostPixelBytes), " of pixels")};
+      }
       picture.detail = DetailOf(part.detail);
       part.source.clear();  // the text of a data URL is larger than its picture
       request->pictures.push_back(std::move(picture));
