@@ -230,15 +230,27 @@ void Desk::Start(const std::shared_ptr<Job>& job) {
   Remove(*job);
 }
 
-// Whoever waits hears each second at which place.
+// Whoever waits hears each second at which place; who has gone away makes room.
 void Desk::TellWaiting() {
   std::vector<std::pair<std::shared_ptr<Job>, std::int64_t>> to_tell;
+  std::vector<std::shared_ptr<Job>> gone;
   {
     const MutexLock lock(&mutex_);
+    for (auto it = waiting_.begin(); it != waiting_.end();) {
+      if (!(*it)->is_cancelled) {
+        ++it;
+        continue;
+      }
+      gone.push_back(std::move(*it));
+      jobs_.erase(gone.back()->id);
+      ++state_.cancelled;
+      it = waiting_.erase(it);
+    }
+    state_.waiting = jobs_.size() - std::min(jobs_.size(), state_.active);
     std::int64_t place = 0;
     for (const auto& job : waiting_) {
       ++place;
-      if (job->is_cancelled || MonotonicSeconds() - job->told_at < kTellSeconds) continue;
+      if (MonotonicSeconds() - job->told_at < kTellSeconds) continue;
       job->told_at = MonotonicSeconds();
       to_tell.emplace_back(job, place);
     }

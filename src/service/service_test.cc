@@ -378,6 +378,26 @@ TEST_F(CrowdedTest, TooManyAreTurnedAway) {
   EXPECT_EQ(Chat(kQuestion)->status, 200);
 }
 
+TEST_F(CrowdedTest, WhoGoesAwayWhileWaitingMakesRoom) {
+  std::vector<std::shared_ptr<KeepingSink>> sinks;
+  std::vector<RequestId> ids;
+  for (int i = 0; i < 4; ++i) {
+    sinks.push_back(std::make_shared<KeepingSink>());
+    ids.push_back(Send("POST", "/v1/chat/completions", kQuestion, sinks.back()));
+  }
+  while (service_->Help()) {
+  }
+  service_->Pump();  // opens the model
+  service_->Pump();
+  service_->Cancel(ids[3]);
+  service_->Pump();
+  const auto next = Send("POST", "/v1/chat/completions", kQuestion);
+  Work();
+  EXPECT_EQ(next->status, 200);
+  EXPECT_FALSE(sinks[3]->is_over);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(sinks[i]->is_over) << i;
+}
+
 TEST_F(CrowdedTest, NamesOfNoModelAreRefusedWhereThatIsWanted) {
   EXPECT_EQ(Chat(R"({"model":"gpt-4o","messages":[{"role":"user","content":"x"}]})")->status, 404);
 }
