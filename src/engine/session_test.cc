@@ -144,6 +144,23 @@ TEST(Session, StopStringsEndTheTextBeforeThem) {
   const Reply cut = Get(NewSession(engine)->Generate(request, kNoSink));
   EXPECT_EQ(cut.finish_reason, FinishReason::kStop);
   EXPECT_EQ(cut.text, whole.text.substr(0, whole.text.find(request.stop_strings[0])));
+  EXPECT_EQ(cut.stop_string, request.stop_strings[0]);
+  EXPECT_EQ(whole.stop_string, "");
+}
+
+TEST(Session, APlainReplyIsOfNoReasoning) {
+  const auto engine = OpenModel("gguf/text-tied-q8_0.gguf");
+  GenerateRequest request = Ask("hello", 12);
+  request.think = ThinkMode::kOn;
+  const Reply thought = Get(NewSession(engine)->Generate(request, kNoSink));
+  EXPECT_GT(thought.stats.thinking_tokens, 0);
+  EXPECT_LE(thought.stats.thinking_tokens, thought.stats.tokens);
+  request.is_plain = true;
+  const Reply plain = Get(NewSession(engine)->Generate(request, kNoSink));
+  EXPECT_EQ(plain.ids, thought.ids);
+  EXPECT_TRUE(plain.thinking.empty());
+  EXPECT_FALSE(plain.text.empty());
+  EXPECT_EQ(plain.stats.thinking_tokens, 0);
 }
 
 TEST(Session, TheSameSeedWritesTheSameOnAnyNumberOfThreads) {
