@@ -341,12 +341,16 @@ bool Desk::Tell(Job* job, const Event& event) const {
       token.bytes = tokenizer.TokenBytes(event.token.id);
       token.logprob = event.token.logprob;
       for (const auto& [id, logprob] : event.token.top) token.top.emplace_back(tokenizer.TokenBytes(id), logprob);
-      note();
-      writer.Write(token);
+      job->held.push_back(std::move(token));
       break;
     }
     case Event::Kind::kReply:
       note();
+      // Tokens of reasoning are none of the answer's.
+      if (event.reply.kind != ReplyEvent::Kind::kThinking) {
+        for (const TokenLogprob& token : job->held) writer.Write(token);
+      }
+      job->held.clear();
       writer.Write(event.reply);
       break;
     default:

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace thimble::service {
 
@@ -35,7 +36,8 @@ struct Job {
   // While it is read and written. The service's lock guards `generation` itself, so that Cancel may reach it.
   std::unique_ptr<Session> session;
   std::unique_ptr<Generation> generation;
-  bool has_started = false;  // the writer knows the prompt's size
+  bool has_started = false;        // the writer knows the prompt's size
+  std::vector<TokenLogprob> held;  // of tokens whose text has not come yet: the answer's, or the reasoning's
   double began = 0;
 };
 

@@ -105,9 +105,14 @@ OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, Job* job) {
   THIMBLE_RETURN_IF_ERROR(Fit(*engine, job));
   THIMBLE_ASSIGN_OR_RETURN(Prompt prompt, BuildPrompt(engine->prompts(), request));
   if (job->ask.grammar.has_value()) {
-    auto filter = model->masker.NewFilter(*job->ask.grammar, prompt.ends_in_thinking);
-    if (!filter.ok()) return filter.error();
-    request.filter = std::move(filter).value();
+    const GrammarRequest& wanted = *job->ask.grammar;
+    auto filter = model->masker.NewFilter(wanted, prompt.ends_in_thinking);
+    // Agents bring tools of which schemas say more than can be enforced, and nobody asked for that: the model sees them
+    // all the same.
+    const bool is_wish = wanted.kind == GrammarRequest::Kind::kToolCalls && !wanted.must_call && !wanted.is_strict;
+    const bool is_left_out = !filter.ok() && is_wish && filter.error().code == Code::kUnsupported;
+    if (!filter.ok() && !is_left_out) return filter.error();
+    if (filter.ok()) request.filter = std::move(filter).value();
   }
   job->prompt = std::move(prompt);
   job->prepared_for = model;

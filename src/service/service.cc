@@ -23,7 +23,6 @@ constexpr std::size_t kShelfBytes = std::size_t{256} << 20;
 OrFault<Ask> ParseAsk(RouteKind kind, const Json& body) {
   switch (kind) {
     case RouteKind::kMessages:
-    case RouteKind::kMessagesCount:
       return ParseAnthropicMessages(body);
     case RouteKind::kCompletion:
       return ParseCompletion(body);
@@ -76,6 +75,7 @@ Fault NoSuchRoute(const RouteMatch& match) {
 
 Service::Service(ServiceOptions options, ModelShelf* shelf, PictureDecoder* decoder, Wakers wakers)
     : options_(std::move(options)),
+      began_(options_.now()),
       shelf_(shelf),
       decoder_(decoder),
       pictures_(kShelfBytes),
@@ -154,6 +154,14 @@ void Service::Ask(const Visitor& visit, const Json& body) {
   auto job = std::make_shared<Job>();
   job->id = visit->id;
   job->ask = std::move(ask).value();
+  if (job->ask.echoes && !job->ask.is_raw) {
+    const auto model = NeedModel();
+    if (!model.ok()) {
+      Answer(*visit, model.error());
+      return;
+    }
+    job->ask.raw_prompt = model.value()->engine->tokenizer().Decode(job->ask.generate.ids(), false);
+  }
   job->sink = visit->sink;
   if (auto fault = desk_.Admit(job); fault.has_value()) {
     Answer(*visit, *fault);
@@ -203,7 +211,8 @@ OrFault<WholeAnswer> Service::AnswerWithModel(const Visit& visit, const Json& bo
     const RouteKind kind = visit.route->kind;
     if (kind == RouteKind::kTokenize) return Tokenize(*model, body);
     if (kind == RouteKind::kDetokenize) return Detokenize(*model, body);
-    THIMBLE_ASSIGN_OR_RETURN(service::Ask ask, ParseAsk(kind, body));
+    THIMBLE_ASSIGN_OR_RETURN(service::Ask ask,
+                             kind == RouteKind::kMessagesCount ? ParseAnthropicCount(body) : ParseOpenAiCount(body));
     const CountForm form = kind == RouteKind::kApplyTemplate   ? CountForm::kPrompt
                            : kind == RouteKind::kCount         ? CountForm::kMessages
                            : kind == RouteKind::kMessagesCount ? CountForm::kCountTokens
@@ -222,9 +231,9 @@ OrFault<WholeAnswer> Service::AnswerNow(const Visit& visit) {
     case RouteKind::kHealth:
       return Health();
     case RouteKind::kModels:
-      return Models();
+      return Models(visit);
     case RouteKind::kModel:
-      return Model(visit.names[0]);
+      return Model(visit, visit.names[0]);
     case RouteKind::kProps:
       return PropsOf();
     case RouteKind::kSlots:

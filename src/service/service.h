@@ -65,8 +65,8 @@ class Service : public Handler {
   OrFault<WholeAnswer> AnswerNow(const Visit& visit);
   OrFault<WholeAnswer> PutPicture(const Visit& visit);
   OrFault<WholeAnswer> PicturePrice(const Visit& visit);
-  OrFault<WholeAnswer> Model(const std::string& name);
-  WholeAnswer Models();
+  OrFault<WholeAnswer> Model(const Visit& visit, const std::string& name);
+  WholeAnswer Models(const Visit& visit);
   WholeAnswer StoreModels();
   WholeAnswer Health();
   WholeAnswer Info();
@@ -78,6 +78,7 @@ class Service : public Handler {
   void Count(int status);
 
   const ServiceOptions options_;
+  const std::int64_t began_;  // seconds since 1970: when its models came to be, for clients
   ModelShelf* const shelf_;
   PictureDecoder* const decoder_;
   PictureShelf pictures_;

@@ -2,6 +2,7 @@
 // Service: what it tells of itself and its models, and of pictures before they are sent.
 #include "base/text.h"
 #include "engine/prompt.h"
+#include "sampling/sampler.h"
 #include "service/models_form.h"
 #include "service/query.h"
 #include "service/service.h"
@@ -30,6 +31,10 @@ ModelCard CardOf(const LiveModel& model) {
   card.has_vision = engine.can_see();
   card.is_loaded = true;
   return card;
+}
+
+ModelsForm FormFor(const Request& request) {
+  return request.FindHeader("anthropic-version") == nullptr ? ModelsForm::kOpenAi : ModelsForm::kAnthropic;
 }
 
 // The number that `text` is from its first to its last character.
@@ -79,7 +84,7 @@ WholeAnswer Service::Health() {
   return HealthAnswer(state.live == nullptr && state.loading < 1 && !state.was_open);
 }
 
-WholeAnswer Service::Models() {
+WholeAnswer Service::Models(const Visit& visit) {
   std::vector<ModelCard> cards;
   const auto live = desk_.live();
   const std::string current = desk_.State().model;
@@ -92,20 +97,23 @@ WholeAnswer Service::Models() {
     // The one that will answer stands first.
     cards.insert(model.name == current ? cards.begin() : cards.end(), std::move(card));
   }
-  return ModelsAnswer(cards);
+  for (ModelCard& card : cards) card.created = began_;
+  return ModelsAnswer(cards, FormFor(visit.request));
 }
 
-OrFault<WholeAnswer> Service::Model(const std::string& name) {
+OrFault<WholeAnswer> Service::Model(const Visit& visit, const std::string& name) {
+  std::optional<ModelCard> card;
   const auto live = desk_.live();
-  if (live != nullptr && live->name == name) return ModelAnswer(CardOf(*live));
+  if (live != nullptr && live->name == name) card = CardOf(*live);
   for (const ShelfModel& model : shelf_->List()) {
-    if (model.name != name) continue;
-    ModelCard card;
-    card.name = model.name;
-    card.size_bytes = model.bytes;
-    return ModelAnswer(card);
+    if (card.has_value() || model.name != name) continue;
+    card.emplace();
+    card->name = model.name;
+    card->size_bytes = model.bytes;
   }
-  return Fault{404, "", "model_not_found", "model", Cat("There is no model ", name, " here.")};
+  if (!card.has_value()) return Fault{404, "", "model_not_found", "model", Cat("There is no model ", name, " here.")};
+  card->created = began_;
+  return ModelAnswer(*card, FormFor(visit.request));
 }
 
 OrFault<WholeAnswer> Service::PropsOf() {
@@ -114,6 +122,16 @@ OrFault<WholeAnswer> Service::PropsOf() {
   props.model = CardOf(*model);
   props.num_slots = options_.desk.parallel;
   props.build = Cat("thimble ", options_.version);
+  const bool is_small = model->engine->chat_template().variant == TemplateVariant::kSmall;
+  const SamplerOptions sampling =
+      ToOptions(CardPreset(is_small ? ModelClass::kSmall : ModelClass::kLarge, !is_small, false));
+  props.temperature = sampling.temperature;
+  props.top_k = sampling.top_k;
+  props.top_p = sampling.top_p;
+  props.min_p = sampling.min_p;
+  props.presence_penalty = sampling.presence_penalty;
+  props.frequency_penalty = sampling.frequency_penalty;
+  props.repetition_penalty = sampling.repetition_penalty;
   return PropsAnswer(props);
 }
 
