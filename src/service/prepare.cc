@@ -106,7 +106,7 @@ OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, Job* job) {
   THIMBLE_ASSIGN_OR_RETURN(Prompt prompt, BuildPrompt(engine->prompts(), request));
   if (job->ask.grammar.has_value()) {
     const GrammarRequest& wanted = *job->ask.grammar;
-    auto filter = model->masker.NewFilter(wanted, prompt.ends_in_thinking);
+    auto filter = model->masker.NewFilter(wanted);
     // Agents bring tools of which schemas say more than can be enforced, and nobody asked for that: the model sees them
     // all the same.
     const bool is_wish = wanted.kind == GrammarRequest::Kind::kToolCalls && !wanted.must_call && !wanted.is_strict;
