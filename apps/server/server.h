@@ -26,7 +26,7 @@ struct Options {
   ApiKeys keys;       // none: the APIs need no key
   std::string token;  // of the routes under /thimble/v1/, and as good as a key; empty: those routes are closed
   // What may be read without a key; with '/' at the end: everything below.
-  std::vector<std::string> open_paths = {"/health", "/v1/health", "/models", "/v1/models"};
+  std::vector<std::string> open_paths = {"/", "/health", "/v1/health", "/models", "/v1/models"};
   Limits limits;
 };
 

@@ -18,6 +18,7 @@ constexpr auto kKey = RouteGuard::kKey;
 constexpr auto kToken = RouteGuard::kToken;
 
 constexpr Route kRoutes[] = {
+    {"GET", "/", RouteKind::kRoot, kOpen},
     {"GET", "/health", RouteKind::kHealth, kOpen},
     {"GET", "/v1/health", RouteKind::kHealth, kOpen},
     {"GET", "/v1/models", RouteKind::kModels, kOpen},

@@ -11,6 +11,7 @@
 namespace thimble::service {
 
 enum class RouteKind {
+  kRoot,
   kHealth,
   kModels,
   kModel,

@@ -228,6 +228,11 @@ OrFault<WholeAnswer> Service::AnswerWithModel(const Visit& visit, const Json& bo
 
 OrFault<WholeAnswer> Service::AnswerNow(const Visit& visit) {
   switch (visit.route->kind) {
+    case RouteKind::kRoot:
+      return WholeAnswer{200,
+                         {{"content-type", "text/plain; charset=utf-8"}},
+                         "Thimble answers here: OpenAI's API is at /v1, Anthropic's at /v1/messages, and /openapi.json "
+                         "describes both. This build has no page.\n"};
     case RouteKind::kHealth:
       return Health();
     case RouteKind::kModels:

@@ -353,7 +353,7 @@ TEST_F(ServiceTest, CompletionsOfTextAsItStands) {
 
 TEST_F(ServiceTest, FactsOfTheService) {
   Work();
-  for (const char* path : {"/v1/models", "/v1/models/sees", "/props", "/slots", "/metrics", "/openapi.json",
+  for (const char* path : {"/", "/v1/models", "/v1/models/sees", "/props", "/slots", "/metrics", "/openapi.json",
                            "/thimble/v1/info", "/thimble/v1/models"}) {
     const auto answer = Send("GET", path, "");
     EXPECT_EQ(answer->status, 200) << path;
