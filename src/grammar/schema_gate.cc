@@ -492,6 +492,20 @@ Status Gate::AddFreeNames(const PlainSchema& plain, const std::vector<std::strin
   return Done{};
 }
 
+// All that a property of this name must be; false: it must not be there.
+bool AllOf(const PlainSchema& plain, const std::string& name, PlainSchema::All* all) {
+  bool is_listed = false;
+  for (const PlainSchema::Properties& part : plain.properties) {
+    const Json* schema = part.listed == nullptr ? nullptr : part.listed->Find(name);
+    is_listed = is_listed || schema != nullptr;
+    if (schema == nullptr) schema = part.additional;
+    if (schema == nullptr) continue;
+    if (!schema->AsBool().value_or(true)) return false;
+    all->push_back(schema);
+  }
+  return is_listed || !plain.is_closed;
+}
+
 Result<Json> Gate::ConvertObject(const PlainSchema& plain, const std::string& path, int depth) {
   std::vector<std::string> names;
   std::unordered_set<std::string_view> known;
@@ -519,17 +533,7 @@ Result<Json> Gate::ConvertObject(const PlainSchema& plain, const std::string& pa
   for (const std::string& name : names) {
     const bool is_required = required.contains(name);
     PlainSchema::All all;
-    bool is_listed = false;
-    bool is_forbidden = false;
-    for (const PlainSchema::Properties& part : plain.properties) {
-      const Json* schema = part.listed == nullptr ? nullptr : part.listed->Find(name);
-      is_listed = is_listed || schema != nullptr;
-      if (schema == nullptr) schema = part.additional;
-      if (schema == nullptr) continue;
-      is_forbidden = is_forbidden || !schema->AsBool().value_or(true);
-      all.push_back(schema);
-    }
-    is_forbidden = is_forbidden || (!is_listed && plain.is_closed);
+    const bool is_forbidden = !AllOf(plain, name, &all);
     const std::string place = SchemaPath(path + "/properties", name);
     if (is_forbidden && is_required) return RefuseEmpty(place, "is required and forbidden");
     if (is_forbidden) continue;
