@@ -127,7 +127,7 @@ class RandomSchema {
       schema.Set(Chance(3) ? "exclusiveMinimum" : "minimum",
                  Chance(6) ? Json::Float(static_cast<double>(low) + 0.5) : Json::Integer(low));
     if (has_high) schema.Set(Chance(3) ? "exclusiveMaximum" : "maximum", Json::Integer(high));
-    if (has_low == has_high && Chance(3)) schema.Set("multipleOf", Json::Integer(1 + Below(has_low ? 4 : 60)));
+    if (has_low && has_high && Chance(2)) schema.Set("multipleOf", Json::Integer(1 + Below(4)));
     return schema;
   }
   Json Number() {
@@ -136,7 +136,11 @@ class RandomSchema {
     const double high = low + 0.01 + static_cast<double>(Below(10000)) / 130;
     if (Chance(2)) schema.Set(Chance(3) ? "exclusiveMinimum" : "minimum", Json::Float(low));
     if (Chance(2)) schema.Set(Chance(3) ? "exclusiveMaximum" : "maximum", Json::Float(high));
-    if (schema.members().size() == 1 && Chance(6)) schema.Set("multipleOf", Json::Integer(1 + Below(12)));
+    if (schema.members().size() == 1 && Chance(6)) {
+      schema =
+          Json::Object({{"type", Text("number")}, {"minimum", Json::Integer(-40)}, {"maximum", Json::Float(90.5)}});
+      schema.Set("multipleOf", Json::Integer(1 + Below(12)));
+    }
     return schema;
   }
   Json Value() {

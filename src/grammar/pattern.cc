@@ -110,9 +110,25 @@ void AppendCharacter(std::string* out, char32_t c) {
   }
 }
 
+void AppendRanges(std::string* out, const Ranges& set) {
+  for (const Range& range : set) {
+    AppendCharacter(out, range.low);
+    if (range.high == range.low) continue;
+    out->push_back('-');
+    AppendCharacter(out, range.high);
+  }
+}
+
 // A set as a character or a class; it must not be empty.
 std::string Spell(Ranges set) {
   std::string out;
+  // Of sets with most scripts in them, what is missing: XGrammar makes far more of such classes.
+  if (set.back().high == kLast) {
+    out = "[^";
+    AppendRanges(&out, Complement(set));
+    out.push_back(']');
+    return out;
+  }
   if (set.size() == 1 && set[0].low == set[0].high) {
     AppendCharacter(&out, set[0].low);
     return out;
@@ -124,12 +140,7 @@ std::string Spell(Ranges set) {
     if (set[0].low == '^') std::rotate(set.begin(), set.begin() + 1, set.end());
   }
   out.push_back('[');
-  for (const Range& range : set) {
-    AppendCharacter(&out, range.low);
-    if (range.high == range.low) continue;
-    out.push_back('-');
-    AppendCharacter(&out, range.high);
-  }
+  AppendRanges(&out, set);
   out.push_back(']');
   return out;
 }

@@ -20,6 +20,8 @@ namespace {
 constexpr double kLargestBound = 1e15;
 // With a limit on how many there are, masks count properties in all ways.
 constexpr std::size_t kMaxCountedProperties = 64;
+constexpr std::size_t kMaxOptionalProperties = 256;
+constexpr std::size_t kMaxNamesBesideFree = 32;
 
 // One of the schemas that a value must all be valid by.
 struct Part {
@@ -340,10 +342,10 @@ Result<Json> Gate::ConvertInteger(const PlainSchema& plain, const std::string& p
   constexpr std::int64_t kLargestStep = 1024;  // XGrammar's
   const std::int64_t step = plain.step->AsInt().value_or(1);
   if (step == 1) return out;
-  if (low.has_value() != high.has_value()) return Refuse(path, "has multipleOf with one bound: give both or none");
+  if (!low.has_value() || !high.has_value())
+    return Refuse(path, "has multipleOf without both bounds: give minimum and maximum, at most 10,000 apart");
   if (step > kLargestStep) return Refuse(path, "has a multipleOf above " + std::to_string(kLargestStep));
   out.Set("multipleOf", Json::Integer(step));
-  if (!low.has_value()) return out;
   const double divisor = static_cast<double>(step);
   const double count = std::floor(*high / divisor) - std::ceil(*low / divisor) + 1;
   if (count < 1) return RefuseEmpty(path, "has no multiple between its bounds");
@@ -461,6 +463,8 @@ Status Gate::AddFreeNames(const PlainSchema& plain, const std::vector<std::strin
     is_closed = is_closed || !part.additional->AsBool().value_or(true);
   }
   if (is_strict_ && has_list && !says) is_closed = true;
+  // Keeping many names out makes grammars slow; nobody has to write others.
+  if (names.size() > kMaxNamesBesideFree) is_closed = true;
   if (!plain.property_names.empty() && !names.empty())
     return Refuse(path + "/propertyNames", "is enforced without properties and required");
   if (is_closed) {
@@ -488,6 +492,20 @@ Status Gate::AddFreeNames(const PlainSchema& plain, const std::vector<std::strin
   return Done{};
 }
 
+// All that a property of this name must be; false: it must not be there.
+bool AllOf(const PlainSchema& plain, const std::string& name, PlainSchema::All* all) {
+  bool is_listed = false;
+  for (const PlainSchema::Properties& part : plain.properties) {
+    const Json* schema = part.listed == nullptr ? nullptr : part.listed->Find(name);
+    is_listed = is_listed || schema != nullptr;
+    if (schema == nullptr) schema = part.additional;
+    if (schema == nullptr) continue;
+    if (!schema->AsBool().value_or(true)) return false;
+    all->push_back(schema);
+  }
+  return is_listed || !plain.is_closed;
+}
+
 Result<Json> Gate::ConvertObject(const PlainSchema& plain, const std::string& path, int depth) {
   std::vector<std::string> names;
   std::unordered_set<std::string_view> known;
@@ -504,6 +522,9 @@ Result<Json> Gate::ConvertObject(const PlainSchema& plain, const std::string& pa
   }
   if (names.size() > static_cast<std::size_t>(kMaxSchemaNodes))
     return Refuse(path, "lists more than " + std::to_string(kMaxSchemaNodes) + " properties");
+  if (names.size() - required.size() > kMaxOptionalProperties)
+    return Refuse(path,
+                  "has more than " + std::to_string(kMaxOptionalProperties) + " properties that are not required");
   const bool is_bounded = plain.min_properties > 0 || plain.max_properties >= 0;
   if (is_bounded && names.size() > kMaxCountedProperties)
     return Refuse(path, "has minProperties or maxProperties with more than " + std::to_string(kMaxCountedProperties) +
@@ -512,17 +533,7 @@ Result<Json> Gate::ConvertObject(const PlainSchema& plain, const std::string& pa
   for (const std::string& name : names) {
     const bool is_required = required.contains(name);
     PlainSchema::All all;
-    bool is_listed = false;
-    bool is_forbidden = false;
-    for (const PlainSchema::Properties& part : plain.properties) {
-      const Json* schema = part.listed == nullptr ? nullptr : part.listed->Find(name);
-      is_listed = is_listed || schema != nullptr;
-      if (schema == nullptr) schema = part.additional;
-      if (schema == nullptr) continue;
-      is_forbidden = is_forbidden || !schema->AsBool().value_or(true);
-      all.push_back(schema);
-    }
-    is_forbidden = is_forbidden || (!is_listed && plain.is_closed);
+    const bool is_forbidden = !AllOf(plain, name, &all);
     const std::string place = SchemaPath(path + "/properties", name);
     if (is_forbidden && is_required) return RefuseEmpty(place, "is required and forbidden");
     if (is_forbidden) continue;

@@ -78,7 +78,7 @@ Json StringFormat(const Json& schema) {
   const Json* most = schema.Find("maxLength");
   if (least == nullptr && most == nullptr) return AnyText();
   // Without '<', so that what is counted holds no tag, and without what could be taken for a part of a line's end.
-  const std::string character = "[\\u0001-\\u000c\\u000e-\\u003b\\u003d-\\ud7ff\\ue000-\\u{10ffff}]";
+  const std::string character = "[^\\u0000\\u000d\\u003c\\ud800-\\udfff]";
   const std::string low = std::to_string(least == nullptr ? 0 : least->AsInt().value_or(0));
   if (most == nullptr) return Group("sequence", {Matching(character + "{" + low + "}"), AnyText()});
   return Matching(character + "{" + low + "," + std::to_string(most->AsInt().value_or(0)) + "}");
