@@ -33,6 +33,7 @@ enum class RouteKind {
   kPutPicture,
   kPicturePrice,
   kStoreModels,
+  kModelFile,
   kPutModelFile,
   kDeleteModel,
 };
