@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "host/model_shelf.h"
+#include "host/model_store.h"
 #include "host/store.h"
 #include "server/api_keys.h"
 #include "server/private_file.h"
@@ -174,7 +175,9 @@ int Serve(const ServeOptions& options) {
   decode.alpha = options.common.alpha == "drop" ? Alpha::kDrop : Alpha::kWhite;
   host::CodecPictureDecoder decoder(decode);
 
+  host::FileModelStore store;
   server::ServeOptions serve;
+  serve.service.store = &store;
   serve.service.version = THIMBLE_VERSION;
   serve.service.desk.model = name;
   serve.service.desk.parallel = options.parallel;

@@ -218,6 +218,7 @@ bool Connection::TakeBody(std::string_view piece) {
     const Status taken = receiver_->Take({reinterpret_cast<const std::uint8_t*>(piece.data()), piece.size()});
     if (taken.ok()) return true;
     body_fault_ = service::FaultOf(taken.error());
+    if (const int status = receiver_->FailureStatus(); status != 0) body_fault_->status = status;
     return false;
   }
   if (piece.size() >

@@ -145,15 +145,6 @@ Json ListOf(const std::vector<std::string>& texts) {
   return Json::Array(std::move(items));
 }
 
-std::string Today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm date{};
-  gmtime_r(&now, &date);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &date);
-  return text.data();
-}
-
 // One file of the store's folder `part`; returns its entry in the manifest.
 Result<Json> Take(const ImportItem& item, bool links, const std::string& part, Progress* progress) {
   const std::string to = Cat(part, "/", item.name);
@@ -221,6 +212,15 @@ Result<Json> Gather(const ImportPlan& plan, const ImportHow& how, const std::str
 }
 
 }  // namespace
+
+std::string Today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm date{};
+  gmtime_r(&now, &date);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &date);
+  return text.data();
+}
 
 FileStamp::FileStamp(const std::string& path) {
   struct stat status = {};

@@ -33,6 +33,9 @@ struct ImportItem {
   FileStamp stamp;
 };
 
+// The time now as manifests have it: "2026-11-30T01:02:03Z".
+std::string Today();
+
 // What a model is made of.
 struct ImportPlan {
   std::string path;  // as it was given

@@ -13,7 +13,7 @@ namespace thimble::host {
 
 namespace {
 
-// The store is read again no more often.
+// The store is read again no more often, unless a model came or went.
 constexpr double kListSeconds = 1;
 
 service::ShelfModel ShelfModelOf(const Json& item) {
@@ -57,7 +57,8 @@ FileModelShelf::FileModelShelf(OpenOptions how, std::string name, std::function<
 
 std::vector<service::ShelfModel> FileModelShelf::List() const {
   const MutexLock lock(&mutex_);
-  if (listed_at_ >= 0 && MonotonicSeconds() - listed_at_ < kListSeconds) return listed_;
+  const FileStamp folder(ModelsFolder());
+  if (listed_at_ >= 0 && MonotonicSeconds() - listed_at_ < kListSeconds && folder == listed_of_) return listed_;
   listed_.clear();
   bool has_named = false;
   for (const Json& item : ListModels()) {
@@ -73,6 +74,7 @@ std::vector<service::ShelfModel> FileModelShelf::List() const {
     listed_.insert(listed_.begin(), std::move(model));
   }
   listed_at_ = MonotonicSeconds();
+  listed_of_ = folder;
   return listed_;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "host/find_model.h"
+#include "host/import.h"
 #include "image/decode.h"
 #include "service/carrier_parts.h"
 #include "sys/mutex.h"
@@ -34,6 +35,7 @@ class FileModelShelf : public service::ModelShelf {
   mutable Mutex mutex_;
   mutable std::vector<service::ShelfModel> listed_ THIMBLE_GUARDED_BY(mutex_);
   mutable double listed_at_ THIMBLE_GUARDED_BY(mutex_) = -1;
+  mutable FileStamp listed_of_ THIMBLE_GUARDED_BY(mutex_){""};  // the folder's, when it was read
 };
 
 // The name that clients see of the model at `path`: the store's, "builtin", or the file's or folder's own.

@@ -50,6 +50,8 @@ class BodyReceiver {
   virtual ~BodyReceiver() = default;
   // An error ends the request: the rest of the body is not read, and the answer says it.
   virtual Status Take(std::span<const std::uint8_t> piece) = 0;
+  // The answer's status for Take's error; 0: what the error's code says.
+  [[nodiscard]] virtual int FailureStatus() const { return 0; }
 };
 
 // An answer that is whole already.

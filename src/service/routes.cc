@@ -43,6 +43,7 @@ constexpr Route kRoutes[] = {
     {"PUT", "/thimble/v1/pictures", RouteKind::kPutPicture, kToken, false, kPicture},
     {"GET", "/thimble/v1/picture-price", RouteKind::kPicturePrice, kToken},
     {"GET", "/thimble/v1/models", RouteKind::kStoreModels, kToken},
+    {"GET", "/thimble/v1/models/{name}/{file}", RouteKind::kModelFile, kToken},
     {"PUT", "/thimble/v1/models/{name}/{file}", RouteKind::kPutModelFile, kToken, false, kModelFile},
     {"DELETE", "/thimble/v1/models/{name}", RouteKind::kDeleteModel, kToken},
 };

@@ -34,6 +34,7 @@ enum class RouteKind {
   kPutPicture,
   kPicturePrice,
   kStoreModels,
+  kModelFile,
   kPutModelFile,
   kDeleteModel,
 };

@@ -20,6 +20,21 @@ Json Document() {
   return json.ok() ? std::move(json).value() : Json();
 }
 
+// What "$ref" leads to, where `value` is one.
+const Json& Resolved(const Json& document, const Json& value) {
+  const Json* const target = value.Find("$ref");
+  if (target == nullptr) return value;
+  std::string_view path = std::string_view(target->text()).substr(2);
+  const Json* at = &document;
+  while (!path.empty() && at != nullptr) {
+    const std::size_t slash = std::min(path.find('/'), path.size());
+    at = at->Find(path.substr(0, slash));
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  EXPECT_NE(at, nullptr) << target->text();
+  return at == nullptr ? value : *at;
+}
+
 TEST(Routes, AreThoseOfTheDocument) {
   const Json document = Document();
   EXPECT_TRUE(document.Find("openapi")->text().starts_with("3.1."));
@@ -53,7 +68,8 @@ TEST(Routes, AreAsTheDocumentDescribesThem) {
     const auto braces = std::count(route.pattern.begin(), route.pattern.end(), '{');
     std::size_t num_names = 0;
     if (const Json* parameters = operation->Find("parameters"); parameters != nullptr) {
-      for (const Json& parameter : parameters->items()) num_names += parameter.Find("in")->text() == "path" ? 1 : 0;
+      for (const Json& parameter : parameters->items())
+        num_names += Resolved(document, parameter).Find("in")->text() == "path" ? 1 : 0;
     }
     EXPECT_EQ(num_names, static_cast<std::size_t>(braces)) << route.pattern;
     const Json* security = operation->Find("security");
@@ -69,16 +85,8 @@ TEST(Routes, AreAsTheDocumentDescribesThem) {
 // Every "$ref" leads somewhere.
 void CheckReferences(const Json& document, const Json& value) {
   if (const Json* target = value.Find("$ref"); target != nullptr) {
-    std::string_view path = target->text();
-    ASSERT_TRUE(path.starts_with("#/"));
-    path.remove_prefix(2);
-    const Json* at = &document;
-    while (!path.empty() && at != nullptr) {
-      const std::size_t slash = std::min(path.find('/'), path.size());
-      at = at->Find(path.substr(0, slash));
-      path.remove_prefix(std::min(slash + 1, path.size()));
-    }
-    EXPECT_NE(at, nullptr) << target->text();
+    ASSERT_TRUE(target->text().starts_with("#/"));
+    Resolved(document, value);
   }
   for (const Json& item : value.items()) CheckReferences(document, item);
   for (const auto& [key, member] : value.members()) CheckReferences(document, member);
@@ -108,6 +116,7 @@ TEST(Routes, AreFoundByMethodAndPath) {
   EXPECT_EQ(kind("get", "/health"), "none (GET)");
   EXPECT_EQ(kind("PUT", "/thimble/v1/models/a/b.gguf"), "/thimble/v1/models/{name}/{file} a b.gguf");
   EXPECT_EQ(kind("DELETE", "/thimble/v1/models/a"), "/thimble/v1/models/{name} a");
+  EXPECT_EQ(kind("GET", "/thimble/v1/models/a/b.gguf"), "/thimble/v1/models/{name}/{file} a b.gguf");
   EXPECT_EQ(kind("PUT", "/thimble/v1/models/a"), "none (DELETE)");
   for (const char* path : {"", "/", "//", "/v1", "/v1/", "/v1/chat/completions/", "/v1/messages/x", "/V1/models",
                            "/thimble/v1/models/a/b/c", "/thimble/v1/models//b", "/thimble/v1/models/a/", "/health/x"})

@@ -90,14 +90,15 @@ BodyRule Service::Expect(const Request& head) {
     if (!match.allowed.empty()) rule.refusal->headers.push_back({"allow", match.allowed});
   } else if (match.route->needs_json && !IsJson(head)) {
     rule.refusal = MakeError(head.path, {415, "", "", "", "The body must be JSON, and content-type application/json."});
+  } else if (match.route->kind == RouteKind::kPutModelFile) {
+    return ExpectModelFile(head, match.names);
   } else {
     rule.most_bytes = match.route->most_body_bytes;
   }
   return rule;
 }
 
-RequestId Service::Submit(Request request, std::unique_ptr<BodyReceiver> /*received*/,
-                          std::shared_ptr<AnswerSink> sink) {
+RequestId Service::Submit(Request request, std::unique_ptr<BodyReceiver> received, std::shared_ptr<AnswerSink> sink) {
   auto visit = std::make_shared<Visit>();
   visit->id = next_id_++;
   visit->request = std::move(request);
@@ -105,6 +106,9 @@ RequestId Service::Submit(Request request, std::unique_ptr<BodyReceiver> /*recei
   RouteMatch match = FindRoute(visit->request.method, visit->request.path);
   visit->route = match.route;
   visit->names = std::move(match.names);
+  // Expect gives one for this route only.
+  if (visit->route != nullptr && visit->route->kind == RouteKind::kPutModelFile)
+    visit->upload.reset(static_cast<ModelUpload*>(received.release()));
   ++num_requests_;
   const Status status = ExhaustedIfNoMemory([&]() -> Status {
     if (visit->route == nullptr) {
@@ -124,6 +128,10 @@ void Service::Handle(const Visitor& visit) {
   const RouteKind kind = visit->route->kind;
   if (kind == RouteKind::kPutPicture) {
     help_.Add([this, visit] { Answer(*visit, PutPicture(*visit)); });
+  } else if (kind == RouteKind::kPutModelFile) {
+    PutModelFile(visit);
+  } else if (kind == RouteKind::kDeleteModel) {
+    help_.Add([this, visit] { Answer(*visit, DeleteModel(*visit)); });
   } else if (!IsAsked(kind) && !NeedsModel(kind)) {
     Answer(*visit, AnswerNow(*visit));
   } else if (visit->request.body.size() <= kQuickBody) {
@@ -260,6 +268,8 @@ OrFault<WholeAnswer> Service::AnswerNow(const Visit& visit) {
       return PicturePrice(visit);
     case RouteKind::kStoreModels:
       return StoreModels();
+    case RouteKind::kModelFile:
+      return ModelFile(visit);
     default:
       return Fault{501, "", "", "", "This is not built into this version."};
   }

@@ -26,6 +26,7 @@ struct ServiceOptions {
   std::function<std::string()> new_id;            // 24 letters and digits that nobody can guess
   std::function<Json()> about_carrier;            // an object: what info tells beside the service's own
   std::function<std::uint64_t()> resident_bytes;  // of this process; may be empty
+  ModelStore* store = nullptr;                    // nullptr: models cannot be sent or deleted here
 };
 
 class Service : public Handler {
@@ -54,6 +55,7 @@ class Service : public Handler {
     const Route* route = nullptr;
     std::vector<std::string> names;
     std::shared_ptr<AnswerSink> sink;
+    std::unique_ptr<ModelUpload> upload;
   };
   using Visitor = std::shared_ptr<Visit>;
 
@@ -65,6 +67,13 @@ class Service : public Handler {
   OrFault<WholeAnswer> AnswerNow(const Visit& visit);
   OrFault<WholeAnswer> PutPicture(const Visit& visit);
   OrFault<WholeAnswer> PicturePrice(const Visit& visit);
+  OrFault<std::unique_ptr<ModelUpload>> BeginUpload(const Request& head, const std::vector<std::string>& names,
+                                                    std::uint64_t* num_bytes) const;
+  BodyRule ExpectModelFile(const Request& head, const std::vector<std::string>& names) const;
+  void PutModelFile(const Visitor& visit);
+  void FinishUpload(const Visitor& visit);
+  OrFault<WholeAnswer> ModelFile(const Visit& visit) const;
+  OrFault<WholeAnswer> DeleteModel(const Visit& visit);
   OrFault<WholeAnswer> Model(const Visit& visit, const std::string& name);
   WholeAnswer Models(const Visit& visit);
   WholeAnswer StoreModels();

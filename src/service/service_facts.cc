@@ -7,6 +7,7 @@
 #include "service/query.h"
 #include "service/service.h"
 #include "service/text_answers.h"
+#include "service/upload_head.h"
 #include "sys/machine.h"
 
 #include <algorithm>
@@ -216,7 +217,9 @@ WholeAnswer Service::StoreModels() {
       item.Set("why", Json::String(Cat("it needs ", FormatBytes(model.bytes), ", ", FormatBytes(free), " are free")));
     items.push_back(std::move(item));
   }
-  return JsonAnswer(Json::Object({{"models", Json::Array(std::move(items))}}));
+  Json answer = Json::Object({{"models", Json::Array(std::move(items))}});
+  if (options_.store != nullptr) answer.Set("unfinished", UnfinishedJson(options_.store->Unfinished()));
+  return JsonAnswer(answer);
 }
 
 OrFault<WholeAnswer> Service::PutPicture(const Visit& visit) {

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""thimble serve as scripts and people start it; what it answers is tested in src/service, and how in tests/server."""
+import contextlib
+import errno
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+
+from harness import FIXTURES, PATIENCE, THIMBLE, VL, VL_GGUF, thimble
+
+TIED_GGUF = FIXTURES / "gguf/text-tied-q8_0.gguf"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Home(unittest.TestCase):
+    """Each test has a home of its own; its servers end with it."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.home = pathlib.Path(folder.name) / "home"
+        self.env = {"THIMBLE_HOME": str(self.home), "XDG_CACHE_HOME": folder.name + "/cache"}
+
+    def start(self, *args, model=VL):
+        """A server that is ready: its process and what it said."""
+        process = self.launch("--port", "0", "--json", *args, model=model)
+        line = process.stdout.readline()
+        self.assertTrue(line, process.stderr.read() if process.poll() is not None else "no line")
+        return process, json.loads(line)
+
+    def launch(self, *args, model=VL):
+        process = subprocess.Popen([THIMBLE, "serve", model, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=os.environ | self.env)
+        self.addCleanup(self.end, process)
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.kill()
+        process.wait(PATIENCE)
+        process.stdout.close()
+        process.stderr.close()
+
+    def serve(self, *args):
+        """`serve` that is to end by itself."""
+        return thimble("serve", *args, env=self.env)
+
+
+def ask(facts, method, path, body=None, headers=None):
+    """Status, headers and body of one answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", facts["port"] if isinstance(facts, dict) else facts, timeout=PATIENCE)
+    with contextlib.closing(connection):
+        if isinstance(body, dict):
+            body, headers = json.dumps(body), {"Content-Type": "application/json"} | (headers or {})
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+
+def chat(facts, text="Hello", headers=None, **more):
+    return ask(facts, "POST", "/v1/chat/completions", {"messages": [{"role": "user", "content": text}], "max_tokens": 4} | more, headers)
+
+
+class Starting(Home):
+    def test_help(self):
+        done = self.serve("--help")
+        self.assertEqual(done.returncode, 0)
+        for option in ("--host", "--port", "--api-key-file", "--allow-host", "--allow-origin", "--no-page", "--no-open", "--parallel",
+                       "--queue", "--idle-unload", "--strict-model", "--new-token", "--check-sandbox", "--json"):
+            self.assertIn(option, done.stdout)
+
+    def test_one_json_line_when_it_is_ready(self):
+        process, facts = self.start()
+        self.assertEqual(set(facts), {"url", "port", "pid", "model", "token"})
+        self.assertEqual(facts["pid"], process.pid)
+        self.assertEqual(facts["url"], f"http://127.0.0.1:{facts['port']}")
+        self.assertEqual(facts["model"], "vl")
+        self.assertRegex(facts["token"], r"^[0-9a-f]{64}$")
+        status, _, body = chat(facts)
+        self.assertEqual(status, 200)
+        self.assertEqual(json.loads(body)["model"], "vl")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertEqual(process.stdout.read(), "")  # nothing else
+
+    def test_sentences_for_people(self):
+        process = self.launch("--port", "0")
+        text = ""
+        while "Ctrl-C ends it" not in text:
+            line = process.stderr.readline()
+            self.assertTrue(line, text)
+            text += line
+        self.assertIn("http://127.0.0.1:", text)
+        self.assertIn("curl", text)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_health_while_the_model_is_loaded(self):
+        seen = []
+        for _ in range(40):  # loading a fixture takes some ten milliseconds
+            port = free_port()
+            process = self.launch("--port", str(port), "--json")
+            while not seen or seen[-1] != 200:
+                with contextlib.suppress(ConnectionError):
+                    seen.append(ask(port, "GET", "/health")[0])
+                self.assertIsNone(process.poll())
+            process.terminate()
+            process.wait(PATIENCE)
+            self.assertLessEqual(set(seen), {200, 503})
+            if 503 in seen:
+                return
+            seen.clear()
+        self.fail("it was never seen loading")
+
+    def test_models_that_are_none(self):
+        done = self.serve("/nowhere/model.gguf", "--port", "0", "--json")
+        self.assertEqual((done.returncode, done.stdout), (3, ""), done.stderr)
+        self.assertIn("/nowhere/model.gguf", done.stderr)
+        broken = self.home.parent / "broken.gguf"
+        broken.write_bytes(TIED_GGUF.read_bytes()[:5000])
+        done = self.serve(str(broken), "--port", "0", "--json")
+        self.assertEqual((done.returncode, done.stdout), (4, ""), done.stderr)
+
+    def test_options_that_are_wrong(self):
+        for options in (["--port", "65536"], ["--parallel", "0"], ["--queue", "-1"], ["--idle-unload", "soon"], ["--host", "0.0.0.0"],
+                        ["--host", "nowhere"], ["--allow-origin", "*"], ["--api-key-file", "/nowhere/keys"]):
+            done = self.serve(VL, "--port", "0", *options)
+            self.assertNotEqual(done.returncode, 0, options)
+            self.assertIn(options[0], done.stderr.replace("/nowhere/keys", "--api-key-file"), options)
+
+
+class Port(Home):
+    def test_taken_by_something_else(self):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = str(other.getsockname()[1])
+            done = self.serve(VL, "--port", port)
+            self.assertEqual(done.returncode, 5, done.stderr)
+            self.assertIn("--port", done.stderr)
+            self.assertIn(port, done.stderr)
+            self.assertEqual(self.serve(VL, "--port", port, "--json").stdout, "")
+
+    def test_taken_by_a_server_of_the_same_user(self):
+        _, facts = self.start()
+        done = self.serve(VL, "--port", str(facts["port"]))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(facts["url"], done.stderr)
+        done = self.serve(VL, "--port", str(facts["port"]), "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        again = json.loads(done.stdout)
+        self.assertEqual((again["url"], again["port"], again["token"]), (facts["url"], facts["port"], facts["token"]))
+
+    def test_the_mark_goes_with_the_server(self):
+        process, facts = self.start()
+        process.kill()
+        process.wait(PATIENCE)
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", facts["port"]))
+            other.listen()
+            self.assertEqual(self.serve(VL, "--port", str(facts["port"])).returncode, 5)
+
+
+class Ending(Home):
+    def test_sigterm_ends_it_within_two_seconds(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process, facts = self.start()
+            connections = []
+            for _ in range(8):  # answers in progress, and some that wait
+                connection = http.client.HTTPConnection("127.0.0.1", facts["port"], timeout=PATIENCE)
+                self.addCleanup(connection.close)
+                body = {"messages": [{"role": "user", "content": "Go on"}], "max_tokens": 8000, "ignore_eos": True, "stream": True}
+                connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
+                connections.append(connection)
+            self.assertTrue(connections[0].getresponse().read(10))
+            begin = time.monotonic()
+            process.send_signal(number)
+            self.assertEqual(process.wait(PATIENCE), 0)
+            self.assertLess(time.monotonic() - begin, 2)
+
+    def test_memory_is_given_back(self):
+        process, facts = self.start("--idle-unload", "0.002")
+        end = time.monotonic() + PATIENCE
+        while self.loaded(facts) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertFalse(self.loaded(facts))
+        self.assertEqual(ask(facts, "GET", "/health")[0], 200)  # it is only asleep
+        self.assertEqual(chat(facts)[0], 200)
+        self.assertIsNone(process.poll())
+
+    @staticmethod
+    def loaded(facts):
+        return b"thimble:model_loaded 1" in ask(facts, "GET", "/metrics")[2]
+
+
+class Safety(Home):
+    def test_check_sandbox(self):
+        done = self.serve(VL, "--check-sandbox")
+        probes = json.loads(done.stdout)
+        self.assertEqual(set(probes), {"connect", "socket", "bind", "sendto", "sendmsg", "execve", "io_uring_setup", "ptrace",
+                                       "process_vm_readv", "open"})
+        refused = all(number in (errno.EPERM, errno.EACCES) for number in probes.values())
+        self.assertEqual(done.returncode == 0, refused, probes)
+        if "file rules" not in done.stderr and "seccomp" not in done.stderr:
+            self.assertTrue(refused, probes)
+        else:
+            self.skipTest(f"this kernel lacks something: {done.stderr}")
+
+    def test_a_running_server_shows_it(self):
+        process, facts = self.start()
+        fields = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines() if ":\t" in line)
+        info = json.loads(ask(facts, "GET", "/thimble/v1/info", headers={"X-Thimble-Token": facts["token"]})[2])
+        if not info["sandbox"]["calls"]:
+            self.skipTest("this kernel has no seccomp")
+        self.assertEqual((fields["Seccomp"].strip(), fields["NoNewPrivs"].strip()), ("2", "1"))
+        for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():  # all threads
+            self.assertIn("Seccomp:\t2", (task / "status").read_text())
+
+    def test_the_token(self):
+        process, facts = self.start()
+        file = self.home / "token"
+        self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
+        self.assertEqual(file.read_text().strip(), facts["token"])
+        self.assertEqual(ask(facts, "GET", "/thimble/v1/info")[0], 401)
+        self.assertEqual(ask(facts, "GET", "/thimble/v1/info", headers={"X-Thimble-Token": "0" * 64})[0], 401)
+        self.assertEqual(ask(facts, "GET", "/thimble/v1/info", headers={"X-Thimble-Token": facts["token"]})[0], 200)
+        self.end(process)
+        second, same = self.start()
+        self.assertEqual(same["token"], facts["token"])
+        self.end(second)
+        self.assertNotEqual(self.start("--new-token")[1]["token"], facts["token"])
+
+    def test_keys(self):
+        keys = self.home.parent / "keys"
+        keys.write_text("# of a program\nsecret-key-1\n\nsecret-key-2\n")
+        keys.chmod(0o644)
+        done = self.serve(VL, "--port", "0", "--api-key-file", str(keys))
+        self.assertNotEqual(done.returncode, 0)  # others may read it
+        self.assertIn("chmod", done.stderr)
+        keys.chmod(0o600)
+        _, facts = self.start("--api-key-file", str(keys))
+        self.assertEqual(chat(facts)[0], 401)
+        self.assertEqual(chat(facts, headers={"Authorization": "Bearer secret-key-3"})[0], 401)
+        self.assertEqual(chat(facts, headers={"Authorization": "Bearer secret-key-1"})[0], 200)
+        self.assertEqual(chat(facts, headers={"X-Api-Key": "secret-key-2"})[0], 200)
+        self.assertEqual(ask(facts, "GET", "/health")[0], 200)
+        self.assertEqual(ask(facts, "GET", "/v1/models")[0], 200)
+        for text in ("", "# nothing\n", "short\n", "two words here\n"):
+            keys.write_text(text)
+            self.assertEqual(self.serve(VL, "--port", "0", "--api-key-file", str(keys)).returncode, 2, text)
+
+    def test_any_key_is_fine_where_none_is_set(self):
+        _, facts = self.start()
+        self.assertEqual(chat(facts, headers={"Authorization": "Bearer whatever"})[0], 200)
+
+    def test_names_of_no_model(self):
+        _, facts = self.start()
+        self.assertEqual(json.loads(chat(facts, model="gpt-4o")[2])["model"], "vl")
+        _, strict = self.start("--strict-model")
+        self.assertEqual(chat(strict, model="gpt-4o")[0], 404)
+
+
+class Models(Home):
+    """Models sent to a running server, in its sandbox."""
+
+    def setUp(self):
+        super().setUp()
+        self.process, self.facts = self.start(model=VL_GGUF)
+        self.data = TIED_GGUF.read_bytes()
+
+    def put(self, path, data, **headers):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        status, answer, body = ask(self.facts, "PUT", "/thimble/v1/models/" + path, data,
+                                   {"Content-Type": "application/octet-stream", "X-Thimble-Token": self.facts["token"]} | named)
+        return status, answer, json.loads(body)
+
+    def get(self, path, method="GET"):
+        status, _, body = ask(self.facts, method, "/thimble/v1/models" + path, headers={"X-Thimble-Token": self.facts["token"]})
+        return status, json.loads(body)
+
+    def cut(self, path, data, count):
+        """Sends so many bytes of a file and closes."""
+        with socket.create_connection(("127.0.0.1", self.facts["port"])) as client:
+            client.sendall(f"PUT /thimble/v1/models/{path} HTTP/1.1\r\nHost: 127.0.0.1:{self.facts['port']}\r\n"
+                           f"Content-Type: application/octet-stream\r\nX-Thimble-Token: {self.facts['token']}\r\n"
+                           f"Content-Length: {len(data)}\r\n\r\n".encode() + data[:count])
+            end = time.monotonic() + PATIENCE
+            while self.get("/" + path)[1].get("bytes") != count and time.monotonic() < end:
+                time.sleep(0.01)
+
+    def test_a_model_is_sent_used_and_deleted(self):
+        digest = hashlib.sha256(self.data).hexdigest()
+        status, _, body = self.put("tied/tied.gguf", self.data, x_thimble_sha256=digest)
+        self.assertEqual((status, body["model"], body["sha256"]), (200, True, digest))
+        names = [model["name"] for model in self.get("")[1]["models"]]
+        self.assertIn("tied", names)
+        self.assertEqual(self.put("tied/tied.gguf", self.data)[0], 409)
+        status, _, body = chat(self.facts, model="tied")
+        self.assertEqual((status, json.loads(body).get("model")), (200, "tied"), body)
+        self.assertEqual(self.get("/tied", "DELETE")[0], 409)  # it is open
+        self.assertEqual(json.loads(chat(self.facts, model="vl-f32")[2])["model"], "vl-f32")
+        self.assertEqual(self.get("/tied", "DELETE")[0], 200)
+        self.assertEqual(self.get("/tied", "DELETE")[0], 404)
+        self.assertNotIn("tied", [model["name"] for model in self.get("")[1]["models"]])
+        self.assertEqual(os.listdir(self.home / "models"), [])
+
+    def test_an_upload_goes_on(self):
+        half = len(self.data) // 2
+        self.cut("tied/tied.gguf", self.data, half)
+        status, body = self.get("/tied/tied.gguf")
+        self.assertEqual((status, body["bytes"], body["total"], body["whole"]), (200, half, len(self.data), False))
+        self.assertEqual(self.get("")[1]["unfinished"][0]["name"], "tied")
+        self.assertFalse((self.home / "models/tied").exists())
+        wrong = f"bytes {half + 1}-{len(self.data) - 1}/{len(self.data)}"
+        status, headers, _ = self.put("tied/tied.gguf", self.data[half + 1:], content_range=wrong)
+        self.assertEqual((status, headers["x-thimble-bytes"]), (416, str(half)))
+        rest = f"bytes {half}-{len(self.data) - 1}/{len(self.data)}"
+        status, _, body = self.put("tied/tied.gguf", self.data[half:], content_range=rest)
+        self.assertEqual((status, body["model"], body["sha256"]), (200, True, hashlib.sha256(self.data).hexdigest()))
+
+    def test_what_is_refused(self):
+        for path, data, headers, wanted in (
+                ("bad/bad.gguf", b"no model", {}, 400), ("bad/bad.gguf", self.data, {"x_thimble_sha256": "0" * 64}, 400),
+                ("bad/bad.exe", b"x", {}, 400), ("builtin/a.gguf", self.data, {}, 400), (".hidden/a.gguf", self.data, {}, 400),
+                ("bad/a.gguf", b"x", {"content_range": "bytes 0-0/999999999999"}, 507),
+                ("bad/a.gguf", b"x", {"content_range": "bytes 0-0/99999999999999"}, 413),
+                ("bad/a.gguf", b"x", {"Content_Type": "application/json"}, 415)):
+            status, _, body = self.put(path, data, **headers)
+            self.assertEqual(status, wanted, (path, body))
+            self.assertIn("message", body["error"])
+            self.assertNotIn(str(self.home), body["error"]["message"])
+        self.assertFalse([name for name in os.listdir(self.home / "models") if not name.startswith(".")])
+        self.assertEqual(ask(self.facts, "PUT", "/thimble/v1/models/a/a.gguf", b"x", {"Content-Type": "application/octet-stream"})[0], 401)
+        self.assertEqual(chat(self.facts)[0], 200)
+
+    def test_a_disk_that_is_full(self):
+        free = shutil.disk_usage(self.home).free
+        if free > 1 << 39:
+            self.skipTest("the disk is larger than any model may be")
+        total = free + (64 << 20)
+        status, _, body = self.put("large/a.gguf", b"x", content_range=f"bytes 0-0/{total}")
+        self.assertEqual((status, body["error"]["code"]), (507, "disk_full"))
+        self.assertEqual(os.listdir(self.home / "models"), [])
