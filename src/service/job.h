@@ -12,11 +12,16 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace thimble::service {
+
+// For tests: what the answer to `ask` may say in place of what the request's grammar lets it say; nullptr: the request
+// rules.
+using FilterMaker = std::function<std::shared_ptr<TokenFilter>(const Ask& ask, const LiveModel& model)>;
 
 struct Job {
   RequestId id = 0;

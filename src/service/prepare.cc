@@ -86,7 +86,7 @@ OrFault<Done> Fit(const Engine& engine, Job* job) {
   }
 }
 
-OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, Job* job) {
+OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, const FilterMaker& filter_for, Job* job) {
   const Engine* const engine = model->engine.get();
   GenerateRequest& request = job->ask.generate;
   if (job->ask.is_raw) {
@@ -105,10 +105,17 @@ OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, Job* job) {
   THIMBLE_RETURN_IF_ERROR(Fit(*engine, job));
   THIMBLE_ASSIGN_OR_RETURN(Prompt prompt, BuildPrompt(engine->prompts(), request));
   if (job->ask.grammar.has_value()) {
-    auto filter = model->masker.NewFilter(*job->ask.grammar, prompt.ends_in_thinking);
-    if (!filter.ok()) return filter.error();
-    request.filter = std::move(filter).value();
+    const GrammarRequest& wanted = *job->ask.grammar;
+    auto filter = model->masker.NewFilter(wanted);
+    // Agents bring tools of which schemas say more than can be enforced, and nobody asked for that: the model sees them
+    // all the same.
+    const bool is_wish = wanted.kind == GrammarRequest::Kind::kToolCalls && !wanted.must_call && !wanted.is_strict;
+    const bool is_left_out = !filter.ok() && is_wish && filter.error().code == Code::kUnsupported;
+    if (!filter.ok() && !is_left_out) return filter.error();
+    if (filter.ok()) request.filter = std::move(filter).value();
   }
+  if (auto filter = filter_for ? filter_for(job->ask, *model) : nullptr; filter != nullptr)
+    request.filter = std::move(filter);
   job->prompt = std::move(prompt);
   job->prepared_for = model;
   return Done{};
@@ -137,10 +144,10 @@ OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, Generat
   return Done{};
 }
 
-OrFault<Done> PrepareFor(const std::shared_ptr<LiveModel>& model, Job* job) {
+OrFault<Done> PrepareFor(const std::shared_ptr<LiveModel>& model, const FilterMaker& filter_for, Job* job) {
   OrFault<Done> done = Done{};
   const Status memory = ExhaustedIfNoMemory([&]() -> Status {
-    done = Prepare(model, job);
+    done = Prepare(model, filter_for, job);
     return Done{};
   });
   return memory.ok() ? done : OrFault<Done>(memory.error());
