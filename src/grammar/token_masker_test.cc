@@ -298,6 +298,21 @@ TEST(TokenMasker, CallsThatMayCome) {
   EXPECT_FALSE(Takes(filter.get(), "<function=other>"));
 }
 
+// A list of parameters without any is a function without arguments; without a list anything may be one.
+TEST(TokenMasker, CallsWithoutArguments) {
+  SKIP_WITHOUT_GRAMMARS();
+  const auto takes_one = [](const std::string& parameters) {
+    const std::string tools = R"([{"name":"f","parameters":)" + parameters + "}]";
+    auto none = Filter(OfTools(tools, true));
+    EXPECT_TRUE(Takes(none.get(), "<tool_call>\n<function=f>\n</function>\n</tool_call>")) << parameters;
+    return Takes(Filter(OfTools(tools, true)).get(), "<tool_call>\n<function=f>\n<parameter=a>\nb\n</parameter>\n");
+  };
+  EXPECT_FALSE(takes_one(R"({"type":"object","properties":{}})"));
+  EXPECT_FALSE(takes_one(R"({"type":"object","properties":{},"additionalProperties":false})"));
+  EXPECT_TRUE(takes_one(R"({"type":"object"})"));
+  EXPECT_TRUE(takes_one(R"({"type":"object","properties":{},"additionalProperties":true})"));
+}
+
 TEST(TokenMasker, ValuesOfCallsAreOfTheirTypes) {
   SKIP_WITHOUT_GRAMMARS();
   const std::string begin = "<tool_call>\n<function=get>\n<parameter=city>\n";

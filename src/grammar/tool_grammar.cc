@@ -170,6 +170,7 @@ class CallForm {
   // The parameters' lines.
   Result<Json> Body() const {
     if (parameters_ == nullptr) return AnyParameters();
+    if (ListsNothing()) return Written("");
     if (const Json* listed = parameters_->Find("properties"); listed != nullptr) {
       for (const auto& [key, value] : listed->members()) {
         if (key.size() <= kMaxNameLength && key.find_first_of(">\n\r") == std::string::npos) continue;
@@ -191,6 +192,16 @@ class CallForm {
   static bool HasObject(const Json& schema) {
     const Json* type = TypeOf(schema);
     return type != nullptr && type->text() == "object" && schema.Find("patternProperties") == nullptr;
+  }
+  // {"type": "object", "properties": {}}: how clients describe functions without arguments.
+  [[nodiscard]] bool ListsNothing() const {
+    const Json* listed = parameters_->Find("properties");
+    if (listed == nullptr || !listed->IsObject() || !listed->members().empty()) return false;
+    const Json* others = parameters_->Find("additionalProperties");
+    const bool has_others = others != nullptr && others->AsBool().value_or(true);
+    constexpr std::array<const char*, 5> kMore = {"patternProperties", "$ref", "allOf", "anyOf", "oneOf"};
+    return !has_others &&
+           std::all_of(kMore.begin(), kMore.end(), [&](const char* key) { return parameters_->Find(key) == nullptr; });
   }
   [[nodiscard]] Error Refused(const std::string& why, Code code) const {
     return Error{code, "tool " + Excerpt(name_) + ": " + why};

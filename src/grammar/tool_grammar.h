@@ -9,7 +9,7 @@
 namespace thimble {
 
 // For a request of kToolCalls. Parameters come in the order in which the tool lists them, those that it does not
-// require may be missing, and those that it does not list are not written; a tool that lists none takes any. Where a
+// require may be missing, and those that it does not list are not written; a tool without a list takes any. Where a
 // parameter's schema is not enforced, a strict request is refused (the error names the tool and the keyword); otherwise
 // the parameter is held to its type alone.
 Result<Json> ToolCallTag(const GrammarRequest& request);

@@ -205,7 +205,7 @@ void Desk::StartWaiting() {
 void Desk::Start(const std::shared_ptr<Job>& job) {
   const auto model = live();
   const auto begin = [&]() -> OrFault<Done> {
-    if (job->prepared_for != model) THIMBLE_RETURN_IF_ERROR(PrepareFor(model, job.get()));
+    if (job->prepared_for != model) THIMBLE_RETURN_IF_ERROR(PrepareFor(model, options_.filter_for, job.get()));
     THIMBLE_ASSIGN_OR_RETURN(job->session, pool_.Take(*model->engine, *job->prompt));
     job->prompt.reset();  // Generation builds its own
     job->ask.generate.top_logprobs = job->ask.top_logprobs;

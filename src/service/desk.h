@@ -27,6 +27,7 @@ struct DeskOptions {
   int queue = 64;           // requests that may wait besides
   bool is_strict = false;   // names of no model here are refused; else the open model answers them
   double idle_seconds = 0;  // without a request, after which the model's memory is given back; 0: never
+  FilterMaker filter_for;   // may be empty
 };
 
 // What there is to tell of it.

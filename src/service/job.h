@@ -12,12 +12,17 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace thimble::service {
+
+// For tests: what the answer to `ask` may say in place of what the request's grammar lets it say; nullptr: the request
+// rules.
+using FilterMaker = std::function<std::shared_ptr<TokenFilter>(const Ask& ask, const LiveModel& model)>;
 
 struct Job {
   RequestId id = 0;

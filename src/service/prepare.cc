@@ -86,7 +86,7 @@ OrFault<Done> Fit(const Engine& engine, Job* job) {
   }
 }
 
-OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, Job* job) {
+OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, const FilterMaker& filter_for, Job* job) {
   const Engine* const engine = model->engine.get();
   GenerateRequest& request = job->ask.generate;
   if (job->ask.is_raw) {
@@ -114,6 +114,8 @@ OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, Job* job) {
     if (!filter.ok() && !is_left_out) return filter.error();
     if (filter.ok()) request.filter = std::move(filter).value();
   }
+  if (auto filter = filter_for ? filter_for(job->ask, *model) : nullptr; filter != nullptr)
+    request.filter = std::move(filter);
   job->prompt = std::move(prompt);
   job->prepared_for = model;
   return Done{};
@@ -147,10 +149,10 @@ OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, Generat
   return Done{};
 }
 
-OrFault<Done> PrepareFor(const std::shared_ptr<LiveModel>& model, Job* job) {
+OrFault<Done> PrepareFor(const std::shared_ptr<LiveModel>& model, const FilterMaker& filter_for, Job* job) {
   OrFault<Done> done = Done{};
   const Status memory = ExhaustedIfNoMemory([&]() -> Status {
-    done = Prepare(model, job);
+    done = Prepare(model, filter_for, job);
     return Done{};
   });
   return memory.ok() ? done : OrFault<Done>(memory.error());

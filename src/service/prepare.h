@@ -18,6 +18,7 @@ OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, Generat
 
 // Builds the prompt for this model, leaving out what no longer fits where the client wants that. 400 with
 // context_length_exceeded and both numbers, and what is wrong with the request.
-OrFault<Done> PrepareFor(const std::shared_ptr<LiveModel>& model, Job* job);
+// `filter_for` may be empty.
+OrFault<Done> PrepareFor(const std::shared_ptr<LiveModel>& model, const FilterMaker& filter_for, Job* job);
 
 }  // namespace thimble::service

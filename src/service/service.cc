@@ -187,7 +187,8 @@ void Service::Prepare(const std::shared_ptr<Job>& job) {
     THIMBLE_RETURN_IF_ERROR(TakePictures(decoder_, &pictures_, &job->ask.generate));
     const auto model = desk_.live();
     // Where none is open yet, this waits for its turn.
-    if (model != nullptr && model->name == desk_.State().model) THIMBLE_RETURN_IF_ERROR(PrepareFor(model, job.get()));
+    if (model != nullptr && model->name == desk_.State().model)
+      THIMBLE_RETURN_IF_ERROR(PrepareFor(model, options_.desk.filter_for, job.get()));
     return Done{};
   };
   OrFault<Done> done = Done{};

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// `thimble serve` with replies from a script (reply_script.h): the real carrier, service, engine and sandbox over a
+// model of any size, for tests of clients and of the page.
+//
+//   scripted_server MODEL SCRIPT.json [--port N] [--home FOLDER] [--parallel N] [--context N] [--threads N]
+//
+// Prints the line of `thimble serve --json` when it answers, and ends at SIGTERM. `--home` holds the page's token;
+// without it the page's own routes are closed.
+#include "base/text.h"
+#include "host/find_model.h"
+#include "host/model_shelf.h"
+#include "reply_script.h"
+#include "server/private_file.h"
+#include "server/serve.h"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <unistd.h>
+
+namespace thimble::server {
+
+namespace {
+
+Server* running = nullptr;
+
+void OnSignal(int /*signal*/) { running->Stop(); }
+
+int Fail(const Error& error) {
+  std::fprintf(stderr, "%s\n", error.message.c_str());
+  return 1;
+}
+
+struct Wanted {
+  std::string model, script, home;
+  int port = 0, parallel = 4, context = 0, threads = 2;
+};
+
+bool ReadArguments(int count, char** texts, Wanted* wanted) {
+  if (count < 3 || count % 2 == 0) return false;
+  wanted->model = texts[1];
+  wanted->script = texts[2];
+  for (int i = 3; i + 1 < count; i += 2) {
+    const std::string name = texts[i];
+    if (name == "--home") {
+      wanted->home = texts[i + 1];
+      continue;
+    }
+    int* const number = name == "--port"       ? &wanted->port
+                        : name == "--parallel" ? &wanted->parallel
+                        : name == "--context"  ? &wanted->context
+                        : name == "--threads"  ? &wanted->threads
+                                               : nullptr;
+    if (number == nullptr) return false;
+    *number = std::atoi(texts[i + 1]);
+  }
+  return true;
+}
+
+Result<testing::ReplyScript> ReadScript(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return Error{Code::kNotFound, Cat("[script] there is no ", path)};
+  return testing::ParseReplyScript(std::string(std::istreambuf_iterator<char>(file), {}));
+}
+
+void TellReady(const Server& server, const std::string& model, const std::string& token) {
+  const Json line = Json::Object({{"url", Json::String(server.url())},
+                                  {"port", Json::Integer(server.port())},
+                                  {"pid", Json::Integer(getpid())},
+                                  {"model", Json::String(model)},
+                                  {"token", Json::String(token)}});
+  std::printf("%s\n", line.Dump().c_str());
+  std::fflush(stdout);
+}
+
+int Main(int count, char** texts) {
+  Wanted wanted;
+  if (!ReadArguments(count, texts, &wanted)) {
+    std::fprintf(stderr,
+                 "scripted_server MODEL SCRIPT.json [--port N] [--home FOLDER] [--parallel N] [--context N] "
+                 "[--threads N]\n");
+    return 2;
+  }
+  const auto script = ReadScript(wanted.script);
+  if (!script.ok()) return Fail(script.error());
+  Options network;
+  network.port = static_cast<std::uint16_t>(wanted.port);
+  if (!wanted.home.empty()) {
+    auto token = ReadToken(wanted.home, false);
+    if (!token.ok()) return Fail(token.error());
+    network.token = token.value();
+  }
+  const auto server = Server::Listen(network);
+  if (!server.ok()) return Fail(server.error());
+  running = server.value().get();
+  std::signal(SIGTERM, OnSignal);
+  std::signal(SIGINT, OnSignal);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  host::OpenOptions open;
+  open.model = wanted.model;
+  open.threads = wanted.threads;
+  open.context = wanted.context;
+  const std::string name = host::ShelfName(wanted.model, wanted.model);
+  host::FileModelShelf shelf(open, name, nullptr);
+  host::CodecPictureDecoder decoder(DecodeOptions{});
+  ServeOptions serve;
+  serve.service.version = "scripted";
+  serve.service.desk.model = name;
+  serve.service.desk.parallel = wanted.parallel;
+  serve.service.desk.filter_for = [&script](const service::Ask& ask, const service::LiveModel& model) {
+    return testing::ScriptedFilter(script.value(), ask, model);
+  };
+  serve.sandbox.readable = {std::filesystem::absolute(wanted.model).parent_path().string(), "/dev/urandom"};
+  if (!wanted.home.empty()) serve.sandbox.writable = {wanted.home};
+  serve.ready = [&](const SandboxReport& /*report*/) { TellReady(*running, name, network.token); };
+  const Status status = Serve(std::move(serve), running, &shelf, &decoder);
+  return status.ok() ? 0 : Fail(status.error());
+}
+
+}  // namespace
+
+}  // namespace thimble::server
+
+int main(int count, char** texts) { return thimble::server::Main(count, texts); }
