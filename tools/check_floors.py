@@ -67,7 +67,7 @@ OUTSIDE = [
     (r"sys/mman\.h", r"src/(sys|base)/.*|tests/faults/.*", "the system's memory"),
     (r"immintrin\.h|arm_neon\.h|wasm_simd128\.h", r"src/kernels/isa/.*|tests/(emulated_|packed_|float_)[a-z0-9_]+\.(h|cc)",
      "instructions of one processor"),
-    (r"(unistd|fcntl|dirent|sched|poll|termios|langinfo|cpuid)\.h|sys/.*", r"src/(sys|host)/.*|apps/.*|tests/faults/.*|.*_test\.cc",
+    (r"(unistd|fcntl|dirent|sched|poll|termios|langinfo|cpuid)\.h|sys/.*", r"src/(sys|host)/.*|apps/.*|tests/(faults|server)/.*|.*_test\.cc",
      "the operating system"),
     (r"filesystem", r"src/host/.*|apps/.*|bench/.*|tests/.*|.*_test\.cc", "missing in WebAssembly (sys/folder.h is for the core)"),
     (r"thread|mutex|condition_variable", r"src/sys/.*|src/measure/sessions\.cc|apps/.*|tests/.*|.*_test\.cc",
