@@ -7,11 +7,17 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <string>
 
 namespace thimble::service {
 namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr double kMostSeconds = 2.0;  // what watches over the program takes its time
+#else
+constexpr double kMostSeconds = 0.2;
+#endif
 
 std::string Repeated(std::string_view text, std::size_t times) {
   std::string out;
@@ -103,7 +109,7 @@ TEST(RequestBody, HostileBodiesAreRefusedSoon) {
       R"({})",
   };
   for (const std::string& text : bodies) {
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock();  // this thread's work, whatever else the machine does
     for (const auto parse : {ParseOpenAiChat, ParseAnthropicMessages}) {
       const auto body = ParseBody(text);
       if (body.ok()) {
@@ -119,8 +125,8 @@ TEST(RequestBody, HostileBodiesAreRefusedSoon) {
         EXPECT_EQ(body.error().status, 400);
       }
     }
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    EXPECT_LT(seconds.count(), 0.2) << text.substr(0, 200);  // both forms
+    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    EXPECT_LT(seconds, kMostSeconds) << text.substr(0, 200);  // both forms
   }
 }
 
