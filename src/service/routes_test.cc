@@ -118,7 +118,7 @@ TEST(Routes, AreFoundByMethodAndPath) {
   EXPECT_EQ(kind("DELETE", "/thimble/v1/models/a"), "/thimble/v1/models/{name} a");
   EXPECT_EQ(kind("GET", "/thimble/v1/models/a/b.gguf"), "/thimble/v1/models/{name}/{file} a b.gguf");
   EXPECT_EQ(kind("PUT", "/thimble/v1/models/a"), "none (DELETE)");
-  for (const char* path : {"", "/", "//", "/v1", "/v1/", "/v1/chat/completions/", "/v1/messages/x", "/V1/models",
+  for (const char* path : {"", "//", "/v1", "/v1/", "/v1/chat/completions/", "/v1/messages/x", "/V1/models",
                            "/thimble/v1/models/a/b/c", "/thimble/v1/models//b", "/thimble/v1/models/a/", "/health/x"})
     EXPECT_EQ(kind("GET", path), "none") << path;
 }
