@@ -22,12 +22,12 @@
 namespace thimble::service {
 
 struct DeskOptions {
-  std::string model;        // that answers where a request names none
-  int parallel = 4;         // requests that are read and written at the same time
-  int queue = 64;           // requests that may wait besides
-  bool is_strict = false;   // names of no model here are refused; else the open model answers them
-  double idle_seconds = 0;  // without a request, after which the model's memory is given back; 0: never
-  FilterMaker filter_for;   // may be empty
+  std::string model;            // that answers where a request names none
+  int parallel = 4;             // requests that are read and written at the same time
+  int queue = 64;               // requests that may wait besides
+  bool is_strict = false;       // names of no model here are refused; else the open model answers them
+  double idle_seconds = 0;      // without a request, after which the model's memory is given back; 0: never
+  FilterMaker filter_for = {};  // may be empty
 };
 
 // What there is to tell of it.
