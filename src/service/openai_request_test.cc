@@ -227,22 +227,6 @@ TEST(OpenAiRequest, ToolChoices) {
   EXPECT_EQ(Read(R"("functions": [{"name": "f"}])").grammar->tools.size(), 1U);
 }
 
-// Templates want a user's word.
-TEST(OpenAiRequest, InstructionsAloneAreAQuestion) {
-  const auto roles = [](const std::string& messages) {
-    const auto ask = Parse(R"({"messages": [)" + messages + "]}");
-    EXPECT_TRUE(ask.ok()) << messages;
-    std::string out;
-    for (const Message& message : ask.value().generate.chat().messages) out += message.role + " ";
-    return out;
-  };
-  const std::string developer = R"({"role": "developer", "content": "d"})";
-  EXPECT_EQ(roles(developer), "user ");
-  EXPECT_EQ(roles(R"({"role": "system", "content": "s"}, )" + developer), "system user ");
-  EXPECT_EQ(roles(developer + R"(, {"role": "user", "content": "u"})"), "system user ");
-  EXPECT_EQ(roles(developer + R"(, {"role": "assistant", "content": "a"})"), "system assistant ");
-}
-
 // Whatever form they come in, the model reads and a mask gets OpenAI's.
 TEST(OpenAiRequest, ToolsBecomeOneForm) {
   const auto form = [](const std::string& tool) {

@@ -89,6 +89,7 @@ OrFault<Done> Fit(const Engine& engine, Job* job) {
 OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, const FilterMaker& filter_for, Job* job) {
   const Engine* const engine = model->engine.get();
   GenerateRequest& request = job->ask.generate;
+  AskByInstructions(&request);
   if (job->ask.is_raw) {
     // Who completes text writes the special tokens himself.
     PromptIds prompt;
@@ -147,6 +148,12 @@ OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, Generat
     }
   }
   return Done{};
+}
+
+void AskByInstructions(GenerateRequest* request) {
+  if (!request->has_chat()) return;
+  std::vector<Message>& messages = request->chat().messages;
+  if (messages.size() == 1 && messages[0].role == "system") messages[0].role = "user";
 }
 
 OrFault<Done> PrepareFor(const std::shared_ptr<LiveModel>& model, const FilterMaker& filter_for, Job* job) {

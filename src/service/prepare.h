@@ -16,6 +16,10 @@ namespace thimble::service {
 // nothing else is a picture here. 400 that names the picture, 415 where the carrier has no codec for it.
 OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request);
 
+// A conversation that is instructions and nothing else, as some clients send it: these are what is asked. Templates
+// want a user's word.
+void AskByInstructions(GenerateRequest* request);
+
 // Builds the prompt for this model, leaving out what no longer fits where the client wants that. 400 with
 // context_length_exceeded and both numbers, and what is wrong with the request.
 // `filter_for` may be empty.

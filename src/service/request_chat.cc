@@ -70,14 +70,6 @@ OrFault<Done> CheckPictures(std::vector<Message>* messages) {
   return Done{};
 }
 
-// Some clients send their instructions and nothing else. Templates want a user's word: the last one is taken as that.
-void AskByInstructions(std::vector<Message>* messages) {
-  const bool are_instructions = std::all_of(messages->begin(), messages->end(), [](const Message& message) {
-    return message.role == "system" || message.role == "developer";
-  });
-  if (are_instructions && !messages->empty()) messages->back().role = "user";
-}
-
 OrFault<Done> ReadMessages(RequestDraft* draft) {
   const Json* list = draft->messages;
   if (list == nullptr || !list->IsArray() || list->items().empty())
@@ -86,7 +78,6 @@ OrFault<Done> ReadMessages(RequestDraft* draft) {
   if (!read.ok()) return WrongMessages(read.error().message);
   std::vector<Message>& messages = draft->client.chat.messages;  // what stands there already is the system's
   for (Message& message : read.value().messages) messages.push_back(std::move(message));
-  AskByInstructions(&messages);
   ChatOptions& options = draft->client.chat.options;
   options.continue_final_message = options.continue_final_message || read.value().continues_last;
   options.add_generation_prompt = draft->client.add_generation_prompt.value_or(!options.continue_final_message);

@@ -189,6 +189,19 @@ TEST_F(ServiceTest, WhatIsWrongIsSaidAtOnceAlsoWhileOthersAreAnswered) {
   EXPECT_TRUE(slow->is_over);
 }
 
+// OpenAI's own tests of its clients send a developer's message and nothing else.
+TEST_F(ServiceTest, InstructionsAloneAreAQuestion) {
+  std::string body = kQuestion;
+  const std::string asked = TextOf(*Chat(body));
+  const std::string tokens = Ask("/v1/chat/completions/input_tokens", body)->body;
+  for (const char* role : {"developer", "system"}) {
+    body = kQuestion;
+    body.replace(body.find("user"), 4, role);
+    EXPECT_EQ(TextOf(*Chat(body)), asked) << role;
+    EXPECT_EQ(Ask("/v1/chat/completions/input_tokens", body)->body, tokens) << role;
+  }
+}
+
 TEST_F(ServiceTest, AConversationGoesOnWhereItWas) {
   const std::string first =
       R"({"role":"user","content":"Tell me a long story about a fox and a hen that lived together."})";

@@ -50,6 +50,7 @@ OrFault<WholeAnswer> Detokenize(const LiveModel& model, const Json& body) {
 OrFault<WholeAnswer> CountConversation(const LiveModel& model, const CountTools& tools, CountForm form,
                                        GenerateRequest request) {
   THIMBLE_RETURN_IF_ERROR(TakePictures(tools.decoder, tools.shelf, &request));
+  AskByInstructions(&request);
   const Engine& engine = *model.engine;
   if (form == CountForm::kPrompt) {
     THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(engine.prompts(), request));

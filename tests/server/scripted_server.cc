@@ -2,7 +2,8 @@
 // `thimble serve` with replies from a script (reply_script.h): the real carrier, service, engine and sandbox over a
 // model of any size, for tests of clients and of the page.
 //
-//   scripted_server MODEL SCRIPT.json [--port N] [--home FOLDER] [--parallel N] [--context N] [--threads N]
+//   scripted_server MODEL SCRIPT.json [--port N] [--home FOLDER] [--api-key-file FILE] [--parallel N] [--context N]
+//                   [--threads N]
 //
 // Prints the line of `thimble serve --json` when it answers, and ends at SIGTERM. `--home` holds the page's token;
 // without it the page's own routes are closed.
@@ -36,7 +37,7 @@ int Fail(const Error& error) {
 }
 
 struct Wanted {
-  std::string model, script, home;
+  std::string model, script, home, key_file;
   int port = 0, parallel = 4, context = 0, threads = 2;
 };
 
@@ -46,8 +47,8 @@ bool ReadArguments(int count, char** texts, Wanted* wanted) {
   wanted->script = texts[2];
   for (int i = 3; i + 1 < count; i += 2) {
     const std::string name = texts[i];
-    if (name == "--home") {
-      wanted->home = texts[i + 1];
+    if (name == "--home" || name == "--api-key-file") {
+      (name == "--home" ? wanted->home : wanted->key_file) = texts[i + 1];
       continue;
     }
     int* const number = name == "--port"       ? &wanted->port
@@ -80,9 +81,7 @@ void TellReady(const Server& server, const std::string& model, const std::string
 int Main(int count, char** texts) {
   Wanted wanted;
   if (!ReadArguments(count, texts, &wanted)) {
-    std::fprintf(stderr,
-                 "scripted_server MODEL SCRIPT.json [--port N] [--home FOLDER] [--parallel N] [--context N] "
-                 "[--threads N]\n");
+    std::fprintf(stderr, "scripted_server MODEL SCRIPT.json [--NAME VALUE...]: its source tells of the names\n");
     return 2;
   }
   const auto script = ReadScript(wanted.script);
@@ -93,6 +92,11 @@ int Main(int count, char** texts) {
     auto token = ReadToken(wanted.home, false);
     if (!token.ok()) return Fail(token.error());
     network.token = token.value();
+  }
+  if (!wanted.key_file.empty()) {
+    auto keys = ApiKeys::Read(wanted.key_file);
+    if (!keys.ok()) return Fail(keys.error());
+    network.keys = std::move(keys).value();
   }
   const auto server = Server::Listen(network);
   if (!server.ok()) return Fail(server.error());

@@ -12,7 +12,7 @@ class TestThimble(ChatModelIntegrationTests):
     chat_model_params = {
         "model": "another-name",  # the model here answers to any
         "base_url": os.environ["TEST_API_BASE_URL"],
-        "api_key": "none",
+        "api_key": os.environ["TEST_API_KEY"],
         "temperature": 0,
         "stream_usage": True,
         "max_tokens": 256,
