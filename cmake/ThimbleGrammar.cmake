@@ -25,4 +25,6 @@ target_include_directories(thimble_xgrammar SYSTEM PRIVATE ${THIMBLE_XGRAMMAR_DI
 target_compile_definitions(thimble_xgrammar PRIVATE XGRAMMAR_ENABLE_CPPTRACE=0 XGRAMMAR_ENABLE_INTERNAL_CHECK=0
   XGRAMMAR_LOG_CUSTOMIZE=1)
 target_compile_options(thimble_xgrammar PRIVATE -w)
+# The standard that it is written in: with clang and a library of C++20 its variants of types that are declared only are refused.
+set_target_properties(thimble_xgrammar PROPERTIES CXX_STANDARD 17)
 target_link_libraries(thimble_xgrammar PUBLIC Threads::Threads)
