@@ -129,19 +129,21 @@ class Starting(Home):
 
     def test_models_that_are_none(self):
         done = self.serve("/nowhere/model.gguf", "--port", "0", "--json")
-        self.assertEqual((done.returncode, done.stdout), (3, ""), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (4, ""), done.stderr)  # not found
         self.assertIn("/nowhere/model.gguf", done.stderr)
         broken = self.home.parent / "broken.gguf"
         broken.write_bytes(TIED_GGUF.read_bytes()[:5000])
         done = self.serve(str(broken), "--port", "0", "--json")
-        self.assertEqual((done.returncode, done.stdout), (4, ""), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (5, ""), done.stderr)  # broken
 
     def test_options_that_are_wrong(self):
-        for options in (["--port", "65536"], ["--parallel", "0"], ["--queue", "-1"], ["--idle-unload", "soon"], ["--host", "0.0.0.0"],
-                        ["--host", "nowhere"], ["--allow-origin", "*"], ["--api-key-file", "/nowhere/keys"]):
+        for word, *options in (("--port", "--port", "65536"), ("--parallel", "--parallel", "0"), ("--queue", "--queue", "-1"),
+                               ("--idle-unload", "--idle-unload", "soon"), ("every network", "--host", "0.0.0.0"),
+                               ("--host", "--host", "nowhere"), ("--allow-origin", "--allow-origin", "*"),
+                               ("/nowhere/keys", "--api-key-file", "/nowhere/keys")):
             done = self.serve(VL, "--port", "0", *options)
-            self.assertNotEqual(done.returncode, 0, options)
-            self.assertIn(options[0], done.stderr.replace("/nowhere/keys", "--api-key-file"), options)
+            self.assertIn(done.returncode, (2, 4), options)
+            self.assertIn(word, done.stderr, options)
 
 
 class Port(Home):
@@ -206,7 +208,7 @@ class Ending(Home):
 
     @staticmethod
     def loaded(facts):
-        return b"thimble:model_loaded 1" in ask(facts, "GET", "/metrics")[2]
+        return b"\nthimble:model_loaded 1\n" in ask(facts, "GET", "/metrics")[2]
 
 
 class Safety(Home):
