@@ -55,7 +55,7 @@ void PrefixStore::Keep(std::span<const PromptKey> keys, Checkpoint checkpoint) {
   entries_.push_back({std::vector<PromptKey>(keys.begin(), keys.end()), std::move(checkpoint), 0});
   Count(entries_.back(), true);
   Touch(&entries_.back());
-  while (bytes_ > budget_) DropLeast();
+  while (bytes_ > budget_ || entries_.size() > kMostEntries) DropLeast();
 }
 
 bool PrefixStore::keeps_any() const {

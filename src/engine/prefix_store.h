@@ -23,6 +23,9 @@ class PrefixStore {
  public:
   // Where beginnings may end.
   static constexpr std::int64_t kStride = 64;
+  // Beginnings at most, whatever the budget: they are looked through one by one. The states of real models fill the
+  // budget long before.
+  static constexpr std::size_t kMostEntries = 256;
 
   // `budget` in bytes, of keys, values and recurrent states; 0: nothing is kept.
   explicit PrefixStore(std::uint64_t budget) : budget_(budget) {}

@@ -69,6 +69,18 @@ TEST_F(PrefixStoreTest, AShortRequestDoesNotPushOutALongConversation) {
   EXPECT_GT(requests, 4);
 }
 
+TEST_F(PrefixStoreTest, SmallBeginningsAreCounted) {
+  PrefixStore store(std::uint64_t{1} << 40);
+  const Checkpoint short_one = Read(64);
+  const Checkpoint long_one = Read(128);
+  store.Keep(Keys(128, 1), long_one);
+  const std::uint64_t most = PrefixStore::kMostEntries + 10;
+  for (std::uint64_t salt = 2; salt < most + 2; ++salt) store.Keep(Keys(64, salt), short_one);
+  EXPECT_EQ(store.size(), PrefixStore::kMostEntries);
+  EXPECT_TRUE(store.Find(Keys(64, most + 1), 64).has_value());  // the newest stays, the oldest goes
+  EXPECT_FALSE(store.Find(Keys(64, 2), 64).has_value());
+}
+
 TEST_F(PrefixStoreTest, LeavesGoBeforeWhatTheyGoOnFrom) {
   const auto keys = Keys(192, 1);
   PrefixStore store(std::uint64_t{1} << 30);

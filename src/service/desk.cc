@@ -118,7 +118,7 @@ bool Desk::Pump() {
   const MutexLock lock(&mutex_);
   const bool is_idle = jobs_.empty() && active_.empty();
   if (!is_idle) last_active_ = MonotonicSeconds();
-  return has_more || (!waiting_.empty() && active_.size() < static_cast<std::size_t>(options_.parallel));
+  return has_more || (!waiting_.empty() && state_.live == nullptr);
 }
 
 // True: it has done its thing.
@@ -189,8 +189,11 @@ void Desk::CloseModel() {
   for (const auto& job : waiting_) job->prepared_for.reset();
 }
 
+// Answers that nobody takes stand aside, so that those who wait need not wait for them too.
 void Desk::StartWaiting() {
-  while (active_.size() < std::min<std::size_t>(static_cast<std::size_t>(options_.parallel), kMostTogether)) {
+  const auto takes_place = [](const std::shared_ptr<Job>& job) { return job->is_cancelled || !job->sink->IsFull(); };
+  auto num_taken = static_cast<std::size_t>(std::count_if(active_.begin(), active_.end(), takes_place));
+  for (; num_taken < static_cast<std::size_t>(options_.parallel) && active_.size() < kMostTogether; ++num_taken) {
     std::shared_ptr<Job> job;
     {
       const MutexLock lock(&mutex_);
@@ -198,15 +201,20 @@ void Desk::StartWaiting() {
       job = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    Start(job);
+    if (!Start(job)) return;
   }
 }
 
-void Desk::Start(const std::shared_ptr<Job>& job) {
+bool Desk::Start(const std::shared_ptr<Job>& job) {
   const auto model = live();
+  bool is_too_early = false;
   const auto begin = [&]() -> OrFault<Done> {
     if (job->prepared_for != model) THIMBLE_RETURN_IF_ERROR(PrepareFor(model, options_.filter_for, job.get()));
-    THIMBLE_ASSIGN_OR_RETURN(job->session, pool_.Take(*model->engine, *job->prompt));
+    auto session = pool_.Take(*model->engine, *job->prompt);
+    // Where others end, there will be memory.
+    is_too_early = !session.ok() && session.error().code == Code::kExhausted && !active_.empty();
+    if (!session.ok()) return session.error();
+    job->session = std::move(session).value();
     job->prompt.reset();  // Generation builds its own
     job->ask.generate.top_logprobs = job->ask.top_logprobs;
     auto generation = Generation::Start(job->session.get(), std::move(job->ask.generate),
@@ -223,11 +231,17 @@ void Desk::Start(const std::shared_ptr<Job>& job) {
     active_.push_back(job);
     const MutexLock lock(&mutex_);
     state_.active = active_.size();
-    return;
+    return true;
+  }
+  if (is_too_early) {
+    const MutexLock lock(&mutex_);
+    waiting_.push_front(job);
+    return false;
   }
   if (!begun.ok() && !job->is_cancelled) job->writer->Fail(begun.error());
   pool_.GiveBack(std::move(job->session));
   Remove(*job);
+  return true;
 }
 
 // Whoever waits hears each second at which place; who has gone away makes room.

@@ -79,7 +79,8 @@ class Desk {
   Result<std::shared_ptr<LiveModel>> Open(const std::string& name);
   void CloseModel();
   void StartWaiting();
-  void Start(const std::shared_ptr<Job>& job);
+  // False: there is no memory for it until others are done; it waits on.
+  bool Start(const std::shared_ptr<Job>& job);
   void TellWaiting();
   bool StepActive();
   void FinishDone();

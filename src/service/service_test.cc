@@ -391,6 +391,26 @@ TEST_F(CrowdedTest, TooManyAreTurnedAway) {
   EXPECT_EQ(Chat(kQuestion)->status, 200);
 }
 
+TEST_F(CrowdedTest, SlowReadersKeepNobodyFromATurn) {
+  std::vector<std::shared_ptr<SlowSink>> slow;
+  for (int i = 0; i < 2; ++i) {
+    slow.push_back(std::make_shared<SlowSink>());
+    Send("POST", "/v1/chat/completions",
+         R"({"stream":true,"messages":[{"role":"user","content":"x"}],"max_tokens":50,"ignore_eos":true})",
+         slow.back());
+  }
+  while (slow[0]->size == 0 || slow[1]->size == 0) {
+    service_->Help();
+    service_->Pump();
+  }
+  for (const auto& sink : slow) sink->is_full = true;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Chat(kQuestion)->status, 200);
+  for (const auto& sink : slow) EXPECT_FALSE(sink->is_over);
+  for (const auto& sink : slow) sink->is_full = false;
+  Work();
+  for (const auto& sink : slow) EXPECT_TRUE(sink->is_over);
+}
+
 TEST_F(CrowdedTest, WhoGoesAwayWhileWaitingMakesRoom) {
   std::vector<std::shared_ptr<KeepingSink>> sinks;
   std::vector<RequestId> ids;

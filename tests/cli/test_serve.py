@@ -21,6 +21,11 @@ from harness import FIXTURES, PATIENCE, THIMBLE, VL, VL_GGUF, thimble
 TIED_GGUF = FIXTURES / "gguf/text-tied-q8_0.gguf"
 
 
+def setUpModule():
+    if "this build has no server" in thimble("serve", VL, "--check-sandbox").stderr:
+        raise unittest.SkipTest("this build has no server")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -34,7 +39,8 @@ class Home(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.home = pathlib.Path(folder.name) / "home"
-        self.env = {"THIMBLE_HOME": str(self.home), "XDG_CACHE_HOME": folder.name + "/cache"}
+        self.env = {"THIMBLE_HOME": str(self.home), "XDG_CACHE_HOME": folder.name + "/cache",
+                    "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}  # which traces itself: the sandbox says no
 
     def start(self, *args, model=VL):
         """A server that is ready: its process and what it said."""
@@ -129,19 +135,21 @@ class Starting(Home):
 
     def test_models_that_are_none(self):
         done = self.serve("/nowhere/model.gguf", "--port", "0", "--json")
-        self.assertEqual((done.returncode, done.stdout), (3, ""), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (4, ""), done.stderr)  # not found
         self.assertIn("/nowhere/model.gguf", done.stderr)
         broken = self.home.parent / "broken.gguf"
         broken.write_bytes(TIED_GGUF.read_bytes()[:5000])
         done = self.serve(str(broken), "--port", "0", "--json")
-        self.assertEqual((done.returncode, done.stdout), (4, ""), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (5, ""), done.stderr)  # broken
 
     def test_options_that_are_wrong(self):
-        for options in (["--port", "65536"], ["--parallel", "0"], ["--queue", "-1"], ["--idle-unload", "soon"], ["--host", "0.0.0.0"],
-                        ["--host", "nowhere"], ["--allow-origin", "*"], ["--api-key-file", "/nowhere/keys"]):
+        for word, *options in (("--port", "--port", "65536"), ("--parallel", "--parallel", "0"), ("--queue", "--queue", "-1"),
+                               ("--idle-unload", "--idle-unload", "soon"), ("every network", "--host", "0.0.0.0"),
+                               ("--host", "--host", "nowhere"), ("--allow-origin", "--allow-origin", "*"),
+                               ("/nowhere/keys", "--api-key-file", "/nowhere/keys")):
             done = self.serve(VL, "--port", "0", *options)
-            self.assertNotEqual(done.returncode, 0, options)
-            self.assertIn(options[0], done.stderr.replace("/nowhere/keys", "--api-key-file"), options)
+            self.assertIn(done.returncode, (2, 4), options)
+            self.assertIn(word, done.stderr, options)
 
 
 class Port(Home):
@@ -206,7 +214,7 @@ class Ending(Home):
 
     @staticmethod
     def loaded(facts):
-        return b"thimble:model_loaded 1" in ask(facts, "GET", "/metrics")[2]
+        return b"\nthimble:model_loaded 1\n" in ask(facts, "GET", "/metrics")[2]
 
 
 class Safety(Home):
