@@ -190,7 +190,7 @@ def scripted(paths, suite, model, folder):
 def built(paths, home):
     """`thimble serve` as it is built, over the fixture model."""
     model = paths["fixtures"] / "gguf/vl-q8_0.gguf"
-    return serving([paths["thimble"], "serve", model, "--port", "0", "--json", "--context", "512"],
+    return serving([paths["thimble"], "serve", model, "--port", "0", "--json", "--context", "2048"],
                    {**os.environ, "THIMBLE_HOME": str(home), "XDG_CACHE_HOME": str(home)})
 
 
