@@ -97,9 +97,11 @@ OrFault<ToolChoice> ReadToolChoice(RequestDraft* draft) {
   const std::string type = TypeOf(*value);
   choice.drops_tools = type == "none";
   choice.must_call = type == "any" || type == "tool";
-  if (type == "tool") {
-    const Json* name = value->Find("name");
-    if (name == nullptr || !name->IsString()) return WrongValue("tool_choice", "a tool with a \"name\"", *value);
+  const Json* name = client_internal::FindValue(*value, "name");
+  const bool needs_name = type == "tool";
+  if (name == nullptr ? needs_name : !name->IsString())
+    return WrongValue("tool_choice", "a tool with a \"name\"", *value);
+  if (needs_name) {
     choice.names.push_back(name->text());
     draft->one_call = true;
   } else if (!choice.drops_tools && !choice.must_call && type != "auto") {

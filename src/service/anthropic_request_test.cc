@@ -120,8 +120,9 @@ TEST(AnthropicRequest, Tools) {
   EXPECT_EQ(choice(R"({"type": "any"})"), "must f g");
   EXPECT_EQ(choice(R"({"type": "tool", "name": "g"})"), "must once g");
   EXPECT_EQ(choice(R"({"type": "none"})"), "dropped");
-  for (const char* wrong : {R"("auto")", R"({"type": "tool"})", R"({"type": "tool", "name": "bash"})",
-                            R"({"type": "x"})", R"({"type": "auto", "disable_parallel_tool_use": 1})"}) {
+  for (const char* wrong :
+       {R"("auto")", R"({"type": "tool"})", R"({"type": "tool", "name": "bash"})", R"({"type": "x"})",
+        R"({"type": "auto", "name": {}})", R"({"type": "auto", "disable_parallel_tool_use": 1})"}) {
     const std::string key = WrongKey(std::string(kTools) + R"(, "tool_choice": )" + wrong);
     EXPECT_TRUE(key.starts_with("tool_choice")) << wrong;
   }

@@ -127,6 +127,12 @@ OrFault<ToolChoice> ReadAllowedTools(const Json& choice) {
   return out;
 }
 
+// Also without a type.
+bool IsFunctionChoice(const Json& choice) {
+  const Json* type = client_internal::FindValue(choice, "type");
+  return type == nullptr || type->text() == "function";
+}
+
 OrFault<ToolChoice> ReadToolChoice(const Json* value, RequestDraft* draft) {
   ToolChoice choice;
   if (value == nullptr) return choice;
@@ -137,7 +143,7 @@ OrFault<ToolChoice> ReadToolChoice(const Json* value, RequestDraft* draft) {
     if (choice.drops_tools || choice.must_call || word == "auto") return choice;
   } else if (TypeOf(*value) == "allowed_tools") {
     return ReadAllowedTools(*value);
-  } else if (const std::string type = TypeOf(*value); value->IsObject() && (type.empty() || type == "function")) {
+  } else if (value->IsObject() && IsFunctionChoice(*value)) {
     THIMBLE_ASSIGN_OR_RETURN(std::string name, NameIn(*value));
     choice.must_call = true;
     choice.names.push_back(std::move(name));

@@ -218,9 +218,10 @@ TEST(OpenAiRequest, ToolChoices) {
             "may g");
   EXPECT_EQ(choice(R"("tool_choice": {"type": "allowed_tools", "mode": "required", "tools": [{"name": "f"}]})"),
             "must f");
-  for (const char* wrong : {R"({"type": "function", "function": {"name": "h"}})", R"({"type": "function"})", R"({})",
-                            R"({"type": "custom", "custom": {"name": "f"}})",
-                            R"({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}})"})
+  for (const char* wrong :
+       {R"({"type": "function", "function": {"name": "h"}})", R"({"type": "function"})", R"({})",
+        R"({"type": "custom", "custom": {"name": "f"}})", R"({"type": {}, "function": {"name": "f"}})",
+        R"({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}})"})
     EXPECT_EQ(Refusal(Chat(std::string(kTools) + R"(, "tool_choice": )" + wrong)).param, "tool_choice") << wrong;
   EXPECT_FALSE(Read(kTools).grammar->is_strict);
   EXPECT_TRUE(Read(R"("tools": [{"type": "function", "function": {"name": "f", "strict": true}}])").grammar->is_strict);
