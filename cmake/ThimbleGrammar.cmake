@@ -25,4 +25,6 @@ target_include_directories(thimble_xgrammar SYSTEM PRIVATE ${THIMBLE_XGRAMMAR_DI
 target_compile_definitions(thimble_xgrammar PRIVATE XGRAMMAR_ENABLE_CPPTRACE=0 XGRAMMAR_ENABLE_INTERNAL_CHECK=0
   XGRAMMAR_LOG_CUSTOMIZE=1)
 target_compile_options(thimble_xgrammar PRIVATE -w)
-target_link_libraries(thimble_xgrammar PUBLIC Threads::Threads)
+# It logs and fails by functions of src/grammar/token_masker.cc: the two need each other, and linkers that take a string
+# function of the standard library from here need it too.
+target_link_libraries(thimble_xgrammar PUBLIC Threads::Threads thimble_grammar)
