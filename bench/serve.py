@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import random
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -77,20 +78,29 @@ def tokens_per_second(server, clients, tokens):
     return sum(shares) * tokens / (end - begin)
 
 
-def first_token(server, prompt, number):
-    """Seconds to the first token of a short question behind a long known beginning."""
-    known = [{"role": "user", "content": text_of(prompt, 1)}, {"role": "assistant", "content": "Yes."}]
-    with server.connection() as connection:
-        begin = time.monotonic()
-        answer = post(connection, chat(known + [{"role": "user", "content": f"And {number}?"}], 1, stream=True,
-                                       stream_options={"include_usage": True}))
-        first, usage = None, None
-        for line in answer:
-            if first is None and line.startswith(b"data: ") and (b'"content":"' in line or b'"finish_reason":"' in line):
-                first = time.monotonic() - begin
-            if b'"usage":{' in line:
-                usage = json.loads(line[6:])["usage"]
-    return first, usage["prompt_tokens"] - usage["prompt_tokens_details"]["cached_tokens"], usage["prompt_tokens"]
+class Conversation:
+    """One that begins with a long text, and goes on with the shortest of questions."""
+
+    def __init__(self, prompt):
+        self.messages = [{"role": "user", "content": text_of(prompt, 1)}]
+
+    def ask(self, server):
+        """Seconds to the first token, tokens that were new, tokens that were known."""
+        with server.connection() as connection:
+            begin = time.monotonic()
+            answer = post(connection, chat(self.messages, 1, stream=True, stream_options={"include_usage": True}))
+            first, usage, text = None, None, ""
+            for line in answer:
+                if line.startswith(b"data: {"):
+                    event = json.loads(line[6:])
+                    usage = event.get("usage") or usage
+                    for choice in event["choices"]:
+                        text += choice["delta"].get("content") or ""
+                        if first is None and (choice["delta"].get("content") or choice["finish_reason"]):
+                            first = time.monotonic() - begin
+        self.messages += [{"role": "assistant", "content": text}, {"role": "user", "content": "Why"}]
+        known = usage["prompt_tokens_details"]["cached_tokens"]
+        return first, usage["prompt_tokens"] - known, known
 
 
 def error_answer(server, prompt, number):
@@ -128,6 +138,11 @@ def after_leaving(server, body, wait):
     with server.connection() as connection:
         connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
         time.sleep(wait)
+        before = server.processor_seconds()
+        time.sleep(0.2)
+        if server.processor_seconds() - before < 0.02:
+            raise SystemExit("nothing was being done when the connection was to be closed: a longer prompt?")
+        connection.sock.shutdown(socket.SHUT_RDWR)
         connection.sock.close()
         begin, last = time.monotonic(), time.monotonic()
         used = server.processor_seconds()
@@ -146,11 +161,12 @@ def show(name, values, unit="s"):
 
 def measure(server, options):
     one, four, first, new, error, left, left_prompt = [], [], [], [], [], [], []
-    first_token(server, options.prompt, 0)  # which reads what is to be known
+    conversation = Conversation(options.prompt)
+    conversation.ask(server)  # which reads what is to be known
     for turn in range(options.repeat):
         one.append(tokens_per_second(server, 1, options.tokens))
         four.append(tokens_per_second(server, 4, options.tokens))
-        seconds, tokens, total = first_token(server, options.prompt, turn + 1)
+        seconds, tokens, known = conversation.ask(server)
         first.append(seconds)
         new.append(tokens)
         error.append(error_answer(server, options.prompt, turn))
@@ -159,7 +175,7 @@ def measure(server, options):
     show("one client", one, "tokens/s")
     show("four clients", four, "tokens/s")
     show("four to one, turn by turn", [b / a for a, b in zip(one, four)], "times")
-    show(f"first token behind {total - max(new)} known tokens, {min(new)} to {max(new)} new", first)
+    show(f"first token behind {known} known tokens, {min(new)} to {max(new)} new", first)
     show("answer to a wrong request while a prompt is read (the slowest of three)", error)
     show("processor rests after a connection closed while an answer was written", left)
     show("processor rests after a connection closed while a prompt was read", left_prompt)

@@ -27,4 +27,6 @@ target_compile_definitions(thimble_xgrammar PRIVATE XGRAMMAR_ENABLE_CPPTRACE=0 X
 target_compile_options(thimble_xgrammar PRIVATE -w)
 # The standard that it is written in: with clang and a library of C++20 its variants of types that are declared only are refused.
 set_target_properties(thimble_xgrammar PROPERTIES CXX_STANDARD 17)
-target_link_libraries(thimble_xgrammar PUBLIC Threads::Threads)
+# It logs and fails by functions of src/grammar/token_masker.cc: the two need each other, and linkers that take a string
+# function of the standard library from here need it too.
+target_link_libraries(thimble_xgrammar PUBLIC Threads::Threads INTERFACE $<LINK_ONLY:thimble_grammar>)

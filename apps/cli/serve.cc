@@ -62,14 +62,28 @@ std::string FolderOf(const std::string& path) {
   return folder.empty() ? "/" : folder.string();
 }
 
+// Files of the store's models that lie elsewhere (thimble import --link), which may be changed to later.
+void AddLinked(const std::string& folder, int levels, std::vector<std::string>* readable) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.is_symlink(error)) {
+      const auto aim = std::filesystem::canonical(entry.path(), error);
+      if (!error) readable->push_back(aim.string());
+    } else if (levels > 1 && entry.is_directory(error)) {
+      AddLinked(entry.path().string(), levels - 1, readable);
+    }
+  }
+}
+
 server::SandboxRules RulesFor(const host::OpenOptions& open) {
   server::SandboxRules rules;
-  rules.writable = {host::StoreHome()};
+  rules.writable = {host::StoreHome(), host::ModelsFolder()};
   if (const std::string cache = host::CacheFolder(); !cache.empty()) rules.writable.push_back(cache);
   rules.readable = {FolderOf(open.model), "/dev/urandom"};
   if (!open.mmproj.empty()) rules.readable.push_back(FolderOf(open.mmproj));
   if (const auto builtin = host::FindBuiltinModel(); builtin.has_value())
     rules.readable.push_back(FolderOf(builtin->path));
+  AddLinked(host::ModelsFolder(), 2, &rules.readable);
   // A pack cache beside the model, where it is wanted.
   if (open.pack_cache.store != nullptr) rules.writable.push_back(FolderOf(open.model));
   return rules;

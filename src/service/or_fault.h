@@ -16,8 +16,8 @@ class [[nodiscard]] OrFault {
   // Implicit on purpose, as Result's.
   OrFault(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
   OrFault(Fault fault) : state_(std::in_place_index<1>, std::move(fault)) {}  // NOLINT(google-explicit-constructor)
-  OrFault(const Error& error)
-      : state_(std::in_place_index<1>, FaultOf(error)) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  OrFault(const Error& error) : state_(std::in_place_index<1>, FaultOf(error)) {}
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
   [[nodiscard]] const Fault& error() const { return *std::get_if<1>(&state_); }

@@ -284,6 +284,17 @@ class Safety(Home):
         self.assertEqual(chat(strict, model="gpt-4o")[0], 404)
 
 
+class Linked(Home):
+    def test_a_model_that_lies_elsewhere_is_changed_to(self):
+        done = thimble("import", str(TIED_GGUF), "--link", "--name", "linked", env=self.env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        own = self.home.parent / "own"
+        shutil.copytree(VL, own)
+        _, facts = self.start(model=str(own))
+        status, _, body = chat(facts, model="linked")
+        self.assertEqual((status, json.loads(body).get("model")), (200, "linked"), body)
+
+
 class Models(Home):
     """Models sent to a running server, in its sandbox."""
 

@@ -38,16 +38,18 @@ fetch('/echo', {method: 'POST', headers: {'content-type': 'application/json'}, b
 
 class Counter : public service::BodyReceiver {
  public:
-  explicit Counter(std::uint64_t most) : most_(most) {}
+  Counter(std::uint64_t most, int failure_status) : most_(most), failure_status_(failure_status) {}
   Status Take(std::span<const std::uint8_t> piece) override {
     count_ += piece.size();
     if (count_ > most_) return Error{Code::kInvalid, "[upload] this is no such file"};
     return Done{};
   }
+  [[nodiscard]] int FailureStatus() const override { return failure_status_; }
   [[nodiscard]] std::uint64_t count() const { return count_; }
 
  private:
   std::uint64_t most_;
+  int failure_status_;
   std::uint64_t count_ = 0;
 };
 
@@ -82,7 +84,8 @@ class TestHandler : public service::Handler {
     }
     if (head.path == "/thimble/v1/upload") {
       rule.most_bytes = std::uint64_t{64} << 20;
-      rule.receiver = std::make_unique<Counter>(Asked(head.query, "most", rule.most_bytes));
+      rule.receiver = std::make_unique<Counter>(Asked(head.query, "most", rule.most_bytes),
+                                                static_cast<int>(Asked(head.query, "status", 0)));
     }
     return rule;
   }

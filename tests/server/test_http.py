@@ -126,6 +126,8 @@ class Requests(ServerTest):
             client.request("PUT", "/thimble/v1/upload?most=1000", [token], b"u" * (1 << 20))
             self.assertEqual(client.answer().status, 400)
             self.assertTrue(client.is_closed())
+            answer = server.ask("PUT", "/thimble/v1/upload?most=1000&status=507", [token], b"u" * 2000)
+            self.assertEqual(answer.status, 507)
             answer = server.ask("PUT", "/thimble/v1/upload", [token, "Transfer-Encoding: chunked"])
             self.assertEqual(answer.status, 400)  # two lengths
 
