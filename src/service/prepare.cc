@@ -49,13 +49,6 @@ std::optional<Detail> DetailOf(const std::string& text) {
   return std::nullopt;
 }
 
-Fault DoesNotFit(std::int64_t tokens, std::int64_t context) {
-  return Fault{
-      400, "", "context_length_exceeded", "messages",
-      Cat("This model's context holds ", context, " tokens, and this request has ", tokens,
-          ". Shorten the messages or their pictures, or say \"when_full\": \"window\" to leave out the oldest.")};
-}
-
 // Takes messages [NumPinned, end) out of the conversation, with their pictures.
 void DropMessages(std::size_t end, const PromptCounts& counts, Job* job) {
   GenerateRequest& request = job->ask.generate;
@@ -123,6 +116,13 @@ OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, const FilterMaker
 }
 
 }  // namespace
+
+Fault DoesNotFit(std::int64_t tokens, std::int64_t context) {
+  return Fault{
+      400, "", "context_length_exceeded", "messages",
+      Cat("This model's context holds ", context, " tokens, and this request has ", tokens,
+          ". Shorten the messages or their pictures, or say \"when_full\": \"window\" to leave out the oldest.")};
+}
 
 OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request) {
   if (!request->has_chat()) return Done{};

@@ -16,6 +16,9 @@ namespace thimble::service {
 // nothing else is a picture here. 400 that names the picture, 415 where the carrier has no codec for it.
 OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request);
 
+// The fault of a request with so many tokens: 400 with both numbers.
+Fault DoesNotFit(std::int64_t tokens, std::int64_t context);
+
 // A conversation that is instructions and nothing else, as some clients send it: these are what is asked. Templates
 // want a user's word.
 void AskByInstructions(GenerateRequest* request);

@@ -225,6 +225,7 @@ TEST_F(ServiceTest, WhatDoesNotFit) {
   const Json error = refused->Document();
   EXPECT_EQ(error.Find("error")->Find("code")->text(), "context_length_exceeded");
   EXPECT_THAT(error.Find("error")->Find("message")->text(), HasSubstr("1024"));
+  EXPECT_EQ(Ask("/apply-template", "{\"messages\":[" + message + "]}")->body, refused->body);
   const std::string old = "{\"max_tokens\":4,\"messages\":[" + message +
                           R"(,{"role":"assistant","content":"Yes."},{"role":"user","content":"And now?"}]})";
   EXPECT_EQ(Chat(old)->status, 400);

@@ -52,11 +52,12 @@ OrFault<WholeAnswer> CountConversation(const LiveModel& model, const CountTools&
   THIMBLE_RETURN_IF_ERROR(TakePictures(tools.decoder, tools.shelf, &request));
   AskByInstructions(&request);
   const Engine& engine = *model.engine;
+  THIMBLE_ASSIGN_OR_RETURN(const PromptCounts counts, engine.Measure(request));
   if (form == CountForm::kPrompt) {
+    if (counts.total >= engine.context()) return DoesNotFit(counts.total, engine.context());
     THIMBLE_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(engine.prompts(), request));
     return TemplateAnswer(engine.tokenizer().Decode(prompt.ids, false));
   }
-  THIMBLE_ASSIGN_OR_RETURN(const PromptCounts counts, engine.Measure(request));
   if (form == CountForm::kInputTokens) return InputTokensAnswer(counts.total);
   if (form == CountForm::kCountTokens) return CountTokensAnswer(counts.total);
   std::vector<Json> pictures;

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,6 +70,7 @@ class ScriptFilterTest : public ::testing::Test {
   std::string Write(const std::string& say, bool starts_in_thinking, std::size_t forced = 1'000,
                     const std::string& inserted = "") {
     ReplyScript script;
+    script.tokens_per_second = tokens_per_second_;
     script.rules.push_back({"", "", "", say});
     const auto filter = ScriptedFilter(script, Asked({{"user", "x"}}), *model_);
     filter->Begin(starts_in_thinking);
@@ -90,8 +92,19 @@ class ScriptFilterTest : public ::testing::Test {
     }
     return "no end";
   }
+  double tokens_per_second_ = 0;
   std::unique_ptr<service::LiveModel> model_;
 };
+
+TEST_F(ScriptFilterTest, HoldsItsPace) {
+  tokens_per_second_ = 100;
+  const auto began = std::chrono::steady_clock::now();
+  const std::string say = "One, two, three, four, five.";
+  EXPECT_EQ(Write(say, false), say);
+  const auto count = model_->engine->tokenizer().Encode(say, AddedTokens::kRecognise).size();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  EXPECT_GE(took.count(), static_cast<double>(count) / tokens_per_second_);
+}
 
 TEST_F(ScriptFilterTest, WritesItsTextAndTheEnd) {
   EXPECT_EQ(Write("Hello, 你好 <tool_call>", false), "Hello, 你好 <tool_call>");
