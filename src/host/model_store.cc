@@ -86,6 +86,7 @@ std::vector<ModelFileState> FilesOf(const std::string& folder) {
   std::vector<ModelFileState> files;
   const auto names = NamesInFolder(folder);
   if (!names.ok()) return files;
+  const auto hashes = HashesInManifest(folder);
   for (const std::string& name : names.value()) {
     auto state = ReadName(name);
     if (!state.has_value()) continue;
@@ -94,7 +95,7 @@ std::vector<ModelFileState> FilesOf(const std::string& folder) {
     state->bytes = none ? 0 : static_cast<std::uint64_t>(bytes);
     if (state->is_whole) {
       state->total = state->bytes;
-      state->sha256 = HashInManifest(folder, name);
+      if (const auto hash = hashes.find(name); hash != hashes.end()) state->sha256 = hash->second;
     }
     files.push_back(*std::move(state));
   }
@@ -264,11 +265,15 @@ OrFault<std::unique_ptr<service::ModelUpload>> FileModelStore::Begin(const Model
     return MakeFault(409, "model_busy", Cat("Something is being done with ", piece.model, "; try again when it is."));
   const std::string folder = FolderOfUpload(piece.model);
   const auto files = FilesOf(folder);
-  const auto old = FileOf(folder, piece.file);
-  const std::uint64_t there = old.has_value() && (old->is_whole || old->total == piece.total) ? old->bytes : 0;
-  if (piece.begin > 0 && piece.begin != there) {
+  const auto is_this = [&](const ModelFileState& state) { return state.name == piece.file; };
+  const auto found = std::find_if(files.begin(), files.end(), is_this);
+  const std::optional<ModelFileState> old = found == files.end() ? std::nullopt : std::optional(*found);
+  const bool goes_on = old.has_value() && !old->is_whole && old->total == piece.total;
+  if (const std::uint64_t there = goes_on ? old->bytes : 0; piece.begin > there) {
     return MakeFault(416, "invalid_range",
-                     Cat(there, " bytes of ", piece.file, " are there: go on from where it ends, or begin anew."));
+                     old.has_value() && old->is_whole
+                         ? Cat(piece.file, " is there whole; send it from its beginning to replace it.")
+                         : Cat(there, " bytes of ", piece.file, " are there: go on behind them, or begin anew."));
   }
   if (!old.has_value() && files.size() >= kMostFiles)
     return MakeFault(400, "too_many_files", Cat("A model has at most ", kMostFiles, " files."));
@@ -285,8 +290,10 @@ OrFault<std::unique_ptr<service::ModelUpload>> FileModelStore::Begin(const Model
   }
   const std::string path = Cat(folder, "/", PartName(piece.file, piece.total));
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd < 0) {
+  // What is there beyond the beginning is sent again.
+  if (fd < 0 || ftruncate(fd, static_cast<off_t>(piece.begin)) != 0) {
     Fault fault = service::FaultOf(SystemError(kPlace, "cannot create", piece.file, errno));
+    if (fd >= 0) close(fd);
     if (fault.status == 503) fault.status = 507;
     return fault;
   }

@@ -126,7 +126,6 @@ TEST_F(Uploads, GoOnAfterAnInterruption) {
   EXPECT_EQ(store_.Unfinished()[0].name, "tied");
   EXPECT_EQ(store_.Unfinished()[0].files[0].bytes, half);
   // Nowhere else, not with another size, and not behind its end.
-  EXPECT_EQ(StatusOf(Send("tied", "tied.gguf", model_, half - 1, model_.size())), 416);
   EXPECT_EQ(StatusOf(Send("tied", "tied.gguf", model_, half + 1, model_.size())), 416);
   EXPECT_EQ(StatusOf(Send("tied", "tied.gguf", model_ + "x", half, model_.size())), 416);
   const PieceOutcome piece = Outcome(Send("tied", "tied.gguf", model_, half, half + 100));
@@ -135,6 +134,25 @@ TEST_F(Uploads, GoOnAfterAnInterruption) {
   EXPECT_TRUE(Outcome(Send("tied", "tied.gguf", model_, half + 100, model_.size(), Sha256Of(model_))).is_model);
   EXPECT_EQ(testing::ReadTextFile(ModelsFolder() + "/tied/tied.gguf"), model_);
   EXPECT_TRUE(store_.Unfinished().empty());
+}
+
+// As where the server ended before it had looked at what came.
+TEST_F(Uploads, WhatCameMayBeSentAgain) {
+  SendAndLeave("tied", "tied.gguf", model_, model_.size());
+  EXPECT_EQ(store_.Find("tied", "tied.gguf").value().bytes, model_.size());
+  EXPECT_FALSE(store_.Find("tied", "tied.gguf").value().is_whole);
+  const PieceOutcome piece = Outcome(Send("tied", "tied.gguf", model_, 100, 200));
+  EXPECT_EQ(piece.file.bytes, 200u);
+  EXPECT_EQ(store_.Find("tied", "tied.gguf").value().bytes, 200u);
+  SendAndLeave("tied", "tied.gguf", model_, model_.size());
+  EXPECT_TRUE(Outcome(Send("tied", "tied.gguf", model_, model_.size() - 1, model_.size(), Sha256Of(model_))).is_model);
+}
+
+TEST_F(Uploads, AWholeFileThatWaitsForOthersIsNotGoneOnWith) {
+  EXPECT_FALSE(Outcome(Send("eyes", "mmproj.gguf", vision_)).is_model);
+  EXPECT_EQ(StatusOf(Send("eyes", "mmproj.gguf", vision_, 10, 20)), 416);
+  EXPECT_TRUE(store_.Find("eyes", "mmproj.gguf").value().is_whole);
+  EXPECT_FALSE(Outcome(Send("eyes", "mmproj.gguf", vision_)).is_model);
 }
 
 TEST_F(Uploads, BeginAnew) {

@@ -80,14 +80,15 @@ std::vector<Json> ManifestFiles(const WholeFile& added) {
   std::vector<Json> entries;
   const auto names = NamesInFolder(added.folder);
   if (!names.ok()) return entries;
+  auto hashes = HashesInManifest(added.folder);
+  hashes[added.name] = added.sha256;
   for (const std::string& name : names.value()) {
     if (name == kManifestName || name.ends_with(".part")) continue;
     std::error_code none;
     const auto bytes = fs::file_size(Cat(added.folder, "/", name), none);
     Json entry = Json::Object(
         {{"path", Json::String(name)}, {"bytes", Json::Integer(none ? 0 : static_cast<std::int64_t>(bytes))}});
-    const std::string hash = name == added.name ? added.sha256 : HashInManifest(added.folder, name);
-    if (!hash.empty()) entry.Set("sha256", Json::String(hash));
+    if (const auto hash = hashes.find(name); hash != hashes.end()) entry.Set("sha256", Json::String(hash->second));
     entries.push_back(std::move(entry));
   }
   return entries;
@@ -141,17 +142,18 @@ Result<std::string> Settle(const WholeFile& file) {
 
 }  // namespace
 
-std::string HashInManifest(const std::string& folder, const std::string& name) {
+std::map<std::string, std::string> HashesInManifest(const std::string& folder) {
+  std::map<std::string, std::string> hashes;
   const auto manifest = ReadManifest(folder);
   const Json* const files = manifest.ok() ? manifest.value().Find("files") : nullptr;
-  if (files == nullptr) return "";
+  if (files == nullptr) return hashes;
   for (const Json& entry : files->items()) {
     const Json* const path = entry.Find("path");
     const Json* const hash = entry.Find("sha256");
-    if (path != nullptr && path->IsString() && path->text() == name && hash != nullptr && hash->IsString())
-      return hash->text();
+    if (path != nullptr && path->IsString() && hash != nullptr && hash->IsString())
+      hashes.emplace(path->text(), hash->text());
   }
-  return "";
+  return hashes;
 }
 
 Result<std::string> SettleFile(const WholeFile& file) {

@@ -4,7 +4,9 @@
 
 #include "base/result.h"
 
+#include <map>
 #include <string>
+#include <string_view>
 
 namespace thimble::host {
 
@@ -23,7 +25,7 @@ struct WholeFile {
 // of, and is gone; kSystem, kExhausted. Messages have no paths.
 Result<std::string> SettleFile(const WholeFile& file);
 
-// The SHA-256 of a file in `folder` as its manifest says it; empty where it does not.
-std::string HashInManifest(const std::string& folder, const std::string& name);
+// The SHA-256 of the files in `folder` by their names, as its manifest says them.
+std::map<std::string, std::string> HashesInManifest(const std::string& folder);
 
 }  // namespace thimble::host

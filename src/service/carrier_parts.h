@@ -82,7 +82,8 @@ class ModelStore {
  public:
   virtual ~ModelStore() = default;
   // In some milliseconds. 400 for names that are none, 409 where the model is there or is being sent already, 416 where
-  // the piece does not begin where the file ends (x-thimble-bytes says where), 507 without room for the whole file.
+  // the piece begins behind what is there, 507 without room for the whole file. What is there beyond the piece's
+  // beginning is given up.
   virtual OrFault<std::unique_ptr<ModelUpload>> Begin(const ModelPiece& piece) = 0;
   // 404: nothing of it is there.
   [[nodiscard]] virtual OrFault<ModelFileState> Find(const std::string& model, const std::string& file) const = 0;

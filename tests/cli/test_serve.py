@@ -16,7 +16,7 @@ import tempfile
 import time
 import unittest
 
-from harness import FIXTURES, PATIENCE, THIMBLE, VL, VL_GGUF, thimble
+from harness import FIXTURES, PATIENCE, THIMBLE, VL, VL_GGUF, can_mount, thimble
 
 TIED_GGUF = FIXTURES / "gguf/text-tied-q8_0.gguf"
 
@@ -295,12 +295,11 @@ class Linked(Home):
         self.assertEqual((status, json.loads(body).get("model")), (200, "linked"), body)
 
 
-class Models(Home):
+class Sending(Home):
     """Models sent to a running server, in its sandbox."""
 
     def setUp(self):
         super().setUp()
-        self.process, self.facts = self.start(model=VL_GGUF)
         self.data = TIED_GGUF.read_bytes()
 
     def put(self, path, data, **headers):
@@ -313,15 +312,23 @@ class Models(Home):
         status, _, body = ask(self.facts, method, "/thimble/v1/models" + path, headers={"X-Thimble-Token": self.facts["token"]})
         return status, json.loads(body)
 
-    def cut(self, path, data, count):
-        """Sends so many bytes of a file and closes."""
-        with socket.create_connection(("127.0.0.1", self.facts["port"])) as client:
-            client.sendall(f"PUT /thimble/v1/models/{path} HTTP/1.1\r\nHost: 127.0.0.1:{self.facts['port']}\r\n"
-                           f"Content-Type: application/octet-stream\r\nX-Thimble-Token: {self.facts['token']}\r\n"
-                           f"Content-Length: {len(data)}\r\n\r\n".encode() + data[:count])
-            end = time.monotonic() + PATIENCE
-            while self.get("/" + path)[1].get("bytes") != count and time.monotonic() < end:
-                time.sleep(0.01)
+    def begin(self, path, data, count):
+        """A connection on which so many bytes of a file have arrived."""
+        client = socket.create_connection(("127.0.0.1", self.facts["port"]), timeout=PATIENCE)
+        self.addCleanup(client.close)
+        client.sendall(f"PUT /thimble/v1/models/{path} HTTP/1.1\r\nHost: 127.0.0.1:{self.facts['port']}\r\n"
+                       f"Content-Type: application/octet-stream\r\nX-Thimble-Token: {self.facts['token']}\r\n"
+                       f"Content-Length: {len(data)}\r\n\r\n".encode() + data[:count])
+        end = time.monotonic() + PATIENCE
+        while self.get("/" + path)[1].get("bytes") != count and time.monotonic() < end:
+            time.sleep(0.01)
+        return client
+
+
+class Models(Sending):
+    def setUp(self):
+        super().setUp()
+        self.process, self.facts = self.start(model=VL_GGUF)
 
     def test_a_model_is_sent_used_and_deleted(self):
         digest = hashlib.sha256(self.data).hexdigest()
@@ -341,7 +348,7 @@ class Models(Home):
 
     def test_an_upload_goes_on(self):
         half = len(self.data) // 2
-        self.cut("tied/tied.gguf", self.data, half)
+        self.begin("tied/tied.gguf", self.data, half).close()
         status, body = self.get("/tied/tied.gguf")
         self.assertEqual((status, body["bytes"], body["total"], body["whole"]), (200, half, len(self.data), False))
         self.assertEqual(self.get("")[1]["unfinished"][0]["name"], "tied")
@@ -349,6 +356,7 @@ class Models(Home):
         wrong = f"bytes {half + 1}-{len(self.data) - 1}/{len(self.data)}"
         status, headers, _ = self.put("tied/tied.gguf", self.data[half + 1:], content_range=wrong)
         self.assertEqual((status, headers["x-thimble-bytes"]), (416, str(half)))
+        self.assertEqual(self.get("/tied/tied.gguf")[1]["bytes"], half)
         rest = f"bytes {half}-{len(self.data) - 1}/{len(self.data)}"
         status, _, body = self.put("tied/tied.gguf", self.data[half:], content_range=rest)
         self.assertEqual((status, body["model"], body["sha256"]), (200, True, hashlib.sha256(self.data).hexdigest()))
@@ -376,3 +384,34 @@ class Models(Home):
         status, _, body = self.put("large/a.gguf", b"x", content_range=f"bytes 0-0/{total}")
         self.assertEqual((status, body["error"]["code"]), (507, "disk_full"))
         self.assertEqual(os.listdir(self.home / "models"), [])
+
+
+@unittest.skipUnless(can_mount(), "no mounts of its own here")
+class SmallDisk(Sending):
+    """A home on a disk with room for one model and a half."""
+
+    def setUp(self):
+        super().setUp()
+        self.home.mkdir()
+        script = f'mount -t tmpfs -o size={len(self.data) * 3 // 2} none "$1" && shift && exec "$@"'
+        process = subprocess.Popen(["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(self.home), THIMBLE, "serve", VL_GGUF,
+                                    "--port", "0", "--json", "--pack-cache", "off"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=os.environ | self.env)
+        self.addCleanup(self.end, process)
+        self.facts = json.loads(process.stdout.readline())
+
+    def test_a_disk_that_fills_while_a_file_comes(self):
+        first = self.begin("first/first.gguf", self.data, len(self.data) // 3)
+        self.assertEqual(self.put("second/second.gguf", self.data)[0], 200)
+        self.assertEqual(self.put("third/third.gguf", self.data)[0], 507)  # said before
+        with contextlib.suppress(ConnectionError):
+            first.sendall(self.data[len(self.data) // 3:])
+        answer = http.client.HTTPResponse(first)
+        answer.begin()
+        self.assertEqual((answer.status, json.loads(answer.read())["error"]["type"]), (507, "server_error"))
+        there = self.get("/first/first.gguf")[1]["bytes"]
+        self.assertGreaterEqual(there, len(self.data) // 3)
+        self.assertEqual(self.get("/second", "DELETE")[0], 200)
+        rest = f"bytes {there}-{len(self.data) - 1}/{len(self.data)}"
+        status, _, body = self.put("first/first.gguf", self.data[there:], content_range=rest)
+        self.assertEqual((status, body["model"], body["sha256"]), (200, True, hashlib.sha256(self.data).hexdigest()))

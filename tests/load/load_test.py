@@ -4,7 +4,7 @@
 
     load_test.py THIMBLE MODEL [--seconds 120] [--clients 64] [--slow 16]
 
-64 clients talk to a server with a small model: whole answers and streams, conversations that go on, one in ten closed
+64 clients talk to a server that lets 44 in, with a small model: whole answers and streams, conversations that go on, one in ten closed
 in the middle. In turns 48 of them are alone, and 16 beside them read a few bytes at a time. It fails on any status but 200
 and 429, on a stream that is cut, where the 48 lose more than a quarter of their tokens a second to the slow ones (the
 median of all turns), where memory grows after warming up, where anything is still being answered soon after all have
@@ -146,7 +146,7 @@ def slow(port, number, counts, is_over, is_turn):
 
 class Server:
     def __init__(self, thimble, model, home):
-        self.process = subprocess.Popen([thimble, "serve", model, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True,
+        self.process = subprocess.Popen([thimble, "serve", model, "--port", "0", "--json", "--queue", "40"], stdout=subprocess.PIPE, text=True,
                                         env=os.environ | {"THIMBLE_HOME": home, "XDG_CACHE_HOME": home + "/cache"})
         self.port = json.loads(self.process.stdout.readline())["port"]
 
