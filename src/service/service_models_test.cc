@@ -37,9 +37,9 @@ class KeptStore : public ModelStore {
   class Upload : public ModelUpload {
    public:
     Upload(KeptStore* store, ModelPiece piece) : store_(store), piece_(std::move(piece)) {}
-    Status Take(std::span<const std::uint8_t> bytes) override {
+    Status Take(std::span<const std::uint8_t> piece) override {
       if (store_->breaks) return Error{Code::kExhausted, "[store] the disk is full"};
-      store_->bytes[piece_.file].append(bytes.begin(), bytes.end());
+      store_->bytes[piece_.file].append(piece.begin(), piece.end());
       return Done{};
     }
     [[nodiscard]] int FailureStatus() const override { return store_->breaks ? 507 : 0; }
