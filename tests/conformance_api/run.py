@@ -314,19 +314,21 @@ def schemathesis(paths):
 
 
 def examples(paths):
-    """The clients of docs/serve.md, as they stand there, but for the port."""
+    """The clients of the README and of docs/serve.md, as they stand there, but for the port."""
     sys.path.insert(0, str(HERE))
     import examples as blocks  # pylint: disable=import-outside-toplevel
     environment = python_environment()
     count = Count()
     with tempfile.TemporaryDirectory() as home, built(paths, pathlib.Path(home)) as line:
-        for name, problem in blocks.run(PROJECT / "docs/serve.md", line["url"], environment / "venv/bin/python"):
-            if problem:
-                count.failed.append(f"{name}: {problem}")
-            else:
-                count.passed += 1
-    if count.ran < 3:
-        count.failed.append("docs/serve.md has three clients")
+        for page in ("README.md", "docs/serve.md"):
+            before = count.ran
+            for name, problem in blocks.run(PROJECT / page, line["url"], environment / "venv/bin/python"):
+                if problem:
+                    count.failed.append(f"{page}, {name}: {problem}")
+                else:
+                    count.passed += 1
+            if count.ran < before + 3:
+                count.failed.append(f"{page} has three clients")
     return count
 
 
