@@ -266,6 +266,7 @@ struct TokenMasker::Work {
   std::list<Entry> entries THIMBLE_GUARDED_BY(mutex);  // used last first
   std::size_t bytes THIMBLE_GUARDED_BY(mutex) = 0;
 
+  Mutex waiting;                        // for `preparing`, which one thread at a time may wait for
   std::optional<Background> preparing;  // last: it uses the others
 };
 
@@ -336,7 +337,10 @@ Result<xgrammar::CompiledGrammar> TokenMasker::Work::Kept(const std::string& key
 }
 
 Result<xgrammar::CompiledGrammar> TokenMasker::Work::GrammarFor(const GrammarRequest& request) {
-  preparing->Wait();
+  {
+    const MutexLock lock(&waiting);
+    preparing->Wait();
+  }
   if (failure.has_value()) return *failure;
   if (request.kind == GrammarRequest::Kind::kToolCalls) {
     THIMBLE_ASSIGN_OR_RETURN(const Json tag, ToolCallTag(request));

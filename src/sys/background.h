@@ -17,7 +17,8 @@ class Background {
   Background& operator=(const Background&) = delete;
 
   // Returns when the work is done, with everything it wrote visible. What `work` threw (std::bad_alloc, when memory ran
-  // out there) is thrown here, once, as if the caller had done the work. May be called again.
+  // out there) is thrown here, once, as if the caller had done the work. May be called again, by one thread at
+  // a time.
   void Wait();
 
  private:

@@ -222,7 +222,8 @@ def take_turns(options, server, counts, is_turn):
     print(f"tokens a second of {options.clients - options.slow} clients, medians of {num_turns} turns: {statistics.median(alone):.0f}, "
           f"with {options.slow} slow readers beside them {statistics.median(beside):.0f}; turn by turn {share:.2f} times")
     faults = check_memory(samples)
-    if share < 0.75:
+    # A short run cannot tell what slow readers cost from what else the machine does meanwhile, but for much.
+    if share < (0.75 if options.seconds >= 60 else 0.4):
         faults.append(f"slow readers took {1 - share:.0%} of the others' tokens a second")
     return faults
 
