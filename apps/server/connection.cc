@@ -201,7 +201,7 @@ std::optional<WholeAnswer> Connection::CheckBody(bool has_body) {
     return MakeError(request_.path,
                      MakeFault(413, Cat("this body has at most ", most_body_bytes_, " bytes, found ", *length)));
   }
-  if (is_waiting && has_body && buffer_.size() == 0 && !parser_->is_http_1_0()) {
+  if (is_waiting && has_body && buffer_.size() == 0 && !parser_->is_old_http()) {
     out_ = "HTTP/1.1 100 Continue\r\n\r\n";
     Send();
   }
@@ -313,7 +313,7 @@ void Connection::Flush() {
 
 void Connection::BeginAnswer(const Answer::Batch& batch) {
   has_body_ = !is_head_ && batch.status != 204 && batch.status != 304;
-  is_chunked_ = has_body_ && !batch.length && !parser_->is_http_1_0();
+  is_chunked_ = has_body_ && !batch.length && !parser_->is_old_http();
   if (has_body_ && !batch.length && !is_chunked_) closes_ = true;  // the connection's end is the body's
   if (carrier_->is_stopping) closes_ = true;
   HeadFacts facts;
@@ -321,7 +321,7 @@ void Connection::BeginAnswer(const Answer::Batch& batch) {
   facts.length = batch.length;
   facts.is_chunked = is_chunked_;
   facts.closes = closes_;
-  facts.keeps = parser_->is_http_1_0();
+  facts.keeps = parser_->is_old_http();
   std::vector<Header> headers = batch.headers;
   const auto for_pages = ForeignPageHeaders(foreign_origin_);
   headers.insert(headers.end(), for_pages.begin(), for_pages.end());

@@ -22,7 +22,7 @@ class RequestParser : public boost::beast::http::basic_parser<true> {
 
   // Whole once is_header_done().
   [[nodiscard]] const Head& head() const { return head_; }
-  [[nodiscard]] bool is_http_1_0() const { return version_ == 10; }
+  [[nodiscard]] bool is_old_http() const { return version_ == 10; }
   // What the client did wrong, of an error that put() gave.
   [[nodiscard]] service::Fault FaultOfError(const Error& error) const;
 
