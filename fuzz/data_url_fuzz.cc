@@ -8,7 +8,7 @@
 #include <string_view>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  using namespace thimble::host;
+  using namespace thimble;
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
   if (const auto decoded = DecodeBase64(text); decoded.ok() && decoded.value().size() > size / 4 * 3 + 3) std::abort();
   if (DecodeDataUrl(text).ok() && text.find(',') == std::string_view::npos) std::abort();
