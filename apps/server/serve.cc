@@ -73,6 +73,7 @@ std::uint64_t ResidentBytes() {
 
 Json AboutSandbox(const SandboxReport& report) {
   std::vector<Json> lacks;
+  lacks.reserve(report.lacks.size());
   for (const std::string& sentence : report.lacks) lacks.push_back(Json::String(sentence));
   return Json::Object({{"pid", Json::Integer(getpid())},
                        {"sandbox", Json::Object({{"files", Json::Bool(report.has_files)},

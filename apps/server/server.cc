@@ -146,12 +146,13 @@ class TcpServer : public Server {
     listener_.Start();
     stop_reader_.async_read_some(asio::buffer(stop_byte_), [this](const ErrorCode&, std::size_t) { OnStop(); });
     Tick();
-    for (;;) {
+    bool is_over = false;
+    while (!is_over) {
       try {
         carrier_->io.run();
-        break;
+        is_over = true;
       } catch (const std::bad_alloc&) {
-        // What was being done is lost; connections that it concerned run into their deadlines.
+        is_over = false;  // what was being done is lost; connections that it concerned run into their deadlines
       }
     }
     End();
