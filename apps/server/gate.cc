@@ -17,17 +17,6 @@ using service::Header;
 constexpr std::uint16_t kHttpPort = 80;
 constexpr std::uint16_t kHttpsPort = 443;
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
-
-std::string_view Trim(std::string_view text) {
-  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
-
 std::vector<std::string_view> Values(const Head& head, std::string_view name) {
   std::vector<std::string_view> values;
   for (const Header& header : head.headers) {
@@ -95,7 +84,7 @@ std::optional<Fault> CheckOrigin(const GateRules& rules, const Head& head, const
   const auto origins = Values(head, "origin");
   if (origins.size() > 1) return Refuse(400, "a request has at most one Origin header");
   if (!origins.empty()) {
-    const std::string origin = Lower(origins[0]);
+    const std::string origin = AsciiLower(origins[0]);
     if (std::find(rules.origins.begin(), rules.origins.end(), origin) != rules.origins.end()) {
       *foreign_origin = origins[0];
       return std::nullopt;
@@ -132,13 +121,13 @@ constexpr std::array<std::string_view, 6> kMethods = {"GET", "HEAD", "POST", "PU
 // A form on a foreign page can send every type but this one without asking first.
 std::optional<Fault> CheckContent(const Head& head) {
   for (const std::string_view coding : Values(head, "content-encoding")) {
-    if (Lower(coding) != "identity")
+    if (AsciiLower(coding) != "identity")
       return Refuse(415, Cat("bodies are sent as they are, found content-encoding ", Quoted(coding)));
   }
   if (head.method != "POST") return std::nullopt;
   const auto types = Values(head, "content-type");
   const std::string_view type = types.size() == 1 ? types[0] : std::string_view();
-  if (Lower(Trim(type.substr(0, type.find(';')))) == "application/json") return std::nullopt;
+  if (AsciiLower(Trim(type.substr(0, type.find(';')))) == "application/json") return std::nullopt;
   return Refuse(
       415, Cat("the body's content-type is application/json, found ", type.empty() ? "none or several" : Quoted(type)));
 }
@@ -160,7 +149,7 @@ std::vector<std::string_view> ShownKeys(const Head& head, bool for_page) {
   constexpr std::size_t kMostKeys = 4;
   std::vector<std::string_view> keys;
   for (const std::string_view value : Values(head, "authorization")) {
-    if (Lower(value.substr(0, kBearer.size())) == kBearer) keys.push_back(Trim(value.substr(kBearer.size())));
+    if (AsciiLower(value.substr(0, kBearer.size())) == kBearer) keys.push_back(Trim(value.substr(kBearer.size())));
   }
   for (const std::string_view value : Values(head, for_page ? kTokenHeader : "x-api-key")) keys.push_back(value);
   if (!for_page) {

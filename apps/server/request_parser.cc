@@ -10,16 +10,6 @@ namespace thimble::server {
 
 namespace http = boost::beast::http;
 
-namespace {
-
-std::string LowerName(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
-
-}  // namespace
-
 RequestParser::RequestParser(const Limits& limits, BodyTaker take_body)
     : limits_(limits), take_body_(std::move(take_body)) {
   eager(false);
@@ -81,11 +71,11 @@ void RequestParser::on_field_impl(http::field name, Text name_text, Text value, 
     }
   }
   std::string value_text(value.data(), value.size());
-  if (name == http::field::transfer_encoding && (version_ == 10 || LowerName(value_text) != "chunked")) {
+  if (name == http::field::transfer_encoding && (version_ == 10 || AsciiLower(value_text) != "chunked")) {
     Refuse(400, "a request's Transfer-Encoding is 'chunked', and HTTP/1.1", &error);
     return;
   }
-  head_.headers.push_back({LowerName({name_text.data(), name_text.size()}), std::move(value_text)});
+  head_.headers.push_back({AsciiLower({name_text.data(), name_text.size()}), std::move(value_text)});
 }
 
 void RequestParser::on_header_impl(Error& /*error*/) {}

@@ -62,6 +62,9 @@ std::string FormatBytes(std::uint64_t num_bytes);
 // text from a model or a file cannot drive a terminal.
 std::string EscapeControls(std::string_view text);
 
+// Without blanks (space, tab, line ends) at its beginning and end.
+std::string_view Trim(std::string_view text);
+
 // ASCII letters in lower case; everything else as it is.
 std::string AsciiLower(std::string_view text);
 

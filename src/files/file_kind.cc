@@ -36,12 +36,6 @@ constexpr std::string_view kAdapterAdvice =
 constexpr std::string_view kLlamafile =
     "it runs by itself; for Thimble take the .gguf file out of it (unzip), or download that";
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
-
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // ---- by the first bytes ----
@@ -225,7 +219,7 @@ bool IsText(std::string_view head) {
 
 // The text between two marks, the first taken without regard to case; empty when they are not there.
 std::string_view Between(std::string_view text, std::string_view open, std::string_view close) {
-  const std::size_t begin = Lower(text).find(open);
+  const std::size_t begin = AsciiLower(text).find(open);
   if (begin == std::string::npos) return "";
   const std::size_t from = text.find('>', begin + open.size() - 1);
   const std::size_t end = from == std::string_view::npos ? from : text.find(close, from);
@@ -255,7 +249,7 @@ std::optional<FileFinding> Markup(std::string_view text) {
   const bool is_tag =
       text[1] == '!' || text[1] == '?' || (text[1] >= 'a' && text[1] <= 'z') || (text[1] >= 'A' && text[1] <= 'Z');
   if (!is_tag) return std::nullopt;
-  const std::string lower = Lower(text);
+  const std::string lower = AsciiLower(text);
   if (lower.find("<html") != std::string::npos || lower.starts_with("<!doctype html") || lower.starts_with("<head")) {
     return Other(Cat("a web page (HTML)", Saying(Between(text, "<title", "<"))), kFetchFile);
   }
@@ -319,7 +313,7 @@ FileFinding Pointer(std::string_view text) {
 bool IsServersWords(std::string_view text) {
   constexpr std::size_t kLongest = 1024;
   if (text.size() > kLongest) return false;
-  const std::string lower = Lower(text);
+  const std::string lower = AsciiLower(text);
   constexpr std::array kWords = {"not found"sv,
                                  "unauthorized"sv,
                                  "invalid username"sv,
@@ -415,7 +409,7 @@ bool IsZeros(std::string_view head) {
 }  // namespace
 
 bool IsUnfinishedName(const std::string& path) {
-  const std::string name = Lower(NameOf(path));
+  const std::string name = AsciiLower(NameOf(path));
   constexpr std::array kEndings = {
       ".part"sv,     ".partial"sv, ".crdownload"sv, ".download"sv, ".incomplete"sv, ".opdownload"sv,        ".aria2"sv,
       ".filepart"sv, ".!qb"sv,     ".!ut"sv,        ".bc!"sv,      ".unfinished"sv, ".downloadinprogress"sv};
@@ -427,7 +421,7 @@ bool IsUnfinishedName(const std::string& path) {
 FileFinding LookAtFile(std::span<const std::byte> bytes, const std::string& path) {
   const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::string_view head = all.substr(0, kLookedAtBytes);
-  const std::string name = Lower(NameOf(path));
+  const std::string name = AsciiLower(NameOf(path));
   if (IsUnfinishedName(path)) {
     return Unfinished("a download that is not finished, by its name",
                       "wait for it to end, or fetch it again; if it is whole, give it the name it was published under");
@@ -492,7 +486,7 @@ std::optional<Error> RefusalOf(const GgufLabel& label) {
 
 bool HoldsAdapter(std::span<const TensorEntry> tensors) {
   const auto is_part = [](const TensorEntry& tensor) {
-    const std::string name = Lower(tensor.name);
+    const std::string name = AsciiLower(tensor.name);
     return name.find("lora_") != std::string::npos || name.find(".lora.") != std::string::npos;
   };
   const auto goes_along = [&](const TensorEntry& tensor) {

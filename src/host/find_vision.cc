@@ -22,16 +22,11 @@ namespace thimble::host {
 
 namespace {
 
-std::string Lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 // ---- by name ----
 
 // "models/mmproj-qwen3.5-0.8b-f16.gguf" -> "qwen3.5-0.8b-f16"
 std::string StemOf(const std::string& path) {
-  std::string stem = Lower(NameOf(path));
+  std::string stem = AsciiLower(NameOf(path));
   stem.resize(std::min(stem.rfind('.'), stem.size()));
   for (const char* part : {"mmproj-", "-mmproj", "mmproj_", "_mmproj", ".mmproj", "mmproj"}) {
     if (const std::size_t at = stem.find(part); at != std::string::npos) {

@@ -17,11 +17,6 @@ namespace {
 constexpr std::size_t kLabelBytes = std::size_t{16} << 10;
 constexpr std::size_t kMostLookedAt = 256;  // of a folder's files
 
-std::string Lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
 // The snapshot that a folder of Hugging Face's cache calls its main one, else its last.
 std::string SnapshotIn(const std::string& folder) {
   constexpr std::size_t kHashBytes = 40;
@@ -63,7 +58,7 @@ std::string AboutFile(const std::string& folder, const std::string& name) {
 }  // namespace
 
 bool IsNamedLike(const std::string& name, std::string_view ending) {
-  return !name.starts_with('.') && name.size() > ending.size() && Lower(name).ends_with(ending);
+  return !name.starts_with('.') && name.size() > ending.size() && AsciiLower(name).ends_with(ending);
 }
 
 GgufLabel LabelOfFile(const std::string& path) {
@@ -73,7 +68,8 @@ GgufLabel LabelOfFile(const std::string& path) {
 
 bool IsVisionFile(const std::string& path, const GgufLabel& label) {
   if (label.architecture == "clip" || label.type == "mmproj") return true;
-  return label.architecture.empty() && label.type.empty() && Lower(NameOf(path)).find("mmproj") != std::string::npos;
+  return label.architecture.empty() && label.type.empty() &&
+         AsciiLower(NameOf(path)).find("mmproj") != std::string::npos;
 }
 
 std::string WhyNoModel(const std::string& folder) {

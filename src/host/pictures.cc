@@ -25,12 +25,6 @@ constexpr double kAssumedFps = 24.0;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
-
 bool IsThere(const std::string& path) { return KindOfPath(path) != PathKind::kNothing; }
 
 // Whether `a` comes before `b`, runs of digits compared as numbers.
@@ -78,7 +72,7 @@ Status CheckFrame(const Image& frame, const std::string& path, const std::vector
 }  // namespace
 
 bool HasPictureEnding(std::string_view path) {
-  const std::string lower = Lower(path.substr(path.size() - std::min<std::size_t>(path.size(), 5)));
+  const std::string lower = AsciiLower(path.substr(path.size() - std::min<std::size_t>(path.size(), 5)));
   return std::any_of(kEndings.begin(), kEndings.end(),
                      [&](std::string_view ending) { return lower.ends_with(ending); });
 }

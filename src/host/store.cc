@@ -140,8 +140,7 @@ bool IsNameWithTag(const std::string& text) {
 
 bool LooksLikeModel(const std::string& text) {
   if (!IsOneWord(text)) return false;
-  std::string lower = text;
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const std::string lower = AsciiLower(text);
   const bool ends_as_model = lower.ends_with(".gguf") || lower.ends_with(".safetensors") || lower.ends_with(".bin");
   return ends_as_model || BeginsAsPath(text) || IsNameWithTag(text);
 }

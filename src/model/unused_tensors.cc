@@ -115,12 +115,6 @@ constexpr std::array kRefusedRules = {
     Rule{kAnywhere, "deepstack", "a tower that feeds early layers of the text model, which Qwen 3.5's does not"},
 };
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
-
 bool Fits(const Rule& rule, std::string_view name) {
   return rule.where == kEnd ? name.ends_with(rule.part) : name.find(rule.part) != std::string_view::npos;
 }
@@ -175,7 +169,7 @@ struct Judgement {
 
 // By what its name says of its purpose.
 Judgement JudgeByRules(const std::string& name, const ModelFile& file) {
-  const std::string lower = Lower(name);
+  const std::string lower = AsciiLower(name);
   if (lower.find("rope_f") != std::string::npos) {
     if (AreOnes(file, name)) return {Kind::kHarmless, "factors of the rotation's frequencies that are all 1"};
     return {Kind::kRefused, "factors of the rotation's frequencies, which this architecture does not have"};
@@ -276,7 +270,7 @@ UnusedTensor JudgeUnused(const std::string& name, const ModelFile& file, bool is
       const Judgement beyond{Kind::kStrange, Cat("of a layer beyond the model's ", config.num_layers())};
       return JudgeUnusedLayer(name, place.name, file, beyond);
     }
-    if (!is_gguf && !layer.has_value() && IsOfUnknownTower(Lower(name)))
+    if (!is_gguf && !layer.has_value() && IsOfUnknownTower(AsciiLower(name)))
       return {Kind::kStrange, "of a tower under a name that is not known"};
     return JudgeByRules(name, file);
   }();

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A request's query: "width=640&height=480".
+// Values in a request's head: of its query ("width=640&height=480"), and numbers in it.
 #pragma once
 
+#include <charconv>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace thimble::service {
@@ -15,6 +18,14 @@ inline std::string_view QueryValue(std::string_view query, std::string_view key)
       return item.substr(key.size() + 1);
   }
   return {};
+}
+
+// The number that `text` is: digits and nothing else, below 2^64.
+inline std::optional<std::uint64_t> NumberOf(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
 }
 
 }  // namespace thimble::service

@@ -2,10 +2,10 @@
 #include "service/upload_head.h"
 
 #include "base/text.h"
+#include "service/query.h"
 #include "text/data_url.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -16,20 +16,6 @@ namespace thimble::service {
 namespace {
 
 constexpr std::size_t kHashBytes = 32;
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Digits and nothing else, below 2^64.
-std::optional<std::uint64_t> NumberOf(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 Fault WrongRange() {
   return Fault{400, "", "invalid_range", "content-range",

@@ -13,12 +13,6 @@ namespace {
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
-
 int Base64Value(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
@@ -30,11 +24,11 @@ int Base64Value(char c) {
 
 }  // namespace
 
-bool IsDataUrl(std::string_view text) { return Lower(text.substr(0, 5)) == "data:"; }
+bool IsDataUrl(std::string_view text) { return AsciiLower(text.substr(0, 5)) == "data:"; }
 
 Result<std::string> DecodeDataUrl(std::string_view url) {
   const std::size_t comma = url.find(',');
-  if (comma == std::string_view::npos || !Lower(url.substr(0, comma)).ends_with(";base64")) {
+  if (comma == std::string_view::npos || !AsciiLower(url.substr(0, comma)).ends_with(";base64")) {
     return Error{Code::kInvalid, "[picture] a data URL must be base64: data:image/png;base64,..."};
   }
   return DecodeBase64(DecodePercent(url.substr(comma + 1)));

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tool_schema.h"
 
+#include "base/text.h"
+#include "text/json_types.h"
+
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -13,34 +15,9 @@ namespace thimble {
 
 namespace {
 
-// Sets of JSON types. Whole numbers and others are two members: "number" stands for both.
-constexpr unsigned kNull = 1;
-constexpr unsigned kBoolean = 2;
-constexpr unsigned kInteger = 4;
-constexpr unsigned kFraction = 8;
-constexpr unsigned kString = 16;
-constexpr unsigned kArray = 32;
-constexpr unsigned kObject = 64;
-constexpr unsigned kAnyType = 127;
-
 // Schemas come from clients: references may go round in circles, and branches may multiply.
 constexpr int kMaxDepth = 32;
 constexpr int kMaxSchemas = 2000;
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 // A type's name, in the spellings that clients take from their languages too.
 unsigned TypeNamed(std::string_view name) {
@@ -48,93 +25,28 @@ unsigned TypeNamed(std::string_view name) {
     std::string_view name;
     unsigned type;
   };
-  constexpr std::array<Entry, 17> kNames = {{{"string", kString},
-                                             {"integer", kInteger},
-                                             {"number", kInteger | kFraction},
-                                             {"boolean", kBoolean},
-                                             {"array", kArray},
-                                             {"object", kObject},
-                                             {"null", kNull},
-                                             {"str", kString},
-                                             {"int", kInteger},
-                                             {"float", kInteger | kFraction},
-                                             {"double", kInteger | kFraction},
-                                             {"bool", kBoolean},
-                                             {"list", kArray},
-                                             {"tuple", kArray},
-                                             {"dict", kObject},
-                                             {"none", kNull},
-                                             {"nonetype", kNull}}};
-  const std::string lower = Lower(name);
+  constexpr std::array<Entry, 17> kNames = {{{"string", kStringType},
+                                             {"integer", kIntegerType},
+                                             {"number", kIntegerType | kFractionType},
+                                             {"boolean", kBooleanType},
+                                             {"array", kArrayType},
+                                             {"object", kObjectType},
+                                             {"null", kNullType},
+                                             {"str", kStringType},
+                                             {"int", kIntegerType},
+                                             {"float", kIntegerType | kFractionType},
+                                             {"double", kIntegerType | kFractionType},
+                                             {"bool", kBooleanType},
+                                             {"list", kArrayType},
+                                             {"tuple", kArrayType},
+                                             {"dict", kObjectType},
+                                             {"none", kNullType},
+                                             {"nonetype", kNullType}}};
+  const std::string lower = AsciiLower(name);
   for (const Entry& entry : kNames) {
     if (entry.name == lower) return entry.type;
   }
   return kAnyType;
-}
-
-unsigned TypeOf(const Json& value) {
-  switch (value.kind()) {
-    case Json::Kind::kNull:
-      return kNull;
-    case Json::Kind::kBool:
-      return kBoolean;
-    case Json::Kind::kInteger:
-      return kInteger;
-    case Json::Kind::kFloat:
-      return kFraction;
-    case Json::Kind::kString:
-      return kString;
-    case Json::Kind::kArray:
-      return kArray;
-    case Json::Kind::kObject:
-      return kObject;
-  }
-  return kAnyType;
-}
-
-// One step of a JSON pointer with its escapes undone: %XX of the URI, then ~1 and ~0.
-std::string PointerStep(std::string_view step) {
-  std::string plain;
-  for (std::size_t i = 0; i < step.size(); ++i) {
-    unsigned value = 0;
-    const char* digits = step.data() + i + 1;
-    if (step[i] == '%' && i + 2 < step.size() && std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
-      plain.push_back(static_cast<char>(value));
-      i += 2;
-    } else {
-      plain.push_back(step[i]);
-    }
-  }
-  std::string out;
-  for (std::size_t i = 0; i < plain.size(); ++i) {
-    const bool is_escape = plain[i] == '~' && i + 1 < plain.size() && (plain[i + 1] == '0' || plain[i + 1] == '1');
-    out.push_back(is_escape ? (plain[i + 1] == '1' ? '/' : '~') : plain[i]);
-    if (is_escape) ++i;
-  }
-  return out;
-}
-
-// What a local reference ("#/$defs/Name") points to; nullptr when it points nowhere or elsewhere.
-const Json* Resolve(const Json* root, std::string_view reference) {
-  if (root == nullptr || !reference.starts_with('#')) return nullptr;
-  const Json* here = root;
-  reference.remove_prefix(1);
-  while (!reference.empty() && here != nullptr) {
-    if (!reference.starts_with('/')) return nullptr;
-    reference.remove_prefix(1);
-    const std::string_view raw = reference.substr(0, reference.find('/'));
-    reference.remove_prefix(raw.size());
-    const std::string step = PointerStep(raw);
-    if (here->IsArray()) {
-      std::size_t index = 0;
-      const auto parsed = std::from_chars(step.data(), step.data() + step.size(), index);
-      const bool is_index = parsed.ec == std::errc() && parsed.ptr == step.data() + step.size();
-      here = is_index && index < here->items().size() ? &here->items()[index] : nullptr;
-    } else {
-      here = here->Find(step);
-    }
-  }
-  return here;
 }
 
 // The types that keywords hint at where nothing names a type.
@@ -142,10 +54,11 @@ unsigned HintedTypes(const Json& schema) {
   const auto has = [&](std::initializer_list<const char*> keys) {
     return std::any_of(keys.begin(), keys.end(), [&](const char* key) { return schema.Find(key) != nullptr; });
   };
-  if (has({"properties", "required", "patternProperties"})) return kObject;
-  if (has({"items", "prefixItems", "minItems", "maxItems", "uniqueItems"})) return kArray;
-  if (has({"pattern", "minLength", "maxLength"})) return kString;
-  if (has({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})) return kInteger | kFraction;
+  if (has({"properties", "required", "patternProperties"})) return kObjectType;
+  if (has({"items", "prefixItems", "minItems", "maxItems", "uniqueItems"})) return kArrayType;
+  if (has({"pattern", "minLength", "maxLength"})) return kStringType;
+  if (has({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}))
+    return kIntegerType | kFractionType;
   return kAnyType;
 }
 
@@ -177,7 +90,8 @@ class SchemaReader {
       for (const Json& part : parts->items()) types &= Types(part, depth + 1);
     }
     if (types == kAnyType) types = HintedTypes(schema);
-    if (const Json* null = schema.Find("nullable"); null != nullptr && null->AsBool().value_or(false)) types |= kNull;
+    if (const Json* null = schema.Find("nullable"); null != nullptr && null->AsBool().value_or(false))
+      types |= kNullType;
     return types == 0 ? kAnyType : types;  // a schema that contradicts itself says nothing
   }
 
@@ -220,7 +134,9 @@ class SchemaReader {
   bool Counts(int depth) { return depth <= kMaxDepth && ++num_schemas_ <= kMaxSchemas; }
   const Json* Target(const Json& schema) const {
     const Json* reference = schema.Find("$ref");
-    return reference != nullptr && reference->IsString() ? Resolve(root_, reference->text()) : nullptr;
+    return root_ != nullptr && reference != nullptr && reference->IsString()
+               ? ResolveReference(*root_, reference->text())
+               : nullptr;
   }
   static unsigned NamedTypes(const Json& type) {
     if (type.IsString()) return TypeNamed(type.text());
@@ -230,7 +146,7 @@ class SchemaReader {
   }
   unsigned Value(const Json& value) {
     values_.push_back(&value);
-    return TypeOf(value);
+    return JsonTypeOf(value);
   }
 
   const Json* root_;
@@ -240,7 +156,7 @@ class SchemaReader {
 
 // `text` as JSON, with Python's spellings of the constants; where no string is admitted, in any case.
 std::optional<Json> ReadJson(std::string_view text, bool admits_string) {
-  const std::string word = text.size() > 5 ? "" : admits_string ? std::string(text) : Lower(text);
+  const std::string word = text.size() > 5 ? "" : admits_string ? std::string(text) : AsciiLower(text);
   if (word == "True" || word == "true") return Json::Bool(true);
   if (word == "False" || word == "false") return Json::Bool(false);
   if (word == "None" || word == "none" || word == "null") {
@@ -253,9 +169,9 @@ std::optional<Json> ReadJson(std::string_view text, bool admits_string) {
 
 // `value` if a type of the set admits it, 5.0 as 5 where only whole numbers are admitted.
 std::optional<Json> Fit(unsigned types, const Json& value) {
-  const unsigned type = TypeOf(value);
+  const unsigned type = JsonTypeOf(value);
   if ((types & type) != 0) return value;
-  if (type != kFraction || (types & kInteger) == 0) return std::nullopt;
+  if (type != kFractionType || (types & kIntegerType) == 0) return std::nullopt;
   const auto number = value.AsDouble();
   if (!number.has_value() || *number != std::floor(*number)) return std::nullopt;
   constexpr double kExact = 0x1p53;  // above, a float's digits are not all its own: it stays as it is spelled
@@ -289,12 +205,12 @@ bool IsOneOf(const std::vector<const Json*>& values, const Json& value) {
 }
 
 Json TypedBy(unsigned types, const std::vector<const Json*>& values, std::string_view text) {
-  const bool admits_string = (types & kString) != 0;
+  const bool admits_string = (types & kStringType) != 0;
   // Long text is no value of an enum, and where only strings are admitted it is one.
-  if (types == kString && values.empty()) return Json::String(std::string(text));
+  if (types == kStringType && values.empty()) return Json::String(std::string(text));
   auto json = ReadJson(Trim(text), admits_string);
   if (const Json* value = ValueMeant(values, text, json); value != nullptr) return *value;
-  if (types == kString) return Json::String(std::string(text));
+  if (types == kStringType) return Json::String(std::string(text));
   if (json.has_value() && json->IsString()) {
     if (admits_string) return Json::String(std::string(text));
     json = ReadJson(json->text(), false);  // "7" in quotes where a number was asked for
@@ -359,7 +275,7 @@ bool ParameterSchemas::AdmitsText(std::string_view name) const {
   const Json* schema = reader.Property(*root_, name);
   if (schema == nullptr) return true;
   const bool is_listed = schema->Find("enum") != nullptr || schema->Find("const") != nullptr;
-  return !is_listed && (reader.Types(*schema) & kString) != 0;
+  return !is_listed && (reader.Types(*schema) & kStringType) != 0;
 }
 
 const Json* ParameterSchemas::SchemaOf(std::string_view name) const {
