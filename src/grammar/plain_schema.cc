@@ -63,10 +63,14 @@ const Json* Stricter(const Json* a, const Json* b, bool wants_less) {
   return (wants_less ? y < x : y > x) ? b : a;
 }
 
-// A number of things, not negative.
+// A number of things, not negative, and not more than is counted to.
 Status ReadCount(const Json& value, const std::string& path, std::int64_t* count) {
   const auto number = value.AsInt();
   if (!number.has_value() || *number < 0) return RefuseSchema(Code::kInvalid, path, "takes a whole number from 0 on");
+  if (*number > kMaxRepeats)
+    return RefuseSchema(
+        Code::kUnsupported, path,
+        "is " + std::to_string(*number) + ", at most " + std::to_string(kMaxRepeats) + " is counted to");
   *count = *number;
   return Done{};
 }
@@ -74,9 +78,6 @@ Status ReadCount(const Json& value, const std::string& path, std::int64_t* count
 Status AddMinimum(const Json& value, const std::string& path, std::int64_t* minimum) {
   std::int64_t count = 0;
   THIMBLE_RETURN_IF_ERROR(ReadCount(value, path, &count));
-  if (count > kMaxRepeats)
-    return RefuseSchema(Code::kUnsupported, path,
-                        "is " + std::to_string(count) + ", at most " + std::to_string(kMaxRepeats) + " is counted to");
   *minimum = std::max(*minimum, count);
   return Done{};
 }
@@ -84,9 +85,6 @@ Status AddMinimum(const Json& value, const std::string& path, std::int64_t* mini
 Status AddMaximum(const Json& value, const std::string& path, std::int64_t* maximum) {
   std::int64_t count = 0;
   THIMBLE_RETURN_IF_ERROR(ReadCount(value, path, &count));
-  if (count > kMaxRepeats)
-    return RefuseSchema(Code::kUnsupported, path,
-                        "is " + std::to_string(count) + ", at most " + std::to_string(kMaxRepeats) + " is counted to");
   *maximum = *maximum < 0 ? count : std::min(*maximum, count);
   return Done{};
 }

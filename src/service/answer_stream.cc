@@ -66,6 +66,27 @@ void AnswerStream::Whole(int status, std::string_view json, std::vector<Header> 
   sink_->End();
 }
 
+void AnswerStream::EndAsOpenAi(const GenerateStats& stats, bool wants_usage, bool wants_timings,
+                               const std::function<std::string(std::string_view numbers)>& chunk) {
+  std::string numbers;
+  if (wants_usage) numbers += Cat(",\"usage\":", UsageJson(stats));
+  if (wants_usage || wants_timings) numbers += Cat(",\"timings\":", TimingsJson(stats));
+  // Clients that take the first choice of every chunk break at one without: it comes only where it was asked for.
+  if (!numbers.empty()) Event("", chunk(numbers));
+  Event("", "[DONE]");
+  End();
+}
+
+void AnswerStream::FailAsOpenAi(const Fault& fault) {
+  const WholeAnswer error = MakeError("", fault);
+  if (!has_begun()) {
+    Whole(error.status, error.body);
+    return;
+  }
+  Event("", error.body);
+  End();
+}
+
 void AnswerStream::Wait(std::int64_t place) {
   if (!has_begun_) place_ = place;
   if (is_stream_) Comment(Cat("waiting, place ", place));

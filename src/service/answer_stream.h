@@ -8,6 +8,7 @@
 #include "service/exchange.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,12 @@ class AnswerStream {
   void End();
   // All of an answer that is no stream, or that failed before it began.
   void Whole(int status, std::string_view json, std::vector<Header> headers = {});
+
+  // What OpenAI's clients take for the end: its last numbers in a chunk with no choice (`chunk` makes one of them)
+  // where somebody asked for them, then [DONE]. And a fault, as an answer or, in a stream, as its last event.
+  void EndAsOpenAi(const GenerateStats& stats, bool wants_usage, bool wants_timings,
+                   const std::function<std::string(std::string_view numbers)>& chunk);
+  void FailAsOpenAi(const Fault& fault);
 
   // A word to who waits in the queue: a header where the stream begins with it, and a comment.
   void Wait(std::int64_t place);

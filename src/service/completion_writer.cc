@@ -37,10 +37,11 @@ class CompletionWriter final : public AnswerWriter {
   void Write(const TokenLogprob& token) override;
   void Wait(std::int64_t place) override { stream_.Wait(place); }
   void End(const Reply& reply) override;
-  void Fail(const Fault& fault) override;
+  void Fail(const Fault& fault) override { stream_.FailAsOpenAi(fault); }
 
  private:
-  void SendChunk(std::string_view choices, std::string_view more);
+  std::string Chunk(std::string_view choices, std::string_view more);
+  void SendChunk(std::string_view choices, std::string_view more) { stream_.Event("", Chunk(choices, more)); }
   [[nodiscard]] std::string Head() const;
   std::string Choice(std::string_view text, std::string_view finish);
   std::string TakeLogprobs();
@@ -60,8 +61,8 @@ std::string CompletionWriter::Head() const {
              ",\"object\":\"text_completion\",\"created\":", facts_.created, ",\"model\":", JsonQuote(facts_.model));
 }
 
-void CompletionWriter::SendChunk(std::string_view choices, std::string_view more) {
-  stream_.Event("", Cat(Head(), ",\"choices\":[", choices, "]", more, "}"));
+std::string CompletionWriter::Chunk(std::string_view choices, std::string_view more) {
+  return Cat(Head(), ",\"choices\":[", choices, "]", more, "}");
 }
 
 std::string CompletionWriter::TakeLogprobs() {
@@ -111,29 +112,15 @@ void CompletionWriter::End(const Reply& reply) {
   const Reply shown = writes_nothing_ ? WithoutWords(reply) : reply;
   const std::string_view finish = FinishWord(shown);
   const std::string dropped = DroppedNumber(shown);
-  std::string more = dropped.empty() ? "" : Cat(",\"dropped_messages\":", dropped);
+  const std::string more = dropped.empty() ? "" : Cat(",\"dropped_messages\":", dropped);
   if (!stream_.is_stream()) {
     stream_.Whole(200, Cat(Head(), ",\"choices\":[", Choice(echo_ + shown.text, finish), "],\"usage\":",
                            UsageJson(shown.stats), ",\"timings\":", TimingsJson(shown.stats), more, "}"));
     return;
   }
   SendChunk(Choice("", finish), more);
-  more.clear();
-  if (wants_usage_) more += Cat(",\"usage\":", UsageJson(shown.stats));
-  if (wants_usage_ || wants_timings_) more += Cat(",\"timings\":", TimingsJson(shown.stats));
-  if (!more.empty()) SendChunk("", more);
-  stream_.Event("", "[DONE]");
-  stream_.End();
-}
-
-void CompletionWriter::Fail(const Fault& fault) {
-  const WholeAnswer error = MakeError("/v1/completions", fault);
-  if (!stream_.has_begun()) {
-    stream_.Whole(error.status, error.body);
-    return;
-  }
-  stream_.Event("", error.body);
-  stream_.End();
+  stream_.EndAsOpenAi(shown.stats, wants_usage_, wants_timings_,
+                      [this](std::string_view numbers) { return Chunk("", numbers); });
 }
 
 }  // namespace

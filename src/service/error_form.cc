@@ -8,42 +8,25 @@ namespace thimble::service {
 
 namespace {
 
-std::string OpenAiType(int status) {
-  switch (status) {
-    case 401:
-      return "authentication_error";
-    case 403:
-      return "permission_error";
-    case 404:
-      return "not_found_error";
-    case 429:
-      return "rate_limit_error";
-    case 501:
-      return "not_supported_error";
-    case 503:
-      return "unavailable_error";
-    default:
-      return status < 500 ? "invalid_request_error" : "server_error";
-  }
-}
+// What the two APIs call a fault with this status.
+struct TypeNames {
+  int status;
+  std::string_view openai;
+  std::string_view anthropic;
+};
+constexpr TypeNames kTypes[] = {
+    {401, "authentication_error", "authentication_error"}, {403, "permission_error", "permission_error"},
+    {404, "not_found_error", "not_found_error"},           {413, "invalid_request_error", "request_too_large"},
+    {429, "rate_limit_error", "rate_limit_error"},         {501, "not_supported_error", "api_error"},
+    {503, "unavailable_error", "overloaded_error"},
+};
 
-std::string AnthropicType(int status) {
-  switch (status) {
-    case 401:
-      return "authentication_error";
-    case 403:
-      return "permission_error";
-    case 404:
-      return "not_found_error";
-    case 413:
-      return "request_too_large";
-    case 429:
-      return "rate_limit_error";
-    case 503:
-      return "overloaded_error";
-    default:
-      return status < 500 ? "invalid_request_error" : "api_error";
+TypeNames TypesOf(int status) {
+  for (const TypeNames& names : kTypes) {
+    if (names.status == status) return names;
   }
+  if (status < 500) return {status, "invalid_request_error", "invalid_request_error"};
+  return {status, "server_error", "api_error"};
 }
 
 std::string TextOrNull(const std::string& text) { return text.empty() ? "null" : JsonQuote(text); }
@@ -55,15 +38,13 @@ bool IsUnder(std::string_view path, std::string_view root) {
 }  // namespace
 
 WholeAnswer MakeError(std::string_view path, const Fault& fault) {
-  WholeAnswer answer;
-  answer.status = fault.status;
-  answer.headers.push_back({"content-type", "application/json"});
+  WholeAnswer answer = JsonAnswer("", fault.status);
   if (IsUnder(path, "/v1/messages")) {
-    answer.body = Cat("{\"type\":\"error\",\"error\":{\"type\":", JsonQuote(AnthropicType(fault.status)),
+    answer.body = Cat("{\"type\":\"error\",\"error\":{\"type\":", JsonQuote(TypesOf(fault.status).anthropic),
                       ",\"message\":", JsonQuote(fault.message), "}}");
     return answer;
   }
-  const std::string type = fault.type.empty() ? OpenAiType(fault.status) : fault.type;
+  const std::string_view type = fault.type.empty() ? TypesOf(fault.status).openai : fault.type;
   answer.body = Cat("{\"error\":{\"message\":", JsonQuote(fault.message), ",\"type\":", JsonQuote(type),
                     ",\"param\":", TextOrNull(fault.param), ",\"code\":", TextOrNull(fault.code), "}}");
   return answer;

@@ -61,6 +61,9 @@ struct WholeAnswer {
   std::string body;
 };
 
+// An answer whose body is JSON.
+WholeAnswer JsonAnswer(std::string body, int status = 200);
+
 // What is to be done with a request's body, before any of it is read.
 struct BodyRule {
   std::uint64_t most_bytes = 0;            // more is 413

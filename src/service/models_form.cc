@@ -11,14 +11,6 @@ namespace thimble::service {
 
 namespace {
 
-WholeAnswer JsonAnswer(std::string body, int status = 200) {
-  WholeAnswer answer;
-  answer.status = status;
-  answer.headers.push_back({"content-type", "application/json"});
-  answer.body = std::move(body);
-  return answer;
-}
-
 std::string Number(double value) { return Json::Float(value).Dump(); }
 
 // Two digits at least.

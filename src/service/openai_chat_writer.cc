@@ -48,14 +48,15 @@ class OpenAiChatWriter final : public AnswerWriter {
   void Write(const TokenLogprob& token) override;
   void Wait(std::int64_t place) override { stream_.Wait(place); }
   void End(const Reply& reply) override;
-  void Fail(const Fault& fault) override;
+  void Fail(const Fault& fault) override { stream_.FailAsOpenAi(fault); }
 
  private:
   void SayRole();
   void SayCall(const ToolCall& call);
   void Say(std::string_view delta);
   void SayEnd(const Reply& reply);
-  void SendChunk(std::string_view choices, std::string_view more);
+  std::string Chunk(std::string_view choices, std::string_view more);
+  void SendChunk(std::string_view choices, std::string_view more) { stream_.Event("", Chunk(choices, more)); }
   void EndStream(const Reply& reply);
   [[nodiscard]] std::string Head(std::string_view object) const;
   [[nodiscard]] std::string CallId(std::size_t index) const { return Cat("call_", facts_.id, "_", index); }
@@ -76,8 +77,8 @@ std::string OpenAiChatWriter::Head(std::string_view object) const {
              "\",\"created\":", facts_.created, ",\"model\":", JsonQuote(facts_.model));
 }
 
-void OpenAiChatWriter::SendChunk(std::string_view choices, std::string_view more) {
-  stream_.Event("", Cat(Head("chat.completion.chunk"), ",\"choices\":[", choices, "]", more, "}"));
+std::string OpenAiChatWriter::Chunk(std::string_view choices, std::string_view more) {
+  return Cat(Head("chat.completion.chunk"), ",\"choices\":[", choices, "]", more, "}");
 }
 
 std::string OpenAiChatWriter::TakeLogprobs() {
@@ -160,13 +161,8 @@ std::string OpenAiChatWriter::WholeChoice(const Reply& reply) {
 
 void OpenAiChatWriter::EndStream(const Reply& reply) {
   SayEnd(reply);
-  std::string more;
-  if (wants_usage_) more += Cat(",\"usage\":", UsageJson(reply.stats));
-  if (wants_usage_ || wants_timings_) more += Cat(",\"timings\":", TimingsJson(reply.stats));
-  // Clients that take the first choice of every chunk break at one without: it comes only where it was asked for.
-  if (!more.empty()) SendChunk("", more);
-  stream_.Event("", "[DONE]");
-  stream_.End();
+  stream_.EndAsOpenAi(reply.stats, wants_usage_, wants_timings_,
+                      [this](std::string_view numbers) { return Chunk("", numbers); });
 }
 
 void OpenAiChatWriter::End(const Reply& reply) {
@@ -179,16 +175,6 @@ void OpenAiChatWriter::End(const Reply& reply) {
   stream_.Whole(200, Cat(Head("chat.completion"), ",\"choices\":[", WholeChoice(shown),
                          "],\"usage\":", UsageJson(shown.stats), ",\"timings\":", TimingsJson(shown.stats),
                          dropped.empty() ? "" : Cat(",\"dropped_messages\":", dropped), "}"));
-}
-
-void OpenAiChatWriter::Fail(const Fault& fault) {
-  const WholeAnswer error = MakeError("/v1/chat/completions", fault);
-  if (!stream_.has_begun()) {
-    stream_.Whole(error.status, error.body);
-    return;
-  }
-  stream_.Event("", error.body);
-  stream_.End();
 }
 
 }  // namespace

@@ -35,10 +35,8 @@ OrFault<Picture> TakePicture(const std::string& source, const std::string& place
   if (!bytes.ok()) return Fault{400, "", "", "messages", Cat(place, ": ", bytes.error().message)};
   auto picture = decoder->Decode(bytes.value(), place);
   if (picture.ok()) return std::move(picture).value();
-  Fault fault = FaultOf(picture.error());
+  Fault fault = PictureFault(picture.error());
   fault.param = "messages";
-  if (picture.error().code == Code::kUnsupported) fault.status = 415;
-  if (picture.error().code == Code::kExhausted) fault.status = 413;
   return fault;
 }
 
@@ -122,6 +120,13 @@ Fault DoesNotFit(std::int64_t tokens, std::int64_t context) {
       400, "", "context_length_exceeded", "messages",
       Cat("This model's context holds ", context, " tokens, and this request has ", tokens,
           ". Shorten the messages or their pictures, or say \"when_full\": \"window\" to leave out the oldest.")};
+}
+
+Fault PictureFault(const Error& error) {
+  Fault fault = FaultOf(error);
+  if (error.code == Code::kUnsupported) fault.status = 415;
+  if (error.code == Code::kExhausted) fault.status = 413;
+  return fault;
 }
 
 OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request) {

@@ -12,6 +12,9 @@
 
 namespace thimble::service {
 
+// What a decoder says of a picture, for clients: 415 where there is no codec for it, 413 where it is too large.
+Fault PictureFault(const Error& error);
+
 // Decodes the pictures of the request's conversation: data URLs and base64 by `decoder`, "thimble:ID" from `shelf`;
 // nothing else is a picture here. 400 that names the picture, 415 where the carrier has no codec for it.
 OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request);

@@ -63,7 +63,7 @@ bool NeedsModel(RouteKind kind) {
 
 bool IsJson(const Request& request) {
   const std::string* const type = request.FindHeader("content-type");
-  return type != nullptr && AsciiLower(type->substr(0, type->find(';'))).starts_with("application/json");
+  return type != nullptr && AsciiLower(Trim(type->substr(0, type->find(';')))) == "application/json";
 }
 
 Fault NoSuchRoute(const RouteMatch& match) {
@@ -255,7 +255,7 @@ OrFault<WholeAnswer> Service::AnswerNow(const Visit& visit) {
     case RouteKind::kMetrics:
       return MetricsOf();
     case RouteKind::kOpenApi:
-      return WholeAnswer{200, {{"content-type", "application/json"}}, std::string(OpenApiDocument())};
+      return JsonAnswer(std::string(OpenApiDocument()));
     case RouteKind::kEmbeddings: {
       WholeAnswer answer =
           MakeError(visit.request.path, {501, "not_supported_error", "embeddings_not_supported", "",

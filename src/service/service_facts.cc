@@ -4,6 +4,7 @@
 #include "engine/prompt.h"
 #include "sampling/sampler.h"
 #include "service/models_form.h"
+#include "service/prepare.h"
 #include "service/query.h"
 #include "service/service.h"
 #include "service/text_answers.h"
@@ -11,15 +12,12 @@
 #include "sys/machine.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 #include <vector>
 
 namespace thimble::service {
 
 namespace {
-
-WholeAnswer JsonAnswer(const Json& body) { return {200, {{"content-type", "application/json"}}, body.Dump()}; }
 
 ModelCard CardOf(const LiveModel& model) {
   const Engine& engine = *model.engine;
@@ -36,14 +34,6 @@ ModelCard CardOf(const LiveModel& model) {
 
 ModelsForm FormFor(const Request& request) {
   return request.FindHeader("anthropic-version") == nullptr ? ModelsForm::kOpenAi : ModelsForm::kAnthropic;
-}
-
-// The number that `text` is from its first to its last character.
-std::optional<std::int64_t> NumberOf(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 // "application/x-thimble-rgb; width=4; height=3": the number behind "width=".
@@ -196,7 +186,7 @@ WholeAnswer Service::Info() {
     const Json more = options_.about_carrier();
     for (const auto& [key, value] : more.members()) info.Set(key, value);
   }
-  return JsonAnswer(info);
+  return JsonAnswer(info.Dump());
 }
 
 WholeAnswer Service::StoreModels() {
@@ -219,7 +209,7 @@ WholeAnswer Service::StoreModels() {
   }
   Json answer = Json::Object({{"models", Json::Array(std::move(items))}});
   if (options_.store != nullptr) answer.Set("unfinished", UnfinishedJson(options_.store->Unfinished()));
-  return JsonAnswer(answer);
+  return JsonAnswer(answer.Dump());
 }
 
 OrFault<WholeAnswer> Service::PutPicture(const Visit& visit) {
@@ -232,10 +222,7 @@ OrFault<WholeAnswer> Service::PutPicture(const Visit& visit) {
       return Fault{415, "", "", "content-type", "Send a picture as image/..., or pixels as application/x-thimble-rgb."};
     auto picture = decoder_->Decode(visit.request.body, "picture");
     if (picture.ok()) return std::move(picture).value();
-    Fault fault = FaultOf(picture.error());
-    if (picture.error().code == Code::kUnsupported) fault.status = 415;
-    if (picture.error().code == Code::kExhausted) fault.status = 413;
-    return fault;
+    return PictureFault(picture.error());
   };
   THIMBLE_ASSIGN_OR_RETURN(Picture picture, take());
   const ImageSize size = picture.size();
@@ -244,7 +231,7 @@ OrFault<WholeAnswer> Service::PutPicture(const Visit& visit) {
     THIMBLE_ASSIGN_OR_RETURN(answer, PriceOf(*model, size.width, size.height));
   }
   answer.Set("id", Json::String(pictures_.Put(std::move(picture))));
-  return JsonAnswer(answer);
+  return JsonAnswer(answer.Dump());
 }
 
 OrFault<WholeAnswer> Service::PicturePrice(const Visit& visit) {
@@ -253,7 +240,7 @@ OrFault<WholeAnswer> Service::PicturePrice(const Visit& visit) {
   const auto height = NumberOf(QueryValue(visit.request.query, "height"));
   if (!width || !height) return Fault{400, "", "", "width", "width and height are needed: ?width=640&height=480"};
   THIMBLE_ASSIGN_OR_RETURN(const Json price, PriceOf(*model, *width, *height));
-  return JsonAnswer(price);
+  return JsonAnswer(price.Dump());
 }
 
 }  // namespace thimble::service

@@ -19,7 +19,7 @@ WholeAnswer OutcomeAnswer(const std::string& model, const PieceOutcome& outcome)
   json.Set("name", Json::String(model));
   json.Set("model", Json::Bool(outcome.is_model));
   if (!outcome.missing.empty()) json.Set("missing", Json::String(outcome.missing));
-  return {200, {{"content-type", "application/json"}}, json.Dump()};
+  return JsonAnswer(json.Dump());
 }
 
 }  // namespace
@@ -95,7 +95,7 @@ void Service::FinishUpload(const Visitor& visit) {
 OrFault<WholeAnswer> Service::ModelFile(const Visit& visit) const {
   if (options_.store == nullptr) return NoStore();
   THIMBLE_ASSIGN_OR_RETURN(const ModelFileState state, options_.store->Find(visit.names[0], visit.names[1]));
-  return WholeAnswer{200, {{"content-type", "application/json"}}, FileJson(state).Dump()};
+  return JsonAnswer(FileJson(state).Dump());
 }
 
 OrFault<WholeAnswer> Service::DeleteModel(const Visit& visit) {
@@ -110,7 +110,7 @@ OrFault<WholeAnswer> Service::DeleteModel(const Visit& visit) {
   }
   THIMBLE_RETURN_IF_ERROR(options_.store->Delete(name));
   const Json json = Json::Object({{"name", Json::String(name)}, {"deleted", Json::Bool(true)}});
-  return WholeAnswer{200, {{"content-type", "application/json"}}, json.Dump()};
+  return JsonAnswer(json.Dump());
 }
 
 }  // namespace thimble::service

@@ -14,8 +14,6 @@ namespace thimble::service {
 
 namespace {
 
-WholeAnswer JsonAnswer(const Json& body) { return {200, {{"content-type", "application/json"}}, body.Dump()}; }
-
 Json Integers(std::span<const std::int64_t> values) {
   std::vector<Json> items;
   for (const std::int64_t value : values) items.push_back(Json::Integer(value));
@@ -71,7 +69,8 @@ OrFault<WholeAnswer> CountConversation(const LiveModel& model, const CountTools&
                                   {"before", Json::Integer(counts.before)},
                                   {"messages", Integers(counts.messages)},
                                   {"answer", Json::Integer(counts.answer)},
-                                  {"pictures", Json::Array(std::move(pictures))}}));
+                                  {"pictures", Json::Array(std::move(pictures))}})
+                        .Dump());
 }
 
 OrFault<Json> PriceOf(const LiveModel& model, std::int64_t width, std::int64_t height) {

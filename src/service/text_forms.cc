@@ -11,13 +11,6 @@ namespace thimble::service {
 
 namespace {
 
-WholeAnswer JsonAnswer(std::string body) {
-  WholeAnswer answer;
-  answer.headers.push_back({"content-type", "application/json"});
-  answer.body = std::move(body);
-  return answer;
-}
-
 OrFault<bool> FlagAt(const Json& body, std::string_view key, bool otherwise) {
   const Json* value = client_internal::FindValue(body, key);
   if (value == nullptr) return otherwise;
