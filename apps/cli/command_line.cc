@@ -426,8 +426,8 @@ void AddServe(CLI::App* app, CommandLine* line) {
       ->type_name("MIN")
       ->check(From(0, 1e6));
   c->add_flag("--strict-model", o->is_strict, "refuse names of models that are not here");
-  c->add_flag("--no-page", o->has_no_page, "no page at /");
-  c->add_flag("--no-open", o->opens_no_browser, "do not open the page");
+  c->add_flag("--no-page", o->has_no_page, "no page at / (there is none yet)");
+  c->add_flag("--no-open", o->opens_no_browser, "do not open the page (there is none yet)");
   c->add_flag("--json", o->common.json, "print one JSON line when it is ready, for programs");
   AddPixels(c, &o->common);
   AddCommon(c, &o->common);

@@ -190,6 +190,8 @@ int Serve(const ServeOptions& options) {
   host::CodecPictureDecoder decoder(decode);
 
   host::FileModelStore store;
+  if (!options.common.json)
+    Say(Cat("opening ", name, "; ", server.url(), " is there already, and answers when it is open"));
   server::ServeOptions serve;
   serve.service.store = &store;
   serve.service.version = THIMBLE_VERSION;
