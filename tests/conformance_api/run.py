@@ -26,6 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "thimble-conformance"
 COPROXY = "0.6.1"
+COPROXY_SHA256 = "fd97979ef32062f9bcdd98b726600addd9c97d409cd4e0708ecd2b9251f487f0"
 LEAST_CARGO = (1, 82)
 KEY = "a-key-of-the-tests"
 KEYLESS = ("openai", "anthropic")  # their own tests have keys with blanks; without a key file any is accepted
@@ -84,7 +85,7 @@ def python_environment():
     def make(folder):
         call([sys.executable, "-m", "venv", folder / "venv"], "python3 -m venv")
         pip = [folder / "venv/bin/python", "-m", "pip", "--disable-pip-version-check"]
-        call([*pip, "install", "--quiet", "-r", pins[0]], "pip install")
+        call([*pip, "install", "--quiet", "--require-hashes", "-r", pins[0]], "pip install")
         call([*pip, "download", "--quiet", "--no-deps", "--no-build-isolation", "--no-binary", ":all:", "--require-hashes", "--dest", folder,
               "-r", pins[1]], "pip download")
         for archive in folder.glob("*.tar.gz"):
@@ -142,6 +143,9 @@ def coproxy_tests():
         found = list(home.glob(f"registry/src/*/coproxy-{COPROXY}/tests"))
         if not found:
             raise Unable("cargo info did not unpack the crate")
+        crates = [hashlib.sha256(crate.read_bytes()).hexdigest() for crate in home.glob(f"registry/cache/*/coproxy-{COPROXY}.crate")]
+        if crates != [COPROXY_SHA256]:
+            raise SystemExit(f"coproxy-{COPROXY}.crate is not the one that was checked: SHA-256 {crates}")
         shutil.copytree(found[0], folder / "tests")
 
     return made(f"coproxy-{COPROXY}", [], make)
