@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/desk.h"
 
+#include "base/no_memory.h"
 #include "base/text.h"
 #include "service/prepare.h"
 #include "sys/machine.h"
@@ -27,6 +28,21 @@ Fault ModelFault(const Error& error, const std::string& name) {
   return fault;
 }
 
+// Says something to the client. Where memory runs out over it, the answer ends as it is, and only this one.
+template <typename Words>
+void Say(Job* job, Words&& words) {
+  const auto is_said = [](auto&& some) {
+    return ExhaustedIfNoMemory([&]() -> Status {
+             some();
+             return Done{};
+           })
+        .ok();
+  };
+  if (job->is_cancelled || is_said(words)) return;
+  job->is_cancelled = true;
+  is_said([&] { job->sink->End(); });
+}
+
 }  // namespace
 
 Desk::Desk(DeskOptions options, ModelShelf* shelf, std::function<void()> wake)
@@ -35,6 +51,7 @@ Desk::Desk(DeskOptions options, ModelShelf* shelf, std::function<void()> wake)
       wake_(std::move(wake)),
       pool_(static_cast<std::size_t>(options_.parallel)),
       last_active_(MonotonicSeconds()) {
+  active_.reserve(kMostTogether);
   const MutexLock lock(&mutex_);
   wanted_ = options_.model;
 }
@@ -238,7 +255,7 @@ bool Desk::Start(const std::shared_ptr<Job>& job) {
     waiting_.push_front(job);
     return false;
   }
-  if (!begun.ok() && !job->is_cancelled) job->writer->Fail(begun.error());
+  if (!begun.ok()) Say(job.get(), [&] { job->writer->Fail(begun.error()); });
   pool_.GiveBack(std::move(job->session));
   Remove(*job);
   return true;
@@ -269,7 +286,7 @@ void Desk::TellWaiting() {
       to_tell.emplace_back(job, place);
     }
   }
-  for (const auto& [job, place] : to_tell) job->writer->Wait(place);
+  for (const auto& [job, place] : to_tell) Say(job.get(), [&] { job->writer->Wait(place); });
 }
 
 bool Desk::StepActive() {
@@ -323,21 +340,26 @@ void Desk::Finish(Job* job) {
   }
   ended.reset();
   pool_.GiveBack(std::move(job->session));
-  if (job->is_cancelled) return;
-  if (!reply.ok()) {
-    job->writer->Fail(FaultOf(reply.error()));
-    return;
-  }
-  Reply& whole = reply.value();
-  whole.stats.dropped_messages = job->dropped_messages;
-  whole.stats.dropped_tokens = job->dropped_tokens;
-  if (!job->has_started) job->writer->Start(whole.stats.prompt_tokens, whole.stats.reused_tokens);
-  job->writer->End(whole);
+  Say(job, [&] {
+    if (!reply.ok()) {
+      job->writer->Fail(FaultOf(reply.error()));
+      return;
+    }
+    Reply& whole = reply.value();
+    whole.stats.dropped_messages = job->dropped_messages;
+    whole.stats.dropped_tokens = job->dropped_tokens;
+    if (!job->has_started) job->writer->Start(whole.stats.prompt_tokens, whole.stats.reused_tokens);
+    job->writer->End(whole);
+  });
 }
 
 // Called in the middle of Step, on Pump's thread.
 bool Desk::Tell(Job* job, const Event& event) const {
-  if (job->is_cancelled) return false;
+  Say(job, [&] { TellEvent(job, event); });
+  return !job->is_cancelled;
+}
+
+void Desk::TellEvent(Job* job, const Event& event) const {
   AnswerWriter& writer = *job->writer;
   const auto note = [&] {
     if (job->ask.wants_timings) writer.Note(job->generation->StatsSoFar());
@@ -370,7 +392,6 @@ bool Desk::Tell(Job* job, const Event& event) const {
     default:
       break;
   }
-  return !job->is_cancelled;
 }
 
 void Desk::FailAll(const Fault& fault) {
@@ -380,7 +401,7 @@ void Desk::FailAll(const Fault& fault) {
     failed.swap(waiting_);
   }
   for (const auto& job : failed) {
-    if (!job->is_cancelled) job->writer->Fail(fault);
+    Say(job.get(), [&] { job->writer->Fail(fault); });
     Remove(*job);
   }
 }

@@ -86,6 +86,7 @@ class Desk {
   void FinishDone();
   void Finish(Job* job);
   bool Tell(Job* job, const Event& event) const;
+  void TellEvent(Job* job, const Event& event) const;
   void FailAll(const Fault& fault);
   void Remove(const Job& job);
 

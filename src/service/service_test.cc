@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +68,32 @@ class SlowSink : public AnswerSink {
   std::size_t size = 0;
   bool is_full = false;
   bool is_over = false;
+};
+
+// One whose memory runs out at one of the calls, and, if `is_lasting`, at all that follow.
+class PoorSink : public AnswerSink {
+ public:
+  PoorSink(int call, bool is_lasting) : call_(call), is_lasting_(is_lasting) {}
+  void Begin(int /*status*/, std::vector<Header> /*headers*/) override { Spend(); }
+  void Part(std::string_view /*bytes*/) override { Spend(); }
+  void End() override {
+    Spend();
+    is_over = true;
+  }
+  [[nodiscard]] bool IsFull() const override { return false; }
+  bool has_failed = false;
+  bool is_over = false;
+
+ private:
+  void Spend() {
+    const int spent = num_spent_++;
+    if (spent != call_ && !(is_lasting_ && spent > call_)) return;
+    has_failed = true;
+    throw std::bad_alloc();
+  }
+  int call_;
+  bool is_lasting_;
+  int num_spent_ = 0;
 };
 
 class ServiceTest : public ::testing::Test {
@@ -310,6 +337,26 @@ TEST_F(ServiceTest, ASlowReaderHoldsUpNobody) {
   slow->is_full = false;
   Work();
   EXPECT_TRUE(slow->is_over);
+}
+
+TEST_F(ServiceTest, WhereMemoryRunsOutOverAnAnswerOnlyThatOneEnds) {
+  const std::string wanted = TextOf(*Chat(kQuestion));
+  for (const bool streams : {false, true}) {
+    const std::string body = streams ? std::string(R"({"stream":true,)") + (kQuestion + 1) : kQuestion;
+    int num_failed = 0;
+    for (int call = 0;; ++call, ++num_failed) {
+      auto poor = std::make_shared<PoorSink>(call, call % 2 == 1);
+      Send("POST", "/v1/chat/completions", body, poor);
+      auto other = Send("POST", "/v1/chat/completions", kQuestion);
+      Work();
+      EXPECT_EQ(TextOf(*other), wanted) << call;
+      EXPECT_EQ(service_->State().active, 0u);
+      EXPECT_EQ(service_->State().waiting, 0u);
+      if (!poor->has_failed) break;
+      ASSERT_LT(call, 1000);
+    }
+    EXPECT_GT(num_failed, 2);
+  }
 }
 
 TEST_F(ServiceTest, ModelsAreChangedWhenNobodyIsAnswered) {
