@@ -43,6 +43,7 @@ struct GenerateRequest {
   std::optional<std::uint64_t> seed;  // unset: drawn from the clock and reported in stats
   int max_tokens = 0;                 // 0: until the context is full
   bool ignore_eos = false;
+  std::vector<std::int32_t> more_ends;  // tokens that end the reply as the tokenizer's own do
   std::vector<std::string> stop_strings;
   // Tells of each token of the reply how likely the model found it, and of so many alternatives (Event::kToken).
   std::optional<int> top_logprobs;

@@ -200,8 +200,10 @@ void Writing::Finish(const Sink& sink) {
 }
 
 bool Writing::IsEnd(std::int32_t id) const {
-  const auto ends = engine_.text_model->tokenizer.end_tokens();
-  return std::find(ends.begin(), ends.end(), id) != ends.end();
+  const auto is_among = [id](std::span<const std::int32_t> ends) {
+    return std::find(ends.begin(), ends.end(), id) != ends.end();
+  };
+  return is_among(engine_.text_model->tokenizer.end_tokens()) || is_among(request_.more_ends);
 }
 
 }  // namespace thimble

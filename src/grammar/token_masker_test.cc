@@ -77,6 +77,7 @@ std::shared_ptr<TokenFilter> Filter(const GrammarRequest& request, bool starts_i
 struct Times {
   std::vector<double> masks;
   std::vector<double> compiles;
+  std::vector<double> refusals;
 };
 double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -298,6 +299,28 @@ TEST(TokenMasker, CallsThatMayCome) {
   EXPECT_FALSE(Takes(filter.get(), "<function=other>"));
 }
 
+TEST(TokenMasker, CallsOrAnAnswerOfAForm) {
+  SKIP_WITHOUT_GRAMMARS();
+  GrammarRequest either = OfTools(kTool, false);
+  either.schema =
+      Json::Parse(R"({"type":"object","properties":{"a":{"type":"string"}},"required":["a"]})", "x").value();
+  auto filter = Filter(either);
+  EXPECT_FALSE(MayEnd(filter.get()));
+  ASSERT_TRUE(Takes(filter.get(), R"({"a": "b <c>"})"));
+  EXPECT_TRUE(MayEnd(filter.get()));
+  EXPECT_FALSE(Takes(filter.get(), "\n<tool_call>"));
+  filter = Filter(either);
+  ASSERT_TRUE(Takes(filter.get(), std::string(kCall) + "\n" + std::string(kCall)));
+  EXPECT_TRUE(MayEnd(filter.get()));
+  for (const char* wrong :
+       {"Well", "[", R"({"b)", R"({"a": "<tool_call>)", R"({"a": "<function=get)", "<function=get>"})
+    EXPECT_FALSE(Takes(Filter(either).get(), wrong)) << wrong;
+  either.schema = Json::Parse(R"({"not":{}})", "x").value();
+  const auto refused = RealMasker().NewFilter(either);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("#/not"));
+}
+
 // A list of parameters without any is a function without arguments; without a list anything may be one.
 TEST(TokenMasker, CallsWithoutArguments) {
   SKIP_WITHOUT_GRAMMARS();
@@ -483,15 +506,19 @@ TEST(TokenMasker, TimesOfSchemasFromAFile) {
     auto schema = Json::Parse(line, path);
     if (!schema.ok()) continue;
     (void)Filter(OfSchema(Json::Object()));  // what is made once
+    const GrammarRequest request =
+        schema.value().IsArray() ? OfTools(line, true) : OfSchema(schema.value());  // of tools: their list
     const double start = Now();
-    auto filter = RealMasker().NewFilter(OfSchema(schema.value()));
+    auto filter = RealMasker().NewFilter(request);
     if (!filter.ok()) {
-      std::printf("refused: %s\n", filter.error().message.c_str());
+      times.refusals.push_back(Now() - start);
+      std::printf("refused in %.1f ms: %s\n", times.refusals.back() * 1e3, filter.error().message.c_str());
       continue;
     }
     times.compiles.push_back(Now() - start);
     ++num_enforced;
     const std::size_t before = times.masks.size();
+    filter.value()->Begin(false);
     (void)model.Write(filter.value().get(), &times);
     const double most = *std::max_element(times.masks.begin() + static_cast<std::ptrdiff_t>(before), times.masks.end());
     if (std::getenv("THIMBLE_ALL") != nullptr || times.compiles.back() > 0.2 || most > 1e-3)
@@ -499,6 +526,7 @@ TEST(TokenMasker, TimesOfSchemasFromAFile) {
   }
   std::printf("%d schemas, %d enforced\n", num_schemas, num_enforced);
   Print("schemas", times.compiles);
+  Print("refusals", times.refusals);
   Print("masks", times.masks);
 }
 

@@ -291,9 +291,18 @@ Result<std::string> NameOf(const Json& tool) {
   return name->text();
 }
 
+// The answer where nothing is called, which is not to be taken for a call.
+Result<Json> AnswerFormat(const GrammarRequest& request) {
+  THIMBLE_ASSIGN_OR_RETURN(const Json schema, EnforceableSchema(request.schema, request.is_answer_strict));
+  Json format = OfSchema(schema);
+  format.Set("excludes", Json::Array({Text("<tool_call>"), Text("<function=")}));
+  return format;
+}
+
 }  // namespace
 
 Result<Json> ToolCallTag(const GrammarRequest& request) {
+  const bool is_either = !request.must_call && !request.schema.IsNull();
   if (request.tools.empty()) return Error{Code::kInvalid, "[tools] there is no tool to call"};
   if (request.tools.size() > kMaxTools)
     return Error{Code::kUnsupported, "[tools] at most " + std::to_string(kMaxTools) + " tools are enforced, found " +
@@ -309,17 +318,22 @@ Result<Json> ToolCallTag(const GrammarRequest& request) {
                                            std::to_string(kMaxToolBytes) + " bytes of parameters"};
     const std::string begin = "<function=" + name + ">\n";
     tags.push_back(Tag("<tool_call>\n" + begin, body, "</function>\n</tool_call>"));
-    if (!request.must_call) tags.push_back(Tag(begin, body, "</function>"));
+    if (!request.must_call && !is_either) tags.push_back(Tag(begin, body, "</function>"));
   }
+  const bool is_all = request.must_call || is_either;
   Json format = Json::Object({{"tags", Json::Array(std::move(tags))},
-                              {"at_least_one", Json::Bool(request.must_call)},
+                              {"at_least_one", Json::Bool(is_all)},
                               {"stop_after_first", Json::Bool(request.one_call)}});
-  if (request.must_call) {
+  if (is_all) {
     format.Set("type", Text("tags_with_separator"));
     format.Set("separator", Text("\n"));
   } else {
     format.Set("type", Text("triggered_tags"));
     format.Set("triggers", Json::Array({Text("<tool_call>"), Text("<function=")}));
+  }
+  if (is_either) {
+    THIMBLE_ASSIGN_OR_RETURN(Json answer, AnswerFormat(request));
+    format = Group("or", {std::move(answer), std::move(format)});
   }
   return Json::Object({{"type", Text("structural_tag")}, {"format", std::move(format)}});
 }

@@ -150,7 +150,9 @@ TEST(AnthropicRequest, FormOfTheAnswer) {
   }
   EXPECT_FALSE(Read(R"("output_config": {"effort": "low"})").grammar.has_value());
   EXPECT_EQ(WrongKey(R"("output_config": {"format": {"type": "xml"}})"), "output_config.format");
-  EXPECT_EQ(WrongKey(std::string(kTools) + R"(, "output_config": {"format": )" + format + "}"), "output_config.format");
+  const Ask either = Read(std::string(kTools) + R"(, "output_config": {"format": )" + format + "}");
+  EXPECT_EQ(either.grammar->kind, GrammarRequest::Kind::kToolCalls);
+  EXPECT_EQ(either.grammar->schema.Dump(), R"({"type":"object"})");
 }
 
 // All parameters of Anthropic's own tests at once.

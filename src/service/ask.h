@@ -27,6 +27,7 @@ struct Ask {
   GenerateRequest generate;
   std::string raw_prompt;  // of /v1/completions: text that is read as it stands; generate.prompt is not used then
   bool is_raw = false;
+  std::optional<std::string> suffix;  // of /v1/completions: the answer is what stands between the prompt and this
   std::optional<GrammarRequest> grammar;
   std::optional<int> top_logprobs;  // wanted: with so many alternatives, 0 to 20
   bool is_stream = false;

@@ -203,9 +203,11 @@ OrFault<Done> KeepPrompt(std::string_view /*key*/, const Json& value, RequestDra
   return Done{};
 }
 
-OrFault<Done> RefuseSuffix(std::string_view key, const Json& value, RequestDraft* /*draft*/) {
+OrFault<Done> ReadSuffix(std::string_view key, const Json& value, RequestDraft* draft) {
   if (client_internal::SaysNothing(value)) return Done{};
-  return NotSupported(key, "is not supported: this model does not fill gaps");
+  if (!value.IsString()) return WrongValue(key, "text", value);
+  draft->ask.suffix = value.text();
+  return Done{};
 }
 
 OrFault<Done> RefuseInCompletion(std::string_view key, const Json& value, RequestDraft* /*draft*/) {
@@ -220,7 +222,7 @@ constexpr KeyRule kCompletionRules[] = {
     {"n_probs", ReadTopLogprobs},  // llama.cpp's name
     {"echo", ReadEcho},
     {"best_of", CheckBestOf},
-    {"suffix", RefuseSuffix},
+    {"suffix", ReadSuffix},
     {"response_format", KeepFormat},
     {"json_schema", KeepSchema},
     {"guided_json", KeepSchema},
@@ -250,7 +252,9 @@ OrFault<Done> ReadPrompt(RequestDraft* draft) {
   const bool is_list = prompt->IsArray() && prompt->items().size() == 1 && !prompt->items()[0].IsNumber();
   if (is_list) prompt = &prompt->items()[0];
   if (prompt->IsString()) {
-    if (prompt->text().empty()) return WrongValue("prompt", "text that says something", *prompt);
+    // A gap may be at the beginning of a text.
+    if (prompt->text().empty() && !draft->ask.suffix.has_value())
+      return WrongValue("prompt", "text that says something", *prompt);
     draft->ask.is_raw = true;
     draft->ask.raw_prompt = prompt->text();
     draft->ask.generate.prompt = PromptIds{};
@@ -258,6 +262,7 @@ OrFault<Done> ReadPrompt(RequestDraft* draft) {
   }
   if (!prompt->IsArray() || prompt->items().empty() || !prompt->items()[0].IsNumber())
     return WrongValue("prompt", kRule, *prompt);
+  if (draft->ask.suffix.has_value()) return NotSupported("suffix", "needs a prompt of text, not of token ids");
   return ReadIds(*prompt, &draft->ask.generate);
 }
 

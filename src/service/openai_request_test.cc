@@ -258,7 +258,9 @@ TEST(OpenAiRequest, FormsOfTheAnswer) {
   EXPECT_FALSE(Read(R"("response_format": {"type": "text"})").grammar.has_value());
   // With tools: a call that must come has no other form, and without calls the schema rules.
   const std::string json = std::string(kTools) + R"(, "response_format": {"type": "json_object"})";
-  EXPECT_EQ(Refusal(Chat(json)).param, "response_format");
+  const Ask either = Read(json);
+  EXPECT_EQ(either.grammar->kind, Kind::kToolCalls);
+  EXPECT_EQ(either.grammar->schema.Dump(), R"({"type":"object"})");
   EXPECT_EQ(Read(json + R"(, "tool_choice": "required")").grammar->kind, Kind::kToolCalls);
   EXPECT_EQ(Read(json + R"(, "tool_choice": "none")").grammar->kind, Kind::kJsonObject);
 }
@@ -324,6 +326,10 @@ TEST(CompletionRequest, PromptsAsTextAndAsIds) {
   const auto echo = parse(R"({"prompt": "x", "echo": true, "best_of": 0, "n": 1, "suffix": ""})");
   ASSERT_TRUE(echo.ok());
   EXPECT_TRUE(echo.value().echoes);
+  EXPECT_FALSE(echo.value().suffix.has_value());
+  const auto gap = parse(R"({"prompt": "", "suffix": "y"})");
+  ASSERT_TRUE(gap.ok());
+  EXPECT_EQ(gap.value().suffix, "y");
 }
 
 TEST(CompletionRequest, FaultsNameTheKey) {
@@ -336,12 +342,13 @@ TEST(CompletionRequest, FaultsNameTheKey) {
     const char* param;
   };
   for (const Case& one :
-       {Case{R"("suffix": "y")", "suffix"}, Case{R"("n": 2)", "n"}, Case{R"("best_of": 2)", "best_of"},
+       {Case{R"("suffix": ["y"])", "suffix"}, Case{R"("n": 2)", "n"}, Case{R"("best_of": 2)", "best_of"},
         Case{R"("logprobs": true)", "logprobs"}, Case{R"("logprobs": 21)", "logprobs"}, Case{R"("echo": 1)", "echo"},
         Case{R"("echo": true, "logprobs": 0)", "logprobs"}, Case{R"("tools": [{}])", "tools"},
         Case{R"("messages": [{}])", "messages"}})
     EXPECT_EQ(Refusal(R"({"prompt": "x", )" + std::string(one.keys) + "}", ParseCompletion).param, one.param)
         << one.keys;
+  EXPECT_EQ(Refusal(R"({"prompt": [1], "suffix": "y"})", ParseCompletion).param, "suffix");
 }
 
 }  // namespace

@@ -77,11 +77,44 @@ OrFault<Done> Fit(const Engine& engine, Job* job) {
   }
 }
 
+// A prompt that asks for what stands between two texts, as Qwen's models are taught to read it.
+OrFault<Done> AskForGap(const Tokenizer& tokenizer, Ask* ask) {
+  const auto find = [&](std::string_view text) {
+    const auto id = tokenizer.Find(text);
+    return id.has_value() && tokenizer.IsAdded(*id) ? id : std::nullopt;
+  };
+  const auto before = find("<|fim_prefix|>");
+  const auto after = find("<|fim_suffix|>");
+  const auto gap = find("<|fim_middle|>");
+  if (!before.has_value() || !after.has_value() || !gap.has_value()) {
+    return Fault{
+        400, "", "", "suffix",
+        "this model does not fill gaps: its vocabulary lacks <|fim_prefix|>, <|fim_suffix|> and <|fim_middle|>"};
+  }
+  PromptIds prompt;
+  prompt.ids.push_back(*before);
+  // Programs send files of whatever kind here, which may spell special tokens and mean none.
+  tokenizer.EncodeTo(ask->raw_prompt, AddedTokens::kPlainText, &prompt.ids);
+  prompt.ids.push_back(*after);
+  tokenizer.EncodeTo(*ask->suffix, AddedTokens::kPlainText, &prompt.ids);
+  prompt.ids.push_back(*gap);
+  ask->generate.prompt = std::move(prompt);
+  // What comes where a gap is full, or the next file begins.
+  ask->generate.more_ends.clear();
+  for (const char* text :
+       {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"}) {
+    if (const auto id = find(text)) ask->generate.more_ends.push_back(*id);
+  }
+  return Done{};
+}
+
 OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, const FilterMaker& filter_for, Job* job) {
   const Engine* const engine = model->engine.get();
   GenerateRequest& request = job->ask.generate;
   AskByInstructions(&request);
-  if (job->ask.is_raw) {
+  if (job->ask.suffix.has_value()) {
+    THIMBLE_RETURN_IF_ERROR(AskForGap(engine->tokenizer(), &job->ask));
+  } else if (job->ask.is_raw) {
     // Who completes text writes the special tokens himself.
     PromptIds prompt;
     engine->tokenizer().EncodeTo(job->ask.raw_prompt, AddedTokens::kRecognise, &prompt.ids);
@@ -100,8 +133,9 @@ OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, const FilterMaker
     const GrammarRequest& wanted = *job->ask.grammar;
     auto filter = model->masker.NewFilter(wanted);
     // Agents bring tools of which schemas say more than can be enforced, and nobody asked for that: the model sees them
-    // all the same.
-    const bool is_wish = wanted.kind == GrammarRequest::Kind::kToolCalls && !wanted.must_call && !wanted.is_strict;
+    // all the same. Who asked for an answer's form does not do without it.
+    const bool is_wish = wanted.kind == GrammarRequest::Kind::kToolCalls && !wanted.must_call && !wanted.is_strict &&
+                         wanted.schema.IsNull();
     const bool is_left_out = !filter.ok() && is_wish && filter.error().code == Code::kUnsupported;
     if (!filter.ok() && !is_left_out) return filter.error();
     if (filter.ok()) request.filter = std::move(filter).value();

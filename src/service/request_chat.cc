@@ -97,6 +97,12 @@ OrFault<Done> AskForCalls(const ToolChoice& choice, std::vector<Json> tools, Req
     grammar.tools.push_back(*tool);
   }
   if (choice.names.empty()) grammar.tools = std::move(tools);
+  // Where a call must come there is no answer whose form could matter.
+  if (const auto& answer = draft->ask.grammar; answer.has_value() && !choice.must_call) {
+    const bool is_any = answer->kind == GrammarRequest::Kind::kJsonObject;
+    grammar.schema = is_any ? Json::Object({{"type", Json::String("object")}}) : answer->schema;
+    grammar.is_answer_strict = answer->is_strict;
+  }
   draft->ask.grammar = std::move(grammar);
   return Done{};
 }
@@ -112,12 +118,6 @@ OrFault<Done> FinishTools(const ToolChoice& choice, RequestDraft* draft) {
     fault.message = "[request] \"tool_choice\" asks for a call, and there are no tools that could be called";
     return fault;
   }
-  if (draft->ask.grammar.has_value() && !choice.must_call) {
-    return NotSupported(draft->form_key,
-                        "cannot be enforced while the model may call tools instead: leave one out, or set "
-                        "\"tool_choice\" to none or required");
-  }
-  // Where a call must come there is no answer whose form could matter.
   return AskForCalls(choice, chat.tools, draft);
 }
 
@@ -133,7 +133,6 @@ OrFault<Done> AskForJson(std::string_view key, const Json* schema, bool is_stric
     grammar.schema = *schema;
   }
   draft->ask.grammar = std::move(grammar);
-  draft->form_key = key;
   return Done{};
 }
 

@@ -35,7 +35,6 @@ struct RequestDraft {
   bool has_length = false;  // by a key for which 0 means no tokens; elsewhere it means no limit
   bool one_call = false;
   bool is_for_count = false;  // nothing is answered: what an answer must be like is not looked at
-  std::string form_key;       // that ask.grammar's JSON comes from
   // Of the body; nullptr: it says nothing.
   const Json* messages = nullptr;
   const Json* tool_choice = nullptr;

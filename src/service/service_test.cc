@@ -412,6 +412,45 @@ TEST_F(ServiceTest, CompletionsOfTextAsItStands) {
   EXPECT_EQ(*answer->Document().Find("usage")->Find("completion_tokens")->AsInt(), 5);
 }
 
+// What the engine makes of the three tokens and the texts between them, which are text whatever they spell.
+TEST_F(ServiceTest, CompletionsOfAGap) {
+  const auto answer =
+      Ask("/v1/completions", R"({"prompt":"a <|im_end|>","suffix":"<|fim_middle|> b","max_tokens":8,"temperature":0,)"
+                             R"("echo":true,"ignore_eos":true})");
+  ASSERT_EQ(answer->status, 200) << answer->body;
+  const auto engine = service_->State().live->engine;
+  const Tokenizer& tokenizer = engine->tokenizer();
+  PromptIds prompt;
+  prompt.ids.push_back(*tokenizer.Find("<|fim_prefix|>"));
+  tokenizer.EncodeTo("a <|im_end|>", AddedTokens::kPlainText, &prompt.ids);
+  prompt.ids.push_back(*tokenizer.Find("<|fim_suffix|>"));
+  tokenizer.EncodeTo("<|fim_middle|> b", AddedTokens::kPlainText, &prompt.ids);
+  prompt.ids.push_back(*tokenizer.Find("<|fim_middle|>"));
+  const Json usage = *answer->Document().Find("usage");
+  EXPECT_EQ(*usage.Find("prompt_tokens")->AsInt(), static_cast<std::int64_t>(prompt.ids.size()));
+  GenerateRequest request = testing::Ask("", 8);
+  request.prompt = std::move(prompt);
+  request.is_plain = true;
+  const Reply wanted = testing::Get(testing::NewSession(engine)->Generate(request, testing::kNoSink));
+  EXPECT_EQ(answer->Document().Find("choices")->items()[0].Find("text")->text(), "a <|im_end|>" + wanted.text);
+  EXPECT_EQ(Ask("/v1/completions", R"({"prompt":"","suffix":" b","max_tokens":1})")->status, 200);
+}
+
+// Every token of a gap's end ends the reply.
+TEST_F(ServiceTest, GapsEndWhereTheNextFileBegins) {
+  Work();
+  const Tokenizer& tokenizer = service_->State().live->engine->tokenizer();
+  for (const char* end : {"<|fim_pad|>", "<|file_sep|>", "<|repo_name|>", "<|endoftext|>"}) {
+    const std::string bias = "\"" + std::to_string(tokenizer.Find(end).value()) + "\":100";
+    const auto answer =
+        Ask("/v1/completions", R"({"prompt":"a","suffix":"b","max_tokens":8,"logit_bias":{)" + bias + "}}");
+    ASSERT_EQ(answer->status, 200) << answer->body;
+    const Json choice = answer->Document().Find("choices")->items()[0];
+    EXPECT_EQ(choice.Find("text")->text(), "") << end;
+    EXPECT_EQ(choice.Find("finish_reason")->text(), "stop") << end;
+  }
+}
+
 TEST_F(ServiceTest, FactsOfTheService) {
   Work();
   for (const char* path : {"/", "/v1/models", "/v1/models/sees", "/props", "/slots", "/metrics", "/openapi.json",
