@@ -48,6 +48,7 @@ struct GenerateRequest {
   // Tells of each token of the reply how likely the model found it, and of so many alternatives (Event::kToken).
   std::optional<int> top_logprobs;
   bool is_plain = false;  // the reply is text and nothing else: tags of reasoning and calls are text like any other
+  bool is_calls_or_text = false;  // ReplyOptions'
   // Thinking guard: after this many thinking tokens, or when the reasoning repeats itself, the think block is closed
   // and the answer written. Budget: unset = a default for chats and none for ids; 0 = no limit.
   std::optional<int> think_budget;

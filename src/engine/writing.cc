@@ -41,6 +41,7 @@ ReplyOptions ParserOptions(const GenerateRequest& request, bool starts_in_thinki
   options.stop_strings = request.stop_strings;
   options.tools = request.tools();
   options.is_plain = request.is_plain;
+  options.is_calls_or_text = request.is_calls_or_text;
   return options;
 }
 

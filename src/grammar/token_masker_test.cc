@@ -302,8 +302,7 @@ TEST(TokenMasker, CallsThatMayCome) {
 TEST(TokenMasker, CallsOrAnAnswerOfAForm) {
   SKIP_WITHOUT_GRAMMARS();
   GrammarRequest either = OfTools(kTool, false);
-  either.schema =
-      Json::Parse(R"({"type":"object","properties":{"a":{"type":"string"}},"required":["a"]})", "x").value();
+  either.schema = Parsed(R"({"type":"object","properties":{"a":{"type":"string"}},"required":["a"]})");
   auto filter = Filter(either);
   EXPECT_FALSE(MayEnd(filter.get()));
   ASSERT_TRUE(Takes(filter.get(), R"({"a": "b <c>"})"));
@@ -312,10 +311,12 @@ TEST(TokenMasker, CallsOrAnAnswerOfAForm) {
   filter = Filter(either);
   ASSERT_TRUE(Takes(filter.get(), std::string(kCall) + "\n" + std::string(kCall)));
   EXPECT_TRUE(MayEnd(filter.get()));
-  for (const char* wrong :
-       {"Well", "[", R"({"b)", R"({"a": "<tool_call>)", R"({"a": "<function=get)", "<function=get>"})
+  for (const char* wrong : {"Well", "[", R"({"b)", R"({"a": "\ud800)", "<function=get>"})
     EXPECT_FALSE(Takes(Filter(either).get(), wrong)) << wrong;
-  either.schema = Json::Parse(R"({"not":{}})", "x").value();
+  either.schema = Parsed(R"({"type":"array","items":{"type":"string","maxLength":12}})");
+  EXPECT_TRUE(Takes(Filter(either).get(), R"(["<tool_call>","b"])"));
+  EXPECT_FALSE(Takes(Filter(either).get(), R"(["<tool_call> a)"));
+  either.schema = Parsed(R"({"not":{}})");
   const auto refused = RealMasker().NewFilter(either);
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().message, HasSubstr("#/not"));

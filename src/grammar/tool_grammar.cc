@@ -291,14 +291,6 @@ Result<std::string> NameOf(const Json& tool) {
   return name->text();
 }
 
-// The answer where nothing is called, which is not to be taken for a call.
-Result<Json> AnswerFormat(const GrammarRequest& request) {
-  THIMBLE_ASSIGN_OR_RETURN(const Json schema, EnforceableSchema(request.schema, request.is_answer_strict));
-  Json format = OfSchema(schema);
-  format.Set("excludes", Json::Array({Text("<tool_call>"), Text("<function=")}));
-  return format;
-}
-
 }  // namespace
 
 Result<Json> ToolCallTag(const GrammarRequest& request) {
@@ -332,8 +324,8 @@ Result<Json> ToolCallTag(const GrammarRequest& request) {
     format.Set("triggers", Json::Array({Text("<tool_call>"), Text("<function=")}));
   }
   if (is_either) {
-    THIMBLE_ASSIGN_OR_RETURN(Json answer, AnswerFormat(request));
-    format = Group("or", {std::move(answer), std::move(format)});
+    THIMBLE_ASSIGN_OR_RETURN(const Json schema, EnforceableSchema(request.schema, request.is_answer_strict));
+    format = Group("or", {OfSchema(schema), std::move(format)});
   }
   return Json::Object({{"type", Text("structural_tag")}, {"format", std::move(format)}});
 }

@@ -134,8 +134,9 @@ OrFault<Done> Prepare(const std::shared_ptr<LiveModel>& model, const FilterMaker
     auto filter = model->masker.NewFilter(wanted);
     // Agents bring tools of which schemas say more than can be enforced, and nobody asked for that: the model sees them
     // all the same. Who asked for an answer's form does not do without it.
-    const bool is_wish = wanted.kind == GrammarRequest::Kind::kToolCalls && !wanted.must_call && !wanted.is_strict &&
-                         wanted.schema.IsNull();
+    const bool may_call = wanted.kind == GrammarRequest::Kind::kToolCalls && !wanted.must_call;
+    request.is_calls_or_text = may_call && !wanted.schema.IsNull();
+    const bool is_wish = may_call && !wanted.is_strict && wanted.schema.IsNull();
     const bool is_left_out = !filter.ok() && is_wish && filter.error().code == Code::kUnsupported;
     if (!filter.ok() && !is_left_out) return filter.error();
     if (filter.ok()) request.filter = std::move(filter).value();

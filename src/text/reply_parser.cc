@@ -167,6 +167,11 @@ bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events)
     }
     if (!is_final && kThinkOpen.starts_with(held_)) return false;
   }
+  if (const std::size_t first = held_.find_first_not_of(" \n");
+      options_.is_calls_or_text && first != std::string::npos) {
+    options_.is_calls_or_text = false;
+    options_.is_plain = held_[first] != '<';
+  }
   CallOpening opening;
   opening.begin = held_.size();
   if (!options_.is_plain) opening = FindOpening(held_, decided_, options_.tools, CallScope::kAll);

@@ -35,6 +35,8 @@ struct ReplyOptions {
   std::vector<Json> tools;
   // The reply is text and nothing else: tags of reasoning and calls are text like any other.
   bool is_plain = false;
+  // The answer is calls, or text in which nothing is a call: its first character tells which.
+  bool is_calls_or_text = false;
 };
 
 // Where a call ends is known for certain only when the reply is over (its value may hold call syntax): from the first

@@ -143,6 +143,25 @@ Parsed InPieces(const std::string& text, const ReplyOptions& options) {
   return whole;
 }
 
+TEST(ReplyParser, CallsOrTextInWhichNothingIsACall) {
+  ReplyOptions options = Thinking();
+  options.is_calls_or_text = true;
+  options.tools = {Json::Parse(R"({"name":"f"})", "tool").value()};
+  const std::string call = "<tool_call>\n<function=f>\n</function>\n</tool_call>";
+  const std::string answer = R"({"a": ")" + call + R"("})";
+  for (const std::string& begin : {std::string("So.\n</think>\n\n"), std::string("</think> \n")}) {
+    EXPECT_EQ(Whole(begin + call, options).calls.size(), 1U);
+    const Parsed text = Whole(begin + answer, options);
+    EXPECT_TRUE(text.calls.empty());
+    EXPECT_TRUE(text.content.ends_with(answer)) << text.content;
+    std::vector<std::string> pieces;
+    for (const char c : begin + answer) pieces.emplace_back(1, c);
+    EXPECT_TRUE(Parse(pieces, options) == text);
+  }
+  options.is_calls_or_text = false;
+  EXPECT_EQ(Whole("</think>" + answer, options).calls.size(), 1U);
+}
+
 TEST(ReplyParser, StopStringsCountAtOnceInWhatLooksLikeACallWhereThereAreNoTools) {
   ReplyOptions options;
   options.stop_strings = {"STOP", "</tool_call>\n\nEND"};
