@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "host/sqlite_chat_store.h"
+#include "host/chat_store.h"
 
 #include "base/sha256.h"
-#include "base/text.h"
-#include "folder_test.h"
-#include "host/chat_rows.h"
-#include "host/chat_schema.h"
-#include "host/chat_store.h"
-#include "service/chat_form.h"
-#include "text_files.h"
+#include "kept_chats.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,9 +14,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <string>
-#include <utility>
-#include <vector>
 
 namespace thimble::host {
 namespace {
@@ -30,98 +21,14 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::Id;
 using ::testing::IsEmpty;
-using ::testing::Not;
+using testing::kDay;
+using testing::ParseJson;
+using testing::Said;
 using ::testing::SizeIs;
 
-constexpr std::int64_t kDay = 24 * 60 * 60 * 1000;
-
-std::string Id(const std::string& name) { return name + std::string(service::kChatIdChars - name.size(), '0'); }
-
-Json Parse(const std::string& text) { return Json::Parse(text, "test").value(); }
-
-ChatMessage Said(const std::string& id, const std::string& parent, const std::string& role, const std::string& text) {
-  ChatMessage message;
-  message.id = Id(id);
-  message.parent = parent.empty() ? "" : Id(parent);
-  message.role = role;
-  message.text = text;
-  return message;
-}
-
-class Chats : public testing::FolderTest {
- protected:
-  void SetUp() override {
-    FolderTest::SetUp();
-    Reopen();
-  }
-
-  void Reopen() {
-    store_.reset();
-    store_ = Open();
-  }
-  std::unique_ptr<SqliteChatStore> Open() {
-    auto store = SqliteChatStore::Open(folder_, {[this] { return ++now_; }, 0});
-    EXPECT_TRUE(store.ok()) << store.error().message;
-    return store.ok() ? std::move(store).value() : nullptr;
-  }
-
-  void Make(const std::string& id, const std::string& title = "") {
-    ChatSummary chat;
-    chat.id = Id(id);
-    chat.title = title;
-    const auto made = store_->Create(chat);
-    ASSERT_TRUE(made.ok()) << made.error().message;
-  }
-  void Say(const std::string& chat, const ChatMessage& message) {
-    const auto added = store_->Add(Id(chat), message);
-    ASSERT_TRUE(added.ok()) << added.error().message;
-  }
-  [[nodiscard]] int StatusOfAdd(const std::string& chat, const ChatMessage& message) {
-    const auto added = store_->Add(Id(chat), message);
-    return added.ok() ? 200 : added.error().status;
-  }
-  void Announce(const std::string& chat, const std::string& id, const std::string& parent) {
-    ChatMessage message = Said(id, parent, "assistant", "");
-    message.state = MessageState::kRunning;
-    Say(chat, message);
-  }
-  [[nodiscard]] ChatMessage Last(const std::string& chat) {
-    const auto messages = store_->Messages(Id(chat));
-    EXPECT_TRUE(messages.ok() && !messages.value().empty());
-    return messages.value().back();
-  }
-  // "title:excerpt" of each hit.
-  [[nodiscard]] std::vector<std::string> Search(const std::string& words) {
-    ChatQuery query;
-    query.search = words;
-    const auto hits = store_->List(query);
-    EXPECT_TRUE(hits.ok());
-    std::vector<std::string> found;
-    for (const ChatHit& hit : hits.value()) found.push_back(Cat(hit.chat.title, ":", hit.excerpt));
-    return found;
-  }
-  [[nodiscard]] std::vector<std::string> Titles(const ChatQuery& query) {
-    const auto hits = store_->List(query);
-    EXPECT_TRUE(hits.ok());
-    std::vector<std::string> titles;
-    for (const ChatHit& hit : hits.value()) titles.push_back(hit.chat.title);
-    return titles;
-  }
-  // Names of the files of the store that hold `text`.
-  [[nodiscard]] std::vector<std::string> FilesWith(const std::string& text) const {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
-      if (entry.is_regular_file() && testing::ReadTextFile(entry.path().string()).find(text) != std::string::npos)
-        names.push_back(entry.path().filename().string());
-    }
-    return names;
-  }
-  [[nodiscard]] std::string File(const std::string& name) const { return Cat(folder_, "/chats/", name); }
-
-  std::int64_t now_ = 1'764'478'920'000;  // 2025-11-30
-  std::unique_ptr<SqliteChatStore> store_;
-};
+class Chats : public testing::KeptChats {};
 
 TEST_F(Chats, AreListedNewestFirstAndPinnedBeforeAllOthers) {
   Make("a", "Apples");
@@ -170,7 +77,7 @@ TEST_F(Chats, StayWhenTheStoreIsOpenedAgain) {
   ChatMessage answer = Said("a", "u", "assistant", std::string("Green.\0.", 8));
   answer.model = "small";
   answer.reasoning = "hm";
-  answer.facts = Parse(R"({"usage":{"prompt_tokens":7,"completion_tokens":5}})");
+  answer.facts = ParseJson(R"({"usage":{"prompt_tokens":7,"completion_tokens":5}})");
   Say("c", answer);
   Reopen();
   const auto found = store_->Find(Id("c"));
@@ -236,7 +143,7 @@ TEST_F(Chats, WrongCallsAreRefusedAndChangeNothing) {
   EXPECT_EQ(StatusOfAdd("c", Said("v", "", "system", "no role")), 400);
   EXPECT_EQ(StatusOfAdd("c", Said("v", "", "user", std::string(service::kMostMessageBytes + 1, 'x'))), 413);
   ChatMessage blind = Said("v", "u", "user", "look");
-  blind.pictures = Parse(Cat(R"([{"sha256":")", Sha256Of("nothing"), "\"}]"));
+  blind.pictures = ParseJson(Cat(R"([{"sha256":")", Sha256Of("nothing"), "\"}]"));
   EXPECT_EQ(StatusOfAdd("c", blind), 404);
   ChatMessage running = Said("v", "u", "user", "");
   running.state = MessageState::kRunning;
@@ -298,79 +205,6 @@ TEST_F(Chats, ExcerptsAreShortAndWhole) {
   EXPECT_EQ(MakeExcerpt("nothing", words), "nothing");
 }
 
-TEST_F(Chats, DeletedOnesAreInNoFileAnyMore) {
-  const std::string secret = "quartzxylophone";
-  Make("a", "Kept");
-  Say("a", Said("k", "", "user", "something to keep"));
-  Make("b", "Title of quartzxylophone");
-  Say("b", Said("m1", "", "user", "the word is quartzxylophone, " + std::string(20'000, 'y') + " quartzxylophone"));
-  const auto picture = store_->PutPicture("bytes of quartzxylophone", "image/png");
-  ASSERT_TRUE(picture.ok());
-  ChatMessage seen = Said("m2", "m1", "user", "quartzxylophone again");
-  seen.pictures = Parse(Cat(R"([{"sha256":")", picture.value(), R"(","name":"quartzxylophone.png"}])"));
-  Say("b", seen);
-  Announce("b", "m3", "m2");
-  auto journal = store_->Begin(Id("b"), Id("m3"));
-  ASSERT_TRUE(journal.ok());
-  journal.value()->Append("quartzxylophone?", "quartzxylophone!");
-  for (int day = 0; day < 2; ++day) {  // two backups
-    now_ += kDay;
-    Make(Cat("d", day), "Another day");
-  }
-  EXPECT_GE(FilesWith(secret).size(), 5U);
-  const auto deleted = store_->Delete(Id("b"));
-  ASSERT_TRUE(deleted.ok()) << deleted.error().message;
-  EXPECT_THAT(FilesWith(secret), IsEmpty());
-  EXPECT_EQ(store_->Picture(picture.value()).error().status, 404);
-  // Nor the pieces of which the index is made.
-  auto database = Database::Open(File("chats.sqlite"), Database::Use::kWrite, {});
-  ASSERT_TRUE(database.ok());
-  ASSERT_TRUE(
-      database.value()->Execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab (main, text_search, row)").ok());
-  EXPECT_EQ(database.value()->Number("SELECT count(*) FROM temp.words WHERE term = 'rtz'").value(), 0);
-  EXPECT_GT(database.value()->Number("SELECT count(*) FROM temp.words WHERE term = 'kee'").value(), 0);
-  // Whoever still wrote is told; what it wrote goes with it.
-  journal.value()->Append("", "quartzxylophone");
-  EXPECT_EQ(journal.value()->Finish(MessageState::kDone, "small", Json()).error().status, 404);
-  EXPECT_THAT(FilesWith(secret), IsEmpty());
-  EXPECT_THAT(FilesWith("something to keep"), Not(IsEmpty()));
-  EXPECT_EQ(fs::directory_iterator(File("backups"))->exists(), true);
-}
-
-TEST_F(Chats, DeletedMessagesAreInNoFileAnyMore) {
-  Make("a", "Kept");
-  Say("a", Said("m1", "", "user", "first"));
-  Say("a", Said("m2", "m1", "assistant", "quartzxylophone"));
-  Say("a", Said("m3", "m2", "user", "quartzxylophone, too"));
-  now_ += kDay;
-  Make("b");  // and a backup
-  ASSERT_GE(FilesWith("quartzxylophone").size(), 2U);
-  ASSERT_TRUE(store_->DeleteMessage(Id("a"), Id("m2")).ok());
-  EXPECT_THAT(FilesWith("quartzxylophone"), IsEmpty());
-  EXPECT_EQ(store_->Messages(Id("a")).value().size(), 1U);
-}
-
-TEST_F(Chats, WhatADeletionLeftUndoneTheNextStartDoes) {
-  Make("b", "quartzxylophone");
-  const auto picture = store_->PutPicture("quartzxylophone", "image/png");
-  ChatMessage seen = Said("m", "", "user", "look");
-  seen.pictures = Parse(Cat(R"([{"sha256":")", picture.value(), "\"}]"));
-  Say("b", seen);
-  {
-    // As Delete, up to where a process may end.
-    auto database = OpenChatDatabase({folder_ + "/chats"}, {});
-    ASSERT_TRUE(database.ok());
-    Database* file = database.value().get();
-    ASSERT_TRUE(RemoveChat(file, Id("b")).ok());
-    ASSERT_TRUE(file->Run("INSERT INTO leftovers VALUES ('chat', ?1)", Id("b")).ok());
-    ASSERT_TRUE(DropPictures(file, {picture.value()}).ok());
-  }
-  EXPECT_THAT(FilesWith("quartzxylophone"), Not(IsEmpty()));
-  now_ += kDay;
-  Reopen();
-  EXPECT_THAT(FilesWith("quartzxylophone"), IsEmpty());
-}
-
 TEST_F(Chats, PicturesAreKeptOnceAndGoWithTheLastMessage) {
   const std::string bytes = std::string("\x89PNG\0 and more", 14);
   const auto sha256 = store_->PutPicture(bytes, "image/png");
@@ -385,7 +219,7 @@ TEST_F(Chats, PicturesAreKeptOnceAndGoWithTheLastMessage) {
   for (const char* chat : {"a", "b"}) {
     Make(chat);
     ChatMessage seen = Said(Cat("m", chat), "", "user", "look");
-    seen.pictures = Parse(Cat(R"([{"sha256":")", sha256.value(), R"(","name":"cup.png"}])"));
+    seen.pictures = ParseJson(Cat(R"([{"sha256":")", sha256.value(), R"(","name":"cup.png"}])"));
     Say(chat, seen);
   }
   EXPECT_EQ(store_->Find(Id("a")).value().num_pictures, 1);
@@ -436,7 +270,7 @@ TEST_F(Chats, AReplyComesTokenByToken) {
   EXPECT_EQ(Last("c").state, MessageState::kRunning);
   journal.value()->Append("", "two");
   ASSERT_TRUE(journal.value()->Sync().ok());
-  ASSERT_TRUE(journal.value()->Finish(MessageState::kDone, "small", Parse(R"({"finish":"stop"})")).ok());
+  ASSERT_TRUE(journal.value()->Finish(MessageState::kDone, "small", ParseJson(R"({"finish":"stop"})")).ok());
   EXPECT_EQ(journal.value()->Finish(MessageState::kDone, "small", Json()).error().status, 409);
   EXPECT_TRUE(fs::is_empty(File("running")));
   const ChatMessage message = Last("c");
@@ -540,7 +374,7 @@ TEST_F(Chats, AnImportIsWholeAndMakesRoomForItself) {
 
 TEST_F(Chats, SettingsAreOneObject) {
   EXPECT_EQ(store_->Settings().value().Dump(), "{}");
-  ASSERT_TRUE(store_->SetSettings(Parse(R"({"theme":"dark"})")).ok());
+  ASSERT_TRUE(store_->SetSettings(ParseJson(R"({"theme":"dark"})")).ok());
   Reopen();
   EXPECT_EQ(store_->Settings().value().Dump(), R"({"theme":"dark"})");
   EXPECT_EQ(store_->SetSettings(Json::Array()).error().status, 400);
@@ -593,138 +427,6 @@ TEST_F(Chats, AFullDiskChangesNothing) {
   EXPECT_EQ(Last("c").text.size(), 500'000U);
   EXPECT_EQ(Last("c").state, MessageState::kStopped);
   EXPECT_TRUE(store_->Add(Id("c"), Said("big", "u", "user", std::string(500'000, 'x'))).ok());
-}
-
-TEST_F(Chats, ABackupADayAndThreeOfThem) {
-  EXPECT_TRUE(fs::is_empty(File("backups")) || store_ != nullptr);
-  Make("c", "Tea");
-  for (int day = 0; day < 5; ++day) {
-    now_ += kDay;
-    Say("c", Said(Cat("m", day), "", "user", Cat("day ", day)));
-    Say("c", Said(Cat("n", day), "", "user", "once more"));
-  }
-  EXPECT_THAT(ChatFolder{folder_ + "/chats"}.BackupNames(),
-              ElementsAre("chats-2025-12-03.sqlite", "chats-2025-12-04.sqlite", "chats-2025-12-05.sqlite"));
-  struct stat facts{};
-  ASSERT_EQ(stat(File("backups/chats-2025-12-05.sqlite").c_str(), &facts), 0);
-  EXPECT_EQ(facts.st_mode & 0777, 0600U);
-  EXPECT_GT(store_->Space().value().backups, 0);
-  // One put in the store's place is the store of that morning.
-  store_.reset();
-  for (const char* ending : {"", "-wal", "-shm"}) fs::remove(File("chats.sqlite") + ending);
-  fs::copy_file(File("backups/chats-2025-12-05.sqlite"), File("chats.sqlite"));
-  Reopen();
-  EXPECT_EQ(store_->Messages(Id("c")).value().size(), 8U);
-  EXPECT_THAT(Search("day 3"), SizeIs(1));
-}
-
-TEST_F(Chats, ADamagedFileIsNamedWithItsNewestBackup) {
-  Make("c", "Tea");
-  for (int i = 0; i < 40; ++i) Say("c", Said(Cat("m", i, "x"), "", "user", std::string(2'000, 'x')));
-  now_ += kDay;
-  Make("d");
-  store_.reset();
-  const std::string whole = testing::ReadTextFile(File("chats.sqlite"));
-  const auto damage = [&](std::size_t begin, std::size_t end) {
-    std::string bytes = whole;
-    for (std::size_t i = begin; i < std::min(end, bytes.size()); ++i) bytes[i] = static_cast<char>(i * 31);
-    std::ofstream(File("chats.sqlite"), std::ios::binary) << bytes;
-  };
-  for (const auto& [begin, end] : {std::pair<std::size_t, std::size_t>{0, 100}, {4'096, whole.size()}}) {
-    damage(begin, end);
-    now_ += kDay;  // a new day, whose backup must not push out good ones
-    const auto opened = SqliteChatStore::Open(folder_, {[this] { return ++now_; }, 0});
-    ASSERT_FALSE(opened.ok());
-    EXPECT_EQ(opened.error().code, Code::kCorrupt) << opened.error().message;
-    EXPECT_THAT(opened.error().message, HasSubstr("damaged"));
-    EXPECT_THAT(opened.error().message, HasSubstr("backups/chats-2025-12-01.sqlite"));
-    EXPECT_EQ(fs::file_size(File("chats.sqlite")), whole.size());
-    EXPECT_THAT(ChatFolder{folder_ + "/chats"}.BackupNames(), ElementsAre("chats-2025-12-01.sqlite"));
-  }
-}
-
-TEST_F(Chats, FilesOfOthersAreRefusedByName) {
-  store_.reset();
-  const auto change = [&](const std::string& sql) {
-    auto database = Database::Open(File("chats.sqlite"), Database::Use::kCreate, {});
-    ASSERT_TRUE(database.ok());
-    ASSERT_TRUE(database.value()->Execute(sql).ok());
-  };
-  change("PRAGMA user_version = 7");
-  const auto newer = SqliteChatStore::Open(folder_, {});
-  ASSERT_FALSE(newer.ok());
-  EXPECT_EQ(newer.error().code, Code::kUnsupported);
-  EXPECT_THAT(newer.error().message, HasSubstr("written by a newer Thimble"));
-  fs::remove_all(File("chats.sqlite"));
-  change("CREATE TABLE bookmarks (url TEXT)");
-  const auto other = SqliteChatStore::Open(folder_, {});
-  ASSERT_FALSE(other.ok());
-  EXPECT_THAT(other.error().message, HasSubstr("another program"));
-}
-
-// A version that never was: chats with titles, and notes in them.
-class OldChats : public Chats {
- protected:
-  void SetUp() override {
-    Chats::SetUp();
-    Make("unused");
-    store_.reset();
-    fs::remove_all(folder_ + "/chats");
-    fs::create_directories(folder_ + "/chats");
-    auto old = Database::Open(File("chats.sqlite"), Database::Use::kCreate, {});
-    ASSERT_TRUE(old.ok());
-    ASSERT_TRUE(old.value()
-                    ->Execute("CREATE TABLE talks (id TEXT, title TEXT); CREATE TABLE notes (id TEXT, talk TEXT, text "
-                              "TEXT); PRAGMA application_id = 1416454723; PRAGMA user_version = 0;")
-                    .ok());
-    ASSERT_TRUE(old.value()->Run("INSERT INTO talks VALUES (?1, 'Old tea')", Id("o")).ok());
-    ASSERT_TRUE(old.value()->Run("INSERT INTO notes VALUES (?1, ?2, 'an old leaf')", Id("n"), Id("o")).ok());
-  }
-
-  static ChatMigration FromZero() {
-    ChatMigration migration;
-    migration.from = 0;
-    migration.copies = {
-        "INSERT INTO main.chats (id, title, model, instructions, folder, head, pinned, created, updated) SELECT id, "
-        "title, '', '', '', (SELECT id FROM old.notes WHERE talk = talks.id), 0, rowid, rowid FROM old.talks",
-        "INSERT INTO main.messages (chat, id, parent, role, model, state, created, text, reasoning, pictures, facts, "
-        "tokens) SELECT (SELECT seq FROM main.chats WHERE id = talk), id, '', 'user', '', 0, 0, text, '', '[]', '{}', "
-        "0 "
-        "FROM old.notes"};
-    migration.same = {{"SELECT count(*) FROM old.talks", "SELECT count(*) FROM main.chats"},
-                      {"SELECT count(*) FROM old.notes", "SELECT count(*) FROM main.messages"}};
-    return migration;
-  }
-};
-
-TEST_F(OldChats, AreCopiedAndKeptOneVersion) {
-  const ChatMigration migration = FromZero();
-  {
-    const auto opened = OpenChatDatabase({folder_ + "/chats"}, {&migration, 1});
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-  }
-  EXPECT_TRUE(fs::exists(File("chats.sqlite.v0")));
-  Reopen();
-  EXPECT_THAT(Titles({}), ElementsAre("Old tea"));
-  EXPECT_THAT(Search("leaf"), ElementsAre("Old tea:an old \ue000leaf\ue001"));
-  // What is deleted is not in the old file either.
-  ASSERT_TRUE(store_->Delete(Id("o")).ok());
-  EXPECT_THAT(FilesWith("an old leaf"), IsEmpty());
-}
-
-TEST_F(OldChats, StayAsTheyAreWhereTheCopyIsNotWhole) {
-  ChatMigration migration = FromZero();
-  migration.copies.pop_back();
-  const std::string before = testing::ReadTextFile(File("chats.sqlite"));
-  const auto opened = OpenChatDatabase({folder_ + "/chats"}, {&migration, 1});
-  ASSERT_FALSE(opened.ok());
-  EXPECT_THAT(opened.error().message, HasSubstr("0 of 1 entries"));
-  EXPECT_EQ(testing::ReadTextFile(File("chats.sqlite")), before);
-  EXPECT_FALSE(fs::exists(File("chats.sqlite.new")));
-  EXPECT_FALSE(fs::exists(File("chats.sqlite.v0")));
-  const auto unknown = OpenChatDatabase({folder_ + "/chats"}, {});
-  ASSERT_FALSE(unknown.ok());
-  EXPECT_THAT(unknown.error().message, HasSubstr("the format 0"));
 }
 
 }  // namespace

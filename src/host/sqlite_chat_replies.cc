@@ -79,7 +79,7 @@ class Reply : public service::ReplyJournal {
     const MutexLock lock(&mutex_);
     if (is_over_) return StoreFault(409, "this reply is over already");
     const MutexLock files_lock(&files_->mutex);
-    const auto written = Write(state, model, facts);
+    const auto written = Write(files_->database.get(), state, model, facts);
     // Where the disk is full the journal stays: the next start finds it.
     is_over_ = written.ok() || written.error().status == 404;
     if (is_over_) journal_->Remove();
@@ -87,8 +87,7 @@ class Reply : public service::ReplyJournal {
   }
 
  private:
-  OrFault<Done> Write(MessageState state, const std::string& model, const Json& facts) {
-    Database* database = files_->database.get();
+  OrFault<Done> Write(Database* database, MessageState state, const std::string& model, const Json& facts) {
     THIMBLE_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
     THIMBLE_RETURN_IF_ERROR(Settle(database, message_, journal_->text(), state));
     THIMBLE_RETURN_IF_ERROR(database->Run(
