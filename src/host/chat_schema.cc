@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "host/atomic_file.h"
+#include "host/chat_store.h"
 #include "sys/folder.h"
 
 #include <unistd.h>
@@ -158,16 +159,6 @@ OrFault<std::unique_ptr<Database>> OpenUnderLock(const ChatFolder& folder, std::
 
 }  // namespace
 
-Error ErrorOfFault(const Fault& fault) {
-  Error error{Code::kSystem, fault.message};
-  if (fault.status == 404) error.code = Code::kNotFound;
-  if (fault.status == 400 || fault.status == 413) error.code = Code::kInvalid;
-  if (fault.status == 409) error.code = Code::kUnsupported;
-  if (fault.status == 507) error.code = Code::kExhausted;
-  if (fault.code == kDamaged) error.code = Code::kCorrupt;
-  return error;
-}
-
 Result<std::unique_ptr<Database>> OpenChatDatabase(const ChatFolder& folder,
                                                    std::span<const ChatMigration> migrations) {
   THIMBLE_RETURN_IF_ERROR(folder.Make());
@@ -180,7 +171,7 @@ Result<std::unique_ptr<Database>> OpenChatDatabase(const ChatFolder& folder,
   THIMBLE_RETURN_IF_ERROR(MakePrivateFile(folder.Database()));
   auto database = OpenUnderLock(folder, migrations);
   if (database.ok()) return std::move(database).value();
-  return WithPlace(ErrorOfFault(database.error()), folder.Database());
+  return WithPlace(ErrorOfStore(database.error()), folder.Database());
 }
 
 OrFault<std::unique_ptr<Database>> OpenChatCopy(const std::string& path) {

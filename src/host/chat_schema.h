@@ -42,7 +42,4 @@ OrFault<Done> UnindexText(Database* database, std::int64_t message);
 OrFault<bool> RemoveChat(Database* database, const std::string& chat);
 OrFault<bool> RemoveMessage(Database* database, const std::string& message);
 
-// Of the fault, as the command prints it.
-Error ErrorOfFault(const Fault& fault);
-
 }  // namespace thimble::host

@@ -18,6 +18,9 @@ namespace thimble::host {
 // List gives all pinned chats in front, in addition to `most`, where `before` is 0.
 Result<std::unique_ptr<service::ChatStore>> OpenChatStore(const std::string& home);
 
+// What the store says, as the command prints it.
+Error ErrorOfStore(const service::Fault& fault);
+
 // 24 letters and digits that nobody else has.
 std::string NewChatId();
 

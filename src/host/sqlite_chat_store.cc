@@ -113,7 +113,7 @@ Result<std::unique_ptr<SqliteChatStore>> SqliteChatStore::Open(const std::string
   if (settings.most_pages > 0) (void)store->database_->Number(Cat("PRAGMA max_page_count = ", settings.most_pages));
   for (const auto& step : {store->Recover(), store->KeepUp()}) {
     // A full disk is no reason not to show what is there.
-    if (!step.ok() && step.error().status != 507) return WithPlace(ErrorOfFault(step.error()), folder.Database());
+    if (!step.ok() && step.error().status != 507) return WithPlace(ErrorOfStore(step.error()), folder.Database());
   }
   return store;
 }
