@@ -25,7 +25,7 @@ def capture():
     sys.path.insert(0, str(ROOT / "tests/cli"))
     from harness import Terminal
     from screen import Screen
-    terminal = Terminal("chat", "--temperature", "0", "--max-tokens", "120", env={"XDG_STATE_HOME": "/nonexistent"}, columns=COLUMNS)
+    terminal = Terminal("chat", "--no-history", "--temperature", "0", "--max-tokens", "120", env={"XDG_STATE_HOME": "/nonexistent"}, columns=COLUMNS)
     for line in SAID:
         terminal.read_until("> ")
         terminal.type(line + "\n")

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // thimble chat: a conversation in the terminal.
 #include "base/nearest_word.h"
+#include "base/outside_text.h"
 #include "base/text.h"
 #include "cli/advice.h"
 #include "cli/context_lines.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
+#include "cli/kept_chat.h"
 #include "cli/key_reader.h"
 #include "cli/line_editor.h"
 #include "cli/options.h"
@@ -42,16 +44,18 @@ A picture's path in a message (or dragged into the terminal) attaches the pictur
   /context            how full the context is: tokens of each message, and what attached pictures will take
   /edit N TEXT        put TEXT in place of your message N (as /context counts) and answer again from there
   /again              answer the last message anew
-  /reset              forget the conversation
+  /reset              begin a new conversation
   /save FILE          write the conversation as JSON
   /load FILE          go on with a saved one
+  /title TEXT         what this chat is called among those that are kept
   /stats              speed and memory of the last answer
   /help               this text
   /quit               leave (so does Ctrl-D)
 Tab completes commands and paths, arrow up brings back what you wrote, Ctrl-C stops an answer.)";
 
-constexpr std::array<std::string_view, 12> kCommands = {"/again", "/context", "/detail", "/edit", "/help",  "/image",
-                                                        "/load",  "/quit",    "/reset",  "/save", "/stats", "/think"};
+constexpr std::array<std::string_view, 13> kCommands = {"/again", "/context", "/detail", "/edit",  "/help",
+                                                        "/image", "/load",    "/quit",   "/reset", "/save",
+                                                        "/stats", "/think",   "/title"};
 
 // Of one chat: enough to go back to the questions that were asked last, and to the system text.
 constexpr std::uint64_t kBeginningsBytes = std::uint64_t{256} << 20;
@@ -59,8 +63,8 @@ constexpr std::uint64_t kBeginningsBytes = std::uint64_t{256} << 20;
 // Keys and words over a conversation.
 class Chatting {
  public:
-  Chatting(const RunOptions& options, Conversation talk)
-      : options_(options), talk_(std::move(talk)), editor_(kCommands) {}
+  Chatting(const RunOptions& options, Conversation talk, KeptChat* kept)
+      : options_(options), talk_(std::move(talk)), kept_(kept), editor_(kCommands) {}
 
   int Talk() {
     if (editor_.is_interactive()) printer_.Note("/help lists what you can say");
@@ -92,6 +96,7 @@ class Chatting {
       if (!Attach(path)) return true;
     }
     if (!parts.text.empty()) {
+      kept_->BeginAsk(parts.text);
       Answer([&](const TalkListener& listener) { return talk_.Ask(parts.text, &attached_, listener); },
              "the question is taken back");
     }
@@ -118,11 +123,15 @@ class Chatting {
     } else if (word == "/edit") {
       Edit(words, rest);
     } else if (word == "/again") {
+      kept_->BeginAgain();
       Answer([&](const TalkListener& listener) { return talk_.Again(listener); });
     } else if (word == "/reset") {
       talk_.Reset();
       attached_.clear();
+      kept_->BeginNew();
       printer_.Note("forgotten");
+    } else if (word == "/title") {
+      Title(whole);
     } else if (word == "/stats") {
       Stats();
     } else if (word == "/save") {
@@ -172,6 +181,7 @@ class Chatting {
     printer_.Note(Cat("attached ", path, " (", image.width, " x ", image.height, ")"));
     std::error_code error;
     const auto absolute = std::filesystem::absolute(path, error);  // a saved conversation finds it from anywhere
+    kept_->Attach(error ? path : absolute.string(), image);
     attached_.push_back({error ? path : absolute.string(), std::move(picture).value()});
     return true;
   }
@@ -200,6 +210,7 @@ class Chatting {
   bool Show(const Event& event, ProgressBar* bar) {
     ShowBeforeTheReply(event, bar, [this](const std::string& line) { printer_.Note(line); });
     if (event.kind == Event::Kind::kReply) {
+      kept_->Piece(event.reply);
       if (event.reply.kind == ReplyEvent::Kind::kThinking) printer_.Thinking(event.reply.text);
       if (event.reply.kind == ReplyEvent::Kind::kContent) printer_.Content(event.reply.text);
       if (event.reply.kind == ReplyEvent::Kind::kToolCallEnd) {
@@ -223,6 +234,7 @@ class Chatting {
                   [&](const LeftOut& now, bool is_first) { printer_.Note(LeftOutLine(now, is_first)); }});
     }();
     printer_.EndLine();
+    kept_->End(answer, talk_);
     if (answer.ok() ? !answer.value().is_kept : answer.error().code == Code::kCancelled) {
       // Nothing is lost, and pictures stay attached: one can go on.
       printer_.Note(Cat("stopped; ", taken_back));
@@ -242,7 +254,14 @@ class Chatting {
     if (words.size() < 2 || error != std::errc() || end != text.data() + text.size())
       return Complain(kExitInvalid, "/edit takes the number of one of your messages, as /context shows it, and a text");
     const std::string changed = rest.substr(words[1].begin);
+    kept_->BeginEdit(number, changed);
     Answer([&](const TalkListener& listener) { return talk_.Edit(number, changed, listener); });
+  }
+
+  void Title(const std::string& title) {
+    if (title.empty()) return printer_.Note(kept_->title().empty() ? "this chat has no title yet" : kept_->title());
+    kept_->SetTitle(title);
+    printer_.Note("titled");
   }
 
   void Context() {
@@ -294,6 +313,7 @@ class Chatting {
     }
     attached_.clear();
     talk_.Load(std::move(loaded.value().chat()), std::move(loaded.value().pictures));
+    kept_->BeginLoaded(talk_);
     printer_.Note(Cat("loaded ", talk_.messages().size(), " messages"));
     if (!file.keys.empty()) {
       std::string keys;
@@ -304,6 +324,7 @@ class Chatting {
 
   const RunOptions& options_;
   Conversation talk_;
+  KeptChat* kept_;
   std::vector<Attachment> attached_;  // for the next message
   std::optional<Reply> last_;
   int status_ = kExitOk;
@@ -324,7 +345,37 @@ std::string AboutBuiltin() {
 
 }  // namespace
 
-int RunChat(const RunOptions& options) {
+namespace {
+
+// As it is named among the chats that are kept.
+std::string ModelName(const std::string& model) {
+  if (model.empty()) return "builtin";
+  const std::string name = NameOf(model);
+  return name.ends_with(".gguf") ? name.substr(0, name.size() - 5) : name;
+}
+
+// The options for a chat that was kept: its system text and, where it is here by its name, its model.
+RunOptions ResumedOptions(RunOptions options, const service::ChatSummary& chat) {
+  if (options.input.system.empty()) options.input.system = chat.instructions;
+  if (!options.common.model.empty() || chat.model.empty() || chat.model == "builtin") return options;
+  if (host::IsPlainName(chat.model) && !host::FindModelByName(chat.model).error.has_value()) {
+    options.common.model = chat.model;
+  } else {
+    ReplyPrinter().Note(Cat("this chat was with ", Excerpt(chat.model),
+                            ", which has no name here: name its file to go on with it (thimble chat FILE --continue)"));
+  }
+  return options;
+}
+
+}  // namespace
+
+int RunChat(const RunOptions& given) {
+  KeptChat kept(!given.keeps_nothing, [](const std::string& line) { ReplyPrinter().Note(line); });
+  const bool is_resumed = given.continues || !given.resume.empty();
+  if (is_resumed) {
+    if (auto status = kept.Resume(given.resume); !status.ok()) return Fail(status.error());
+  }
+  const RunOptions options = is_resumed ? ResumedOptions(given, kept.chat()) : given;
   GenerateRequest request;
   if (auto status = ApplyGenerate(options.generate, &request); !status.ok()) return Fail(status.error());
   request.detail = ChooseDetail(options.common);
@@ -339,7 +390,13 @@ int RunChat(const RunOptions& options) {
   if (options.common.model.empty() || options.common.model == "builtin") ReplyPrinter().Note(AboutBuiltin());
   Conversation talk(engine.value(), std::move(session).value(), std::move(request), options.input.system,
                     options.when_full == "stop" ? WhenFull::kStop : WhenFull::kWindow);
-  return Chatting(options, std::move(talk)).Talk();
+  kept.SetModel(ModelName(options.common.model));
+  kept.SetInstructions(options.input.system);
+  if (is_resumed) {
+    if (auto status = kept.PutInto(options.common, &talk); !status.ok()) return Fail(status.error());
+    ReplyPrinter().Note(Cat("going on with \"", Excerpt(kept.title()), "\", ", talk.messages().size(), " messages"));
+  }
+  return Chatting(options, std::move(talk), &kept).Talk();
 }
 
 }  // namespace thimble::cli

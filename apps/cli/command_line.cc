@@ -233,13 +233,47 @@ void AddChat(CLI::App* app, CommandLine* line) {
                 "window (default): the oldest exchanges make room; stop: the chat ends there")
       ->type_name("window|stop")
       ->check(CLI::IsMember({"window", "stop"}).description(""));
+  constexpr const char* kGroup = "Chats that are kept";
+  CLI::Option* newest = c->add_flag("--continue", line->chat.continues, "go on with the newest one")->group(kGroup);
+  CLI::Option* named = c->add_option("--resume", line->chat.resume, "go on with the one of this id or title")
+                           ->type_name("ID|TITLE")
+                           ->check(NotEmpty())
+                           ->group(kGroup);
+  CLI::Option* none = c->add_flag("--no-history", line->chat.keeps_nothing, "keep nothing of this chat")->group(kGroup);
+  newest->excludes(named)->excludes(none);
+  named->excludes(none);
   c->footer(
       "Examples:\n"
       "  thimble chat                                 the built-in model\n"
       "  thimble chat Qwen3.5-0.8B-Q4_K_M.gguf\n"
       "  thimble chat qwen3.5-2b --think on --context 16384\n"
+      "  thimble chat --continue                      go on with the last one\n"
       "In the chat, /help lists what you can say.");
   c->callback([line] { line->action = [line] { return RunChat(line->chat); }; });
+}
+
+void AddChats(CLI::App* app, CommandLine* line) {
+  CLI::App* c = app->add_subcommand("chats", "chats that are kept: list, search, export, delete");
+  ChatsOptions* o = &line->chats;
+  AddPositional(c, line, "WORDS", &o->search, "only chats that have these words in their title or a message");
+  CLI::Option* remove = c->add_option("--delete", o->remove, "delete the chat with this id, from backups too")
+                            ->type_name("ID")
+                            ->check(NotEmpty());
+  CLI::Option* exported = c->add_option("--export", o->export_id, "print the chat with this id")
+                              ->type_name("ID")
+                              ->check(NotEmpty())
+                              ->excludes(remove);
+  c->add_option("--format", o->format, "of --export (default: markdown)")
+      ->type_name("markdown|json")
+      ->check(CLI::IsMember({"markdown", "json"}).description(""))
+      ->needs(exported);
+  AddJson(c, &o->json);
+  AddUnused(c, line, &line->unused);
+  c->footer(
+      "Newest first. They are kept in ~/.local/share/thimble/chats, or in $THIMBLE_HOME/chats.\n\n"
+      "Examples:\n  thimble chats\n  thimble chats \"green tea\"\n"
+      "  thimble chats --export ID > tea.md\n  thimble chat --resume ID");
+  c->callback([line] { line->action = [line] { return ListChats(line->chats); }; });
 }
 
 void AddRun(CLI::App* app, CommandLine* line) {
@@ -491,6 +525,7 @@ void AddStore(CLI::App* app, CommandLine* line) {
 
 void AddCommands(CLI::App* app, CommandLine* line) {
   AddChat(app, line);
+  AddChats(app, line);
   AddRun(app, line);
   AddServe(app, line);
   AddInfo(app, line);

@@ -29,6 +29,7 @@ struct CommandLine {
   ImportOptions import;
   PackOptions pack;
   ServeOptions serve;
+  ChatsOptions chats;
   bool import_copy = false;  // the default, said aloud
   bool list_json = false;
   std::string shell;

@@ -63,6 +63,9 @@ struct RunOptions {
   GenerateOptions generate;
   std::vector<std::string> positionals;
   std::string when_full = "window";  // chat: "window", "stop"
+  bool continues = false;            // chat: with the newest one that was kept
+  std::string resume;                // chat: id or title of one that was kept
+  bool keeps_nothing = false;        // chat
 };
 
 struct LogitsOptions {
@@ -128,6 +131,14 @@ struct ServeOptions {
   bool checks_sandbox = false;
 };
 
+struct ChatsOptions {
+  std::string search;
+  std::string remove;     // id
+  std::string export_id;  // id
+  std::string format;     // of the export: "markdown", "json"
+  bool json = false;
+};
+
 struct PackOptions {
   CommonOptions common;
   std::string out;
@@ -146,6 +157,7 @@ int Perplexity(const PerplexityOptions& options);
 int EmbedImage(const EmbedImageOptions& options);
 int RunBench(const BenchOptions& options);
 int List(bool json);
+int ListChats(const ChatsOptions& options);
 int Import(const ImportOptions& options);
 int Pack(const PackOptions& options);
 int Serve(const ServeOptions& options);

@@ -70,6 +70,19 @@ void Conversation::Load(Chat chat, std::vector<Picture> pictures) {
   for (Picture& picture : request_.pictures) KeepDigest(&picture);
 }
 
+Status Conversation::LeaveOut(std::size_t count) {
+  const std::size_t begin = NumPinned(request_.chat().messages);
+  count = std::min(count, request_.chat().messages.size() - begin);
+  if (count == 0) return Done{};
+  return ExhaustedIfNoMemory([&]() -> Status {
+    THIMBLE_ASSIGN_OR_RETURN(const PromptCounts counts, engine_->Measure(request_));
+    Dropped dropped;
+    Drop(begin + count, 0, counts, &dropped);
+    for (std::size_t i = 0; i < count; ++i) left_out_.Push(dropped.messages[i], dropped.tokens[i]);
+    return Done{};
+  });
+}
+
 Json Conversation::Save() const {
   const std::vector<Json> read = MessagesToJson(request_.chat().messages).items();
   const std::size_t num_pinned = NumPinned(request_.chat().messages);

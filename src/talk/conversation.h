@@ -88,6 +88,9 @@ class Conversation {
   void Reset();
   // Forgets everything, goes on with this conversation and its tools. `pictures` are those of its places, in order.
   void Load(Chat chat, std::vector<Picture> pictures);
+  // Leaves out the first `count` messages behind the system text, of a loaded conversation that had done so before.
+  // Errors as Engine::Measure.
+  Status LeaveOut(std::size_t count);
   // All messages, those left out too: a list, or an object with "messages" and "tools" where there are tools.
   [[nodiscard]] Json Save() const;
 

@@ -18,6 +18,9 @@ os.environ["THIMBLE_FIXTURES"] = os.path.abspath(sys.argv[2])
 # What the command remembers between calls stays out of the user's own caches; goes with this process.
 CACHES = tempfile.TemporaryDirectory()
 os.environ["XDG_CACHE_HOME"] = CACHES.name
+# So do the chats that it keeps: never in the user's own store.
+os.environ.pop("THIMBLE_HOME", None)
+os.environ["XDG_DATA_HOME"] = CACHES.name + "/data"
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 NAMES = sys.argv[3:] or sorted(path.stem for path in HERE.glob("test_*.py"))
