@@ -157,7 +157,8 @@ class MemoryChatStore : public service::ChatStore {
   }
   OrFault<service::SpaceTaken> Space() override {
     const std::lock_guard lock(mutex_);
-    return service::SpaceTaken{static_cast<std::int64_t>(chats_.size()), static_cast<std::int64_t>(pictures_.size()), 0};
+    return service::SpaceTaken{static_cast<std::int64_t>(chats_.size()), static_cast<std::int64_t>(pictures_.size()),
+                               0};
   }
 
   int num_syncs = 0;

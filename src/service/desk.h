@@ -76,8 +76,8 @@ class Desk {
   // Opens a model before somebody asks it, in place of the one that is open. 404: there is none of that name; 409 while
   // somebody is being answered, or another one is being opened.
   std::optional<Fault> Switch(const std::string& name);
-  // Gives the model's memory back; the next request opens it again. 409 while somebody is being answered, or it is being
-  // opened.
+  // Gives the model's memory back; the next request opens it again. 409 while somebody is being answered, or it is
+  // being opened.
   std::optional<Fault> Unload();
 
   // Does one thing: opens a model, or takes a step of all who write and one who reads, of at most some 0.3 s. True:
@@ -119,7 +119,7 @@ class Desk {
   std::unordered_map<RequestId, std::shared_ptr<Job>> jobs_ THIMBLE_GUARDED_BY(mutex_);  // all that were let in
   std::deque<std::shared_ptr<Job>> waiting_ THIMBLE_GUARDED_BY(mutex_);                  // those that are ready
   std::string wanted_ THIMBLE_GUARDED_BY(mutex_);                                        // the model that is to be open
-  std::string previous_ THIMBLE_GUARDED_BY(mutex_);  // that was, before one was changed to
+  std::string previous_ THIMBLE_GUARDED_BY(mutex_);      // that was, before one was changed to
   bool opens_soon_ THIMBLE_GUARDED_BY(mutex_) = false;   // without a request
   bool closes_soon_ THIMBLE_GUARDED_BY(mutex_) = false;  // also
   DeskState state_ THIMBLE_GUARDED_BY(mutex_);

@@ -33,7 +33,7 @@ struct Job {
   std::shared_ptr<KeptReply> reply;  // that it is written into; nullptr: nowhere
   std::atomic<bool> is_cancelled{false};
   std::atomic<bool> is_stopped{false};  // somebody has had enough of it: it ends with what there is
-  double told_at = 0;  // when the client last heard that it waits
+  double told_at = 0;                   // when the client last heard that it waits
 
   // Prepared for one model: its prompt, and what was left out of the conversation for it to fit.
   std::shared_ptr<LiveModel> prepared_for;

@@ -289,7 +289,8 @@ double KeptAnswers::Due() const {
 }
 
 KeptAnswers::Entry* KeptAnswers::Find(const std::string& name) {
-  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.name == name; });
+  const auto it =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.name == name; });
   return it == entries_.end() ? nullptr : &*it;
 }
 

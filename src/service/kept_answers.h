@@ -97,8 +97,8 @@ class KeptAnswers {
   // At most 128 visible characters: what a client may call its answer.
   static bool IsName(std::string_view name);
 
-  // A new answer of that name; `job` is the request that writes it. 409 while there is one that runs, 429 where too many
-  // do.
+  // A new answer of that name; `job` is the request that writes it. 409 while there is one that runs, 429 where too
+  // many do.
   OrFault<std::shared_ptr<KeptAnswer>> Add(const std::string& name, RequestId job);
   // 404: there is none, or it is too old; 410.
   OrFault<Done> Read(const std::string& name, std::uint64_t from, RequestId reader, std::shared_ptr<AnswerSink> sink);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -230,7 +231,10 @@ TEST_F(ManyReadersTest, FromSeveralThreads) {
   });
   std::atomic<bool> is_done{false};
   std::thread tender([&] {
-    while (!is_done) kept_.Tend();
+    while (!is_done) {
+      kept_.Tend();
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
   });
   std::vector<std::thread> threads;
   for (RequestId id = 1; id <= 3; ++id) {

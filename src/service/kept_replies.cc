@@ -32,9 +32,10 @@ Json CallsOf(const Reply& reply) {
 
 Json FactsOf(const Reply& reply) {
   const bool is_stopped = reply.finish_reason == FinishReason::kCancelled;
-  const std::string finish = is_stopped                                                                ? "stopped"
-                             : reply.finish_reason == FinishReason::kStop && !reply.tool_calls.empty() ? "tool_calls"
-                                                                        : FinishReasonName(reply.finish_reason);
+  const std::string finish = is_stopped ? "stopped"
+                             : reply.finish_reason == FinishReason::kStop && !reply.tool_calls.empty()
+                                 ? "tool_calls"
+                                 : FinishReasonName(reply.finish_reason);
   const GenerateStats& stats = reply.stats;
   Json facts = Json::Object({{"finish", Json::String(finish)},
                              {"usage", Parsed(UsageJson(stats))},
@@ -155,8 +156,8 @@ void KeptReplies::Expect(const std::string& chat, const std::string& message) {
 std::shared_ptr<KeptReply> KeptReplies::NewReply(const std::string& message, const std::string& model) {
   if (store_ == nullptr) return nullptr;
   const MutexLock lock(&mutex_);
-  const auto it = std::find_if(expected_.begin(), expected_.end(),
-                               [&](const auto& expected) { return expected.first == message; });
+  const auto it =
+      std::find_if(expected_.begin(), expected_.end(), [&](const auto& expected) { return expected.first == message; });
   if (it == expected_.end()) return nullptr;
   return std::make_shared<KeptReply>(it->second, message, model, clock_, wake_);
 }

@@ -34,7 +34,8 @@ class KeptReply {
 
   // What came of it: by whoever writes the answer.
   void Append(std::string_view reasoning, std::string_view text);
-  // It is over. `facts` gets how long the first word took beside what it says; at most 64 KiB. Only the first one counts.
+  // It is over. `facts` gets how long the first word took beside what it says; at most 64 KiB. Only the first one
+  // counts.
   void End(MessageState state, Json facts);
 
   // On Help's thread.

@@ -209,13 +209,13 @@ WholeAnswer Service::StoreModels() {
     const bool is_open = state.live != nullptr && state.live->name == model.name;
     // Its weights are most of what it needs; opening it says exactly.
     const bool fits = is_open || free == 0 || model.bytes <= free;
-    Json item = Json::Object({{"name", Json::String(model.name)},
-                              {"bytes", Json::Integer(static_cast<std::int64_t>(model.bytes))},
-                              {"built_in", Json::Bool(model.is_builtin)},
-                              {"open", Json::Bool(is_open)},
-                              {"opening", state.is_opening && state.model == model.name ? Json::Float(state.loading)
-                                                                                        : Json()},
-                              {"fits", Json::Bool(fits)}});
+    Json item =
+        Json::Object({{"name", Json::String(model.name)},
+                      {"bytes", Json::Integer(static_cast<std::int64_t>(model.bytes))},
+                      {"built_in", Json::Bool(model.is_builtin)},
+                      {"open", Json::Bool(is_open)},
+                      {"opening", state.is_opening && state.model == model.name ? Json::Float(state.loading) : Json()},
+                      {"fits", Json::Bool(fits)}});
     if (!model.title.empty()) item.Set("title", Json::String(model.title));
     if (!fits)
       item.Set("why", Json::String(Cat("it needs ", FormatBytes(model.bytes), ", ", FormatBytes(free), " are free")));
@@ -244,7 +244,8 @@ OrFault<WholeAnswer> Service::PutPicture(const Visit& visit) {
   if (!is_kept && !keep.empty() && keep != "0") return Fault{400, "", "", "keep", "keep is 1 or 0"};
   if (is_kept && options_.chats == nullptr)
     return Fault{501, "", "no_history", "keep", "Conversations are not kept here, nor are their pictures."};
-  if (is_kept && kind == kPixels) return Fault{415, "", "", "content-type", "Of pictures that are kept, send the file."};
+  if (is_kept && kind == kPixels)
+    return Fault{415, "", "", "content-type", "Of pictures that are kept, send the file."};
   THIMBLE_ASSIGN_OR_RETURN(Picture picture, take());
   std::string sha256;
   if (is_kept) {
