@@ -4,12 +4,14 @@
 #include "base/text.h"
 #include "cli/input.h"
 #include "cli/model_name.h"
+#include "cli/open_browser.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "host/model_shelf.h"
 #include "host/model_store.h"
 #include "host/store.h"
 #include "server/api_keys.h"
+#include "server/embedded_page.h"
 #include "server/private_file.h"
 #include "server/running_mark.h"
 #include "server/sandbox.h"
@@ -106,12 +108,30 @@ int CheckSandbox(const host::OpenOptions& open) {
   return PrintProbes(check.value()->Try());
 }
 
+const service::PageFiles* PageOf(const ServeOptions& options) {
+  return options.has_no_page ? nullptr : server::BuiltPage();
+}
+
+// The token behind '#' goes to the page, and in no request.
+std::string PageAddress(const std::string& url, const std::string& token) { return Cat(url, "/#token=", token); }
+
+// In a browser where somebody sits before one, else in words.
+void ShowPage(const ServeOptions& options, const std::string& url, const std::string& token) {
+  if (PageOf(options) == nullptr || options.common.json) return;
+  const std::string address = PageAddress(url, token);
+  const bool is_open = !options.opens_no_browser && CanOpenBrowser() && OpenBrowser(address);
+  Say(is_open ? Cat("your browser opens the page: ", url) : Cat("the page: ", address));
+}
+
 Result<server::Options> NetworkOptions(const ServeOptions& options) {
   server::Options network;
   if (!options.host.empty()) network.addresses = {options.host};
   network.port = static_cast<std::uint16_t>(options.port);
   network.allow_hosts = options.allow_hosts;
   network.allow_origins = options.allow_origins;
+  if (const service::PageFiles* const page = PageOf(options); page != nullptr) {
+    for (const service::PageFile& file : page->All()) network.open_paths.emplace_back(file.path);
+  }
   if (!options.key_file.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(network.keys, server::ApiKeys::Read(host::ExpandHome(options.key_file)));
   }
@@ -156,6 +176,7 @@ int PortIsTaken(const ServeOptions& options, const server::Options& network, con
         {{"url", Json::String(*url)}, {"port", Json::Integer(network.port)}, {"token", Json::String(network.token)}}));
   }
   Say(Cat("your server is running already: ", *url, "; --port N starts another one beside it"));
+  ShowPage(options, *url, network.token);
   return kExitOk;
 }
 
@@ -180,6 +201,9 @@ int Serve(const ServeOptions& options) {
   const auto mark = server::RunningMark::Leave(host::StoreHome(), server.port(), server.url());
   if (!mark.ok()) return Fail(mark.error());
 
+  // Before the sandbox, which starts no programs.
+  ShowPage(options, server.url(), network.value().token);
+
   const std::string name = host::ShelfName(options.common.model, open.value().model);
   host::FileModelShelf shelf(open.value(), name, [](const Engine& engine) {
     for (const std::string& warning : engine.warnings()) Warn(warning);
@@ -194,6 +218,7 @@ int Serve(const ServeOptions& options) {
     Say(Cat("opening ", name, "; ", server.url(), " is there already, and answers when it is open"));
   server::ServeOptions serve;
   serve.service.store = &store;
+  serve.service.page = PageOf(options);
   serve.service.version = THIMBLE_VERSION;
   serve.service.desk.model = name;
   serve.service.desk.parallel = options.parallel;

@@ -299,7 +299,7 @@ OrFault<WholeAnswer> Service::AnswerNow(const Visit& visit) {
       return WholeAnswer{200,
                          {{"content-type", "text/plain; charset=utf-8"}},
                          "Thimble answers here: OpenAI's API is at /v1, Anthropic's at /v1/messages, and /openapi.json "
-                         "describes both. This build has no page.\n"};
+                         "describes both. There is no page here.\n"};
     case RouteKind::kHealth:
       return Health();
     case RouteKind::kModels:
