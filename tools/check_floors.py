@@ -61,7 +61,7 @@ OUTSIDE = [
     (r"libheif/.*", r"src/image/decode_heif\.cc", "a codec"),
     (r"boost/.*", r"apps/server/[a-z_]+\.(cc|h)", "the library for the network"),
     (r"xgrammar/.*", r"src/grammar/token_masker\.cc", "the library for grammars"),
-    (r"sqlite3\.h", r"src/host/[a-z_]+\.cc", "the database"),
+    (r"sqlite3\.h", r"src/host/sqlite\.cc", "the database"),
     (r"gtest/.*|gmock/.*", r"src/.*_test\.cc|tests/.*", "the library for tests"),
     (r"benchmark/.*", r"bench/.*", "the library for benchmarks"),
     (r"sys/mman\.h", r"src/(sys|base)/.*|tests/faults/.*", "the system's memory"),

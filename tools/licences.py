@@ -60,7 +60,8 @@ def section(libraries):
         lines.append(f"\n{words}\n\n")
         for library in libraries:
             if library["how"] == how:
-                lines.append(f"- {library['name']}: {library['licence']}, Copyright (c) {'; '.join(library['copyright'])}\n")
+                owners = f", Copyright (c) {'; '.join(library['copyright'])}" if library["copyright"] else ""
+                lines.append(f"- {library['name']}: {library['licence']}{owners}\n")
     for name in ("MIT", "BSD"):
         lines.append(f"\nThe {name} licence{'s' if name == 'BSD' else ''}:\n\n")
         lines += ["  " + line if line.strip() else line for line in (ROOT / f"tools/licences/{name}.txt").read_text().splitlines(True)]

@@ -440,6 +440,25 @@ std::string PictureLine(const Json& picture) {
 
 }  // namespace
 
+std::string TitleFrom(std::string_view text) {
+  constexpr std::size_t kMostChars = 60;
+  constexpr std::size_t kLeastChars = 30;  // a word that begins behind it may be left out
+  std::string title;
+  std::size_t num_chars = 0;
+  std::size_t last_blank = 0;  // behind the least
+  for (text = Trim(text); !text.empty() && num_chars < kMostChars; ++num_chars) {
+    const DecodedChar next = DecodeUtf8(text);
+    text.remove_prefix(static_cast<std::size_t>(next.num_bytes));
+    const bool is_blank = next.code_point <= U' ';
+    if (is_blank && title.ends_with(' ')) continue;
+    if (is_blank && num_chars >= kLeastChars) last_blank = title.size();
+    AppendUtf8(&title, is_blank ? U' ' : next.code_point);
+  }
+  if (text.empty()) return title;
+  if (last_blank > 0 && text.front() > ' ') title.resize(last_blank);
+  return Cat(Trim(title), "…");
+}
+
 std::string ChatMarkdown(const ChatSummary& chat, const std::vector<ChatMessage>& messages) {
   const std::string title = OneLine(chat.title);
   std::string text = Cat("# ", title.empty() ? "Untitled chat" : title, "\n\n", TimeForPeople(chat.created), "\n");

@@ -66,6 +66,8 @@ OrFault<ChatDocument> ReadChatDocument(const Json& json);
 // The same of a text (service/request_body.h).
 OrFault<ChatDocument> ParseChatDocument(std::string_view text);
 
+// What a chat is called that begins with `text`: its first words, in one line of some 60 characters.
+std::string TitleFrom(std::string_view text);
 // The messages from the first one to `head`; empty where `head` is none of them.
 std::vector<ChatMessage> ShownBranch(const std::vector<ChatMessage>& messages, const std::string& head);
 // The shown branch for people: title, times (UTC), who said it, names of pictures, texts as they are.

@@ -184,6 +184,17 @@ TEST(ChatForm, TheShownBranchLeadsToTheHead) {
   EXPECT_EQ(ShownBranch(circle, Id("x")).size(), 2U);
 }
 
+TEST(ChatForm, ATitleIsTheFirstWords) {
+  EXPECT_EQ(TitleFrom("  Why is\n\n the sky  blue? "), "Why is the sky blue?");
+  EXPECT_EQ(TitleFrom(""), "");
+  EXPECT_EQ(TitleFrom("Please tell me everything that you know about the history of tea in Asia"),
+            "Please tell me everything that you know about the history…");
+  EXPECT_EQ(TitleFrom(std::string(200, 'x')), std::string(60, 'x') + "…");
+  std::string tea;
+  for (int i = 0; i < 61; ++i) tea += "茶";
+  EXPECT_EQ(TitleFrom(tea), tea.substr(3) + "…");
+}
+
 TEST(ChatForm, MarkdownShowsOneBranch) {
   ChatSummary chat;
   chat.title = "Tea\n# not a heading";
