@@ -7,6 +7,7 @@
 #include "cli/open_browser.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "host/chat_store.h"
 #include "host/model_shelf.h"
 #include "host/model_store.h"
 #include "host/store.h"
@@ -147,6 +148,32 @@ double IdleSeconds(const ServeOptions& options, const host::OpenOptions& open) {
   return is_large ? kIdleMinutes * 60 : 0;
 }
 
+// Bytes of the packs beside models and in the folder for caches.
+std::uint64_t PackBytes() {
+  std::uint64_t bytes = 0;
+  for (const std::string& folder : {host::ModelsFolder(), host::CacheFolder()}) {
+    std::error_code error;
+    constexpr int kDeepest = 2;
+    for (auto it = std::filesystem::recursive_directory_iterator(folder, error);
+         !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
+      if (it.depth() >= kDeepest) it.disable_recursion_pending();
+      std::error_code gone;
+      const bool is_pack = it->path().filename().string().find(".thimble-") != std::string::npos;
+      if (is_pack && it->is_regular_file(gone)) bytes += it->file_size(gone);
+    }
+  }
+  return bytes;
+}
+
+// Programs are answered without it, too: nullptr, and why.
+std::unique_ptr<service::ChatStore> OpenHistory(std::string* why_none) {
+  auto opened = host::OpenChatStore(host::StoreHome());
+  if (opened.ok()) return std::move(opened).value();
+  *why_none = Cat("Conversations are not kept: ", opened.error().message);
+  Warn(*why_none);
+  return nullptr;
+}
+
 void TellReady(const ServeOptions& options, const std::string& model, const server::Server& server,
                const std::string& token, const server::SandboxReport& report) {
   if (options.common.json) {
@@ -219,6 +246,9 @@ int Serve(const ServeOptions& options) {
   server::ServeOptions serve;
   serve.service.store = &store;
   serve.service.page = PageOf(options);
+  const auto history = OpenHistory(&serve.service.why_no_chats);
+  serve.service.chats = history.get();
+  serve.service.pack_bytes = PackBytes;
   serve.service.version = THIMBLE_VERSION;
   serve.service.desk.model = name;
   serve.service.desk.parallel = options.parallel;

@@ -32,6 +32,7 @@ struct ServiceOptions {
   std::function<std::uint64_t()> resident_bytes;  // of this process; may be empty
   ModelStore* store = nullptr;                    // nullptr: models cannot be sent or deleted here
   ChatStore* chats = nullptr;                     // nullptr: conversations are not kept here
+  std::string why_no_chats;                       // then: the sentence that says why; empty: an ordinary one
   const PageFiles* page = nullptr;                // nullptr: there is no page here
   std::function<std::uint64_t()> pack_bytes;      // that packs of models take; may be empty
   KeptLimits kept;                                // of answers that go on without their readers

@@ -116,7 +116,10 @@ OrFault<WholeAnswer> Service::AnswerChats(const Visit& visit) {
 
 OrFault<WholeAnswer> Service::ChatsRoute(const Visit& visit) {
   ChatStore* const store = options_.chats;
-  if (store == nullptr) return Fault{501, "", "no_history", "", "Conversations are not kept here."};
+  if (store == nullptr) {
+    return Fault{501, "", "no_history", "",
+                 options_.why_no_chats.empty() ? "Conversations are not kept here." : options_.why_no_chats};
+  }
   const auto& names = visit.names;
   switch (visit.route->kind) {
     case RouteKind::kChats:

@@ -203,20 +203,29 @@ class Server:
 
 
 class ScriptedServer(Server):
-    """The whole server over a fixture model, with replies from a script and a home of its own; `options` are its."""
+    """The whole server over a fixture model, with replies from a script; `options` are its. Without `home`, a folder, it has one of its own."""
 
-    def __init__(self, script, *options):
+    def __init__(self, script, *options, home=None):
         self.folder = tempfile.TemporaryDirectory()
         path = pathlib.Path(self.folder.name)
         (path / "script.json").write_text(json.dumps(script), encoding="utf-8")
-        (path / "home").mkdir(mode=0o700)
-        super().__init__(FIXTURES / "models/vl", path / "script.json", "--home", path / "home", *options, program=SCRIPTED_SERVER)
+        home = home or path / "home"
+        home.mkdir(mode=0o700, exist_ok=True)
+        super().__init__(FIXTURES / "models/vl", path / "script.json", "--home", home, *options, program=SCRIPTED_SERVER)
         self.token = self.facts["token"]
 
     def stop(self):
         seconds = super().stop()
         self.folder.cleanup()
         return seconds
+
+    def kill(self):
+        """As a power cut ends it, all but for the disk."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        self.folder.cleanup()
 
     def page_ask(self, method, target, body=None, headers=()):
         """One request as the page asks: with the token, and JSON where there is a body."""

@@ -6,10 +6,11 @@
 //                   [--threads N] [--page built|test|none] [--keep-seconds N]
 //
 // Prints the line of `thimble serve --json` when it answers, and ends at SIGTERM. `--home` holds the page's token;
-// without it the page's own routes are closed. Conversations are kept in memory. `--page`: the one that was built
+// without it the page's own routes are closed, and conversations are kept in memory. `--page`: the one that was built
 // (else a small one of the tests), the small one, or none. `--keep-seconds`: how long answers that have ended can be
 // read again (300).
 #include "base/text.h"
+#include "host/chat_store.h"
 #include "host/find_model.h"
 #include "host/model_shelf.h"
 #include "memory_chat_store.h"
@@ -133,10 +134,16 @@ int Main(int count, char** texts) {
   const std::string name = host::ShelfName(wanted.model, wanted.model);
   host::FileModelShelf shelf(open, name, nullptr);
   host::CodecPictureDecoder decoder(DecodeOptions{});
-  testing::MemoryChatStore chats;
+  testing::MemoryChatStore in_memory;
+  std::unique_ptr<service::ChatStore> in_files;
+  if (!wanted.home.empty()) {
+    auto opened = host::OpenChatStore(wanted.home);
+    if (!opened.ok() && opened.error().code != Code::kUnsupported) return Fail(opened.error());
+    if (opened.ok()) in_files = std::move(opened).value();
+  }
   ServeOptions serve;
   serve.service.version = "scripted";
-  serve.service.chats = &chats;
+  serve.service.chats = in_files != nullptr ? in_files.get() : &in_memory;
   serve.service.page = page;
   serve.service.kept.seconds = wanted.keep_seconds;
   serve.service.desk.model = name;

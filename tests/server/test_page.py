@@ -14,7 +14,7 @@ from harness import FIXTURES, PATIENCE, SCRIPTED_SERVER, ScriptedServer
 WORDS = " ".join(f"word{number}" for number in range(24))
 SCRIPT = {"rules": [{"user": "slow", "say": WORDS}], "default": "Hello."}
 PAGE = pathlib.Path(__file__).parent / "page"
-CHAT, QUESTION, ANSWER = "c" * 24, "q" * 24, "a" * 24
+CHAT, ANSWER = "c" * 24, "a" * 24
 
 
 def setUpModule():
@@ -36,10 +36,10 @@ class PageTest(unittest.TestCase):
 
     def make_chat(self, name, answer=ANSWER):
         """A conversation of that id with a question and a message that waits for its reply."""
-        page_ask, chat = self.server.page_ask, f"/thimble/v1/chats/{name}"
+        page_ask, chat, question = self.server.page_ask, f"/thimble/v1/chats/{name}", "q" * 23 + name[0]
         self.assertEqual(page_ask("POST", "/thimble/v1/chats", {"id": name, "title": "Foxes"}).status, 201)
-        self.assertEqual(page_ask("POST", chat + "/messages", {"id": QUESTION, "role": "user", "text": "slow"}).status, 201)
-        self.assertEqual(page_ask("POST", chat + "/messages", {"id": answer, "parent": QUESTION, "role": "assistant", "state": "running"}).status, 201)
+        self.assertEqual(page_ask("POST", chat + "/messages", {"id": question, "role": "user", "text": "slow"}).status, 201)
+        self.assertEqual(page_ask("POST", chat + "/messages", {"id": answer, "parent": question, "role": "assistant", "state": "running"}).status, 201)
 
     def message(self, chat, name=ANSWER):
         messages = self.server.page_ask("GET", f"/thimble/v1/chats/{chat}").json()["messages"]
@@ -227,6 +227,43 @@ class Answers(PageTest):
                 self.begin(client, "long")
                 next(client.chunks())
                 self.assertLess(server.stop(), 2)
+
+
+class Ends(unittest.TestCase):
+    """What is left of a reply whose server ends in the middle."""
+
+    def end(self, how):
+        """The message of a reply that was being written, from the next server, and the words that a reader had seen."""
+        home = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "home"
+        test = PageTest()
+        test.server = ScriptedServer({"default": WORDS * 40, "tokens_per_second": 100}, "--page", "test", home=home)
+        test.make_chat(CHAT)
+        with test.server.client() as client:
+            self.assertEqual(test.begin(client, ANSWER), 200)
+            seen = b""
+            for chunk in client.chunks():
+                seen += chunk
+                if len(test.events(seen)) >= 20:
+                    break
+            how(test.server)
+        with ScriptedServer(SCRIPT, "--page", "test", home=home) as test.server:
+            message = test.message(CHAT)
+            self.assertEqual(test.server.page_ask("GET", f"/thimble/v1/answers/{ANSWER}").status, 404)
+        return message, test.words(test.events(seen))
+
+    def test_killed(self):
+        message, seen = self.end(lambda server: server.kill())
+        self.assertEqual(message["state"], "stopped")
+        self.assertTrue(seen)
+        self.assertEqual(message["text"][:len(seen)], seen)
+
+    def test_told_to_end(self):
+        message, seen = self.end(lambda server: self.assertLess(server.stop(), 2))
+        self.assertEqual(message["state"], "stopped")
+        self.assertEqual(message["text"][:len(seen)], seen)
+        self.assertEqual(message["facts"]["finish"], "stopped")
+        self.assertGreater(message["facts"]["usage"]["completion_tokens"], 0)
+        self.assertEqual(message["model"], "vl")
 
 
 class OldAnswers(PageTest):
