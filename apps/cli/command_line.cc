@@ -429,7 +429,8 @@ void AddBench(CLI::App* app, CommandLine* line) {
 
 void AddServe(CLI::App* app, CommandLine* line) {
   ServeOptions* o = &line->serve;
-  CLI::App* c = app->add_subcommand("serve", "OpenAI's and Anthropic's API on this machine, for other programs");
+  CLI::App* c = app->add_subcommand(
+      "serve", "OpenAI's and Anthropic's API on this machine, for other programs, and a page to chat");
   AddModel(c, line, &o->common.model);
   constexpr const char* kGroup = "Network";
   c->add_option("--port", o->port, "port (default 17741; 0: any that is free)")
@@ -460,8 +461,8 @@ void AddServe(CLI::App* app, CommandLine* line) {
       ->type_name("MIN")
       ->check(From(0, 1e6));
   c->add_flag("--strict-model", o->is_strict, "refuse names of models that are not here");
-  c->add_flag("--no-page", o->has_no_page, "no page at / (there is none yet)");
-  c->add_flag("--no-open", o->opens_no_browser, "do not open the page (there is none yet)");
+  c->add_flag("--no-page", o->has_no_page, "no page at /, only the API");
+  c->add_flag("--no-open", o->opens_no_browser, "do not open the page in a browser");
   c->add_flag("--json", o->common.json, "print one JSON line when it is ready, for programs");
   AddPixels(c, &o->common);
   AddCommon(c, &o->common);

@@ -4,12 +4,15 @@
 #include "base/text.h"
 #include "cli/input.h"
 #include "cli/model_name.h"
+#include "cli/open_browser.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "host/chat_store.h"
 #include "host/model_shelf.h"
 #include "host/model_store.h"
 #include "host/store.h"
 #include "server/api_keys.h"
+#include "server/embedded_page.h"
 #include "server/private_file.h"
 #include "server/running_mark.h"
 #include "server/sandbox.h"
@@ -106,12 +109,30 @@ int CheckSandbox(const host::OpenOptions& open) {
   return PrintProbes(check.value()->Try());
 }
 
+const service::PageFiles* PageOf(const ServeOptions& options) {
+  return options.has_no_page ? nullptr : server::BuiltPage();
+}
+
+// The token behind '#' goes to the page, and in no request.
+std::string PageAddress(const std::string& url, const std::string& token) { return Cat(url, "/#token=", token); }
+
+// In a browser where somebody sits before one, else in words.
+void ShowPage(const ServeOptions& options, const std::string& url, const std::string& token) {
+  if (PageOf(options) == nullptr || options.common.json) return;
+  const std::string address = PageAddress(url, token);
+  const bool is_open = !options.opens_no_browser && CanOpenBrowser() && OpenBrowser(address);
+  Say(is_open ? Cat("your browser opens the page: ", url) : Cat("the page: ", address));
+}
+
 Result<server::Options> NetworkOptions(const ServeOptions& options) {
   server::Options network;
   if (!options.host.empty()) network.addresses = {options.host};
   network.port = static_cast<std::uint16_t>(options.port);
   network.allow_hosts = options.allow_hosts;
   network.allow_origins = options.allow_origins;
+  if (const service::PageFiles* const page = PageOf(options); page != nullptr) {
+    for (const service::PageFile& file : page->All()) network.open_paths.emplace_back(file.path);
+  }
   if (!options.key_file.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(network.keys, server::ApiKeys::Read(host::ExpandHome(options.key_file)));
   }
@@ -125,6 +146,32 @@ double IdleSeconds(const ServeOptions& options, const host::OpenOptions& open) {
   const auto bytes = std::filesystem::file_size(open.model, none);
   const bool is_large = !none && bytes > kLargeModel && open.pack_cache.store != nullptr;
   return is_large ? kIdleMinutes * 60 : 0;
+}
+
+// Bytes of the packs beside models and in the folder for caches.
+std::uint64_t PackBytes() {
+  std::uint64_t bytes = 0;
+  for (const std::string& folder : {host::ModelsFolder(), host::CacheFolder()}) {
+    std::error_code error;
+    constexpr int kDeepest = 2;
+    for (auto it = std::filesystem::recursive_directory_iterator(folder, error);
+         !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
+      if (it.depth() >= kDeepest) it.disable_recursion_pending();
+      std::error_code gone;
+      const bool is_pack = it->path().filename().string().find(".thimble-") != std::string::npos;
+      if (is_pack && it->is_regular_file(gone)) bytes += it->file_size(gone);
+    }
+  }
+  return bytes;
+}
+
+// Programs are answered without it, too: nullptr, and why.
+std::unique_ptr<service::ChatStore> OpenHistory(std::string* why_none) {
+  auto opened = host::OpenChatStore(host::StoreHome());
+  if (opened.ok()) return std::move(opened).value();
+  *why_none = Cat("Conversations are not kept: ", opened.error().message);
+  Warn(*why_none);
+  return nullptr;
 }
 
 void TellReady(const ServeOptions& options, const std::string& model, const server::Server& server,
@@ -156,6 +203,7 @@ int PortIsTaken(const ServeOptions& options, const server::Options& network, con
         {{"url", Json::String(*url)}, {"port", Json::Integer(network.port)}, {"token", Json::String(network.token)}}));
   }
   Say(Cat("your server is running already: ", *url, "; --port N starts another one beside it"));
+  ShowPage(options, *url, network.token);
   return kExitOk;
 }
 
@@ -180,6 +228,9 @@ int Serve(const ServeOptions& options) {
   const auto mark = server::RunningMark::Leave(host::StoreHome(), server.port(), server.url());
   if (!mark.ok()) return Fail(mark.error());
 
+  // Before the sandbox, which starts no programs.
+  ShowPage(options, server.url(), network.value().token);
+
   const std::string name = host::ShelfName(options.common.model, open.value().model);
   host::FileModelShelf shelf(open.value(), name, [](const Engine& engine) {
     for (const std::string& warning : engine.warnings()) Warn(warning);
@@ -194,6 +245,10 @@ int Serve(const ServeOptions& options) {
     Say(Cat("opening ", name, "; ", server.url(), " is there already, and answers when it is open"));
   server::ServeOptions serve;
   serve.service.store = &store;
+  serve.service.page = PageOf(options);
+  const auto history = OpenHistory(&serve.service.why_no_chats);
+  serve.service.chats = history.get();
+  serve.service.pack_bytes = PackBytes;
   serve.service.version = THIMBLE_VERSION;
   serve.service.desk.model = name;
   serve.service.desk.parallel = options.parallel;

@@ -17,11 +17,13 @@ using service::Header;
 // What a page of ours may load and do: its own files, and nothing of anybody else's.
 constexpr std::string_view kPagePolicy =
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'";
+    "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    // Svelte's own for its components' fixed texts, and the page's one for what a model wrote.
+    "trusted-types svelte-trusted-html thimble";
 constexpr std::string_view kPermissions =
-    "accelerometer=(), camera=(self), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), "
-    "payment=(), "
+    "accelerometer=(), bluetooth=(), camera=(self), clipboard-read=(self), clipboard-write=(self), "
+    "display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), "
     "serial=(), usb=()";
 
 std::string HttpDate() {
@@ -56,11 +58,14 @@ const std::string* Find(const std::vector<Header>& headers, std::string_view nam
   return found == headers.end() ? nullptr : &found->value;
 }
 
-// Pages, and scripts, which workers run under their own answer's policy.
+// What a browser may show or run: pages, scripts, which workers run under their own answer's policy, and pictures, of
+// which one kind can hold scripts.
 bool IsPage(const std::vector<Header>& headers) {
+  constexpr std::array<std::string_view, 5> kData = {"application/json", "application/octet-stream",
+                                                     "application/x-ndjson", "text/event-stream", "text/plain"};
   const std::string* type = Find(headers, "content-type");
-  return type != nullptr && (type->starts_with("text/html") || type->starts_with("text/javascript") ||
-                             type->starts_with("application/javascript"));
+  return type != nullptr &&
+         std::none_of(kData.begin(), kData.end(), [&](std::string_view data) { return type->starts_with(data); });
 }
 
 }  // namespace
@@ -70,7 +75,7 @@ std::string_view ReasonOf(int status) {
     int status;
     std::string_view text;
   };
-  constexpr std::array<Reason, 32> kReasons = {{{200, "OK"},
+  constexpr std::array<Reason, 33> kReasons = {{{200, "OK"},
                                                 {201, "Created"},
                                                 {202, "Accepted"},
                                                 {204, "No Content"},
@@ -88,6 +93,7 @@ std::string_view ReasonOf(int status) {
                                                 {405, "Method Not Allowed"},
                                                 {408, "Request Timeout"},
                                                 {409, "Conflict"},
+                                                {410, "Gone"},
                                                 {411, "Length Required"},
                                                 {413, "Content Too Large"},
                                                 {414, "URI Too Long"},

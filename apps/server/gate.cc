@@ -116,7 +116,7 @@ std::optional<Fault> CheckTarget(const Head& head, const HostName& ours, const A
   return std::nullopt;
 }
 
-constexpr std::array<std::string_view, 6> kMethods = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"};
+constexpr std::array<std::string_view, 7> kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 
 // A form on a foreign page can send every type but this one without asking first.
 std::optional<Fault> CheckContent(const Head& head) {

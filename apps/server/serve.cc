@@ -125,10 +125,11 @@ Status Serve(ServeOptions options, Server* server, service::ModelShelf* shelf, s
     return has_more && !failure.has_value();
   };
   engine.Start(pump, [&] { return service.PumpDue(); });
-  helper.Start([&] { return service.Help(); }, [] { return 60.0; });
+  helper.Start([&] { return service.Help(); }, [&] { return service.HelpDue(); });
   server->Run(&service);
   engine.End();
   helper.End();
+  service.Close();
   if (failure.has_value()) return *failure;
   return Done{};
 }

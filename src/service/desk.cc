@@ -43,6 +43,14 @@ void Say(Job* job, Words&& words) {
   is_said([&] { job->sink->End(); });
 }
 
+// To who was stopped before the first token.
+void EndWithoutWords(AnswerWriter* writer) {
+  Reply reply;
+  reply.finish_reason = FinishReason::kCancelled;
+  writer->Start(0, 0);
+  writer->End(reply);
+}
+
 }  // namespace
 
 Desk::Desk(DeskOptions options, ModelShelf* shelf, std::function<void()> wake)
@@ -65,16 +73,55 @@ std::optional<Fault> Desk::Admit(const std::shared_ptr<Job>& job) {
   if (options_.is_strict && !name.empty() && !is_here && name != wanted_)
     return Fault{404, "", "model_not_found", "model", Cat("There is no model ", name, " here.")};
   if (is_here && name != wanted_) {
-    if (!jobs_.empty()) {
-      return Fault{409, "", "model_busy", "model",
-                   Cat("The model ", wanted_, " is answering others; ", name, " can be opened when they are done.")};
-    }
+    if (auto fault = BusyFault(name); fault.has_value()) return fault;
     previous_ = std::exchange(wanted_, name);
   }
   if (jobs_.size() >= static_cast<std::size_t>(options_.parallel + options_.queue))
     return Fault{429, "", "queue_full", "", "Too many requests are waiting already. Try again in a few seconds."};
   jobs_.emplace(job->id, job);
   state_.waiting = jobs_.size() - state_.active;
+  return std::nullopt;
+}
+
+std::optional<Fault> Desk::BusyFault(const std::string& name) const {
+  if (jobs_.empty()) return std::nullopt;
+  return Fault{409, "", "model_busy", "model",
+               Cat("The model ", wanted_, " is answering others; ", name, " can be opened when they are done.")};
+}
+
+std::optional<Fault> Desk::Switch(const std::string& name) {
+  const std::vector<ShelfModel> models = shelf_->List();
+  const bool is_here =
+      std::any_of(models.begin(), models.end(), [&](const ShelfModel& model) { return model.name == name; });
+  {
+    const MutexLock lock(&mutex_);
+    if (!is_here && name != wanted_)
+      return Fault{404, "", "model_not_found", "model", Cat("There is no model ", name, " here.")};
+    if (name != wanted_) {
+      if (state_.is_opening) {
+        return Fault{409, "", "model_busy", "model",
+                     Cat("The model ", wanted_, " is being opened; ", name, " can be opened when that is done.")};
+      }
+      if (auto fault = BusyFault(name); fault.has_value()) return fault;
+      previous_ = std::exchange(wanted_, name);
+    }
+    opens_soon_ = state_.live == nullptr || state_.live->name != name;
+    closes_soon_ = false;
+  }
+  wake_();
+  return std::nullopt;
+}
+
+std::optional<Fault> Desk::Unload() {
+  {
+    const MutexLock lock(&mutex_);
+    if (!jobs_.empty() || state_.is_opening || opens_soon_) {
+      return Fault{409, "", "model_busy", "",
+                   Cat("The model ", wanted_, jobs_.empty() ? " is being opened." : " is answering; stop that first.")};
+    }
+    closes_soon_ = state_.live != nullptr;
+  }
+  wake_();
   return std::nullopt;
 }
 
@@ -104,6 +151,34 @@ void Desk::Cancel(RequestId id) {
     if (it->second->generation != nullptr) it->second->generation->Cancel();
   }
   wake_();
+}
+
+void Desk::Stop(RequestId id) {
+  {
+    const MutexLock lock(&mutex_);
+    const auto it = jobs_.find(id);
+    if (it == jobs_.end()) return;
+    it->second->is_stopped = true;
+    if (it->second->generation != nullptr) it->second->generation->Cancel();
+  }
+  wake_();
+}
+
+void Desk::Close() {
+  std::deque<std::shared_ptr<Job>> waiting;
+  {
+    const MutexLock lock(&mutex_);
+    waiting.swap(waiting_);
+  }
+  for (const auto& job : active_) {
+    Finish(job.get());
+    Remove(*job);
+  }
+  active_.clear();
+  for (const auto& job : waiting) {
+    Say(job.get(), [&] { EndWithoutWords(job->writer.get()); });
+    Remove(*job);
+  }
 }
 
 std::shared_ptr<LiveModel> Desk::live() const {
@@ -138,21 +213,28 @@ bool Desk::Pump() {
   return has_more || (!waiting_.empty() && state_.live == nullptr);
 }
 
+std::optional<std::string> Desk::ToOpen() {
+  const bool opens = std::exchange(opens_soon_, false);
+  const bool closes = std::exchange(closes_soon_, false) && jobs_.empty();
+  const bool is_first = state_.live == nullptr && !state_.failure.has_value() && state_.loading == 0;
+  if (state_.live != nullptr && state_.live->name == wanted_) {
+    const bool is_idle =
+        options_.idle_seconds > 0 && jobs_.empty() && MonotonicSeconds() - last_active_ > options_.idle_seconds;
+    return is_idle || closes ? std::optional<std::string>("") : std::nullopt;
+  }
+  if (!is_first && !opens && waiting_.empty()) return std::nullopt;  // nobody needs one
+  return wanted_;
+}
+
 // True: it has done its thing.
 bool Desk::OpenModel() {
   std::string name;
   {
     const MutexLock lock(&mutex_);
-    const bool is_first = state_.live == nullptr && !state_.failure.has_value() && state_.loading == 0;
-    if (state_.live != nullptr && state_.live->name == wanted_) {
-      const bool is_idle =
-          options_.idle_seconds > 0 && jobs_.empty() && MonotonicSeconds() - last_active_ > options_.idle_seconds;
-      if (!is_idle) return false;
-    } else if (!is_first && waiting_.empty()) {
-      return false;  // nobody needs one
-    } else {
-      name = wanted_;
-    }
+    auto to_open = ToOpen();
+    if (!to_open.has_value()) return false;
+    name = std::move(*to_open);
+    state_.is_opening = !name.empty();
   }
   CloseModel();
   if (name.empty()) return true;
@@ -164,6 +246,8 @@ bool Desk::OpenModel() {
       before = std::exchange(previous_, "");
       if (!before.empty()) wanted_ = before;
       state_.failure = opened.error();
+      state_.failed_model = name;
+      state_.failed_why = opened.error().message;
     }
     FailAll(ModelFault(opened.error(), name));
     if (!before.empty()) opened = Open(before);
@@ -171,11 +255,13 @@ bool Desk::OpenModel() {
   const MutexLock lock(&mutex_);
   last_active_ = MonotonicSeconds();
   previous_.clear();
+  state_.is_opening = false;
   state_.loading = opened.ok() ? 1 : 0.001;  // it was tried
   if (opened.ok()) {
     state_.live = std::move(opened).value();
     state_.was_open = true;
     state_.failure.reset();
+    if (state_.failed_model == state_.live->name) state_.failed_model.clear();
   }
   return true;
 }
@@ -239,7 +325,7 @@ bool Desk::Start(const std::shared_ptr<Job>& job) {
     if (!generation.ok()) return generation.error();
     const MutexLock lock(&mutex_);
     job->generation = std::move(generation).value();
-    if (job->is_cancelled) job->generation->Cancel();
+    if (job->is_cancelled || job->is_stopped) job->generation->Cancel();
     return Done{};
   };
   job->began = MonotonicSeconds();
@@ -268,7 +354,7 @@ void Desk::TellWaiting() {
   {
     const MutexLock lock(&mutex_);
     for (auto it = waiting_.begin(); it != waiting_.end();) {
-      if (!(*it)->is_cancelled) {
+      if (!(*it)->is_cancelled && !(*it)->is_stopped) {
         ++it;
         continue;
       }
@@ -286,6 +372,7 @@ void Desk::TellWaiting() {
       to_tell.emplace_back(job, place);
     }
   }
+  for (const auto& job : gone) Say(job.get(), [&] { EndWithoutWords(job->writer.get()); });
   for (const auto& [job, place] : to_tell) Say(job.get(), [&] { job->writer->Wait(place); });
 }
 
@@ -327,7 +414,7 @@ void Desk::Finish(Job* job) {
   {
     const MutexLock lock(&mutex_);
     ended = std::move(job->generation);
-    ++(job->is_cancelled ? state_.cancelled : state_.answered);
+    ++(job->is_cancelled || job->is_stopped ? state_.cancelled : state_.answered);
     if (reply.ok()) {
       const GenerateStats& stats = reply.value().stats;
       state_.prompt_tokens += static_cast<std::uint64_t>(std::max(0, stats.prompt_tokens - stats.reused_tokens));

@@ -35,7 +35,10 @@ struct DeskState {
   std::shared_ptr<LiveModel> live;  // nullptr: none is open
   std::string model;                // that is open, or will be
   double loading = 0;               // the share of it that is read; 1: open
+  bool is_opening = false;          // it is being opened at present
   std::optional<Error> failure;     // why none is open
+  std::string failed_model;         // that could not be opened the last time somebody wanted one; empty: none
+  std::string failed_why;
   std::size_t active = 0;
   std::size_t waiting = 0;
   std::uint64_t answered = 0;
@@ -51,7 +54,7 @@ struct DeskState {
   double seconds = 0;
 };
 
-// Admit, Ready, Leave, Cancel, State: any thread. Pump: one thread.
+// Pump: one thread. Close: where nobody calls Pump. All else: any thread.
 class Desk {
  public:
   Desk(DeskOptions options, ModelShelf* shelf, std::function<void()> wake);
@@ -65,6 +68,17 @@ class Desk {
   void Leave(const Job& job);
   // Nobody waits for the answer any more.
   void Cancel(RequestId id);
+  // The answer ends with what there is of it, as one that was cancelled.
+  void Stop(RequestId id);
+  // Every answer ends so, at once.
+  void Close();
+
+  // Opens a model before somebody asks it, in place of the one that is open. 404: there is none of that name; 409 while
+  // somebody is being answered, or another one is being opened.
+  std::optional<Fault> Switch(const std::string& name);
+  // Gives the model's memory back; the next request opens it again. 409 while somebody is being answered, or it is
+  // being opened.
+  std::optional<Fault> Unload();
 
   // Does one thing: opens a model, or takes a step of all who write and one who reads, of at most some 0.3 s. True:
   // there is more to do at once. Else in PumpDue() seconds, or when `wake` was called.
@@ -78,6 +92,9 @@ class Desk {
   bool OpenModel();
   Result<std::shared_ptr<LiveModel>> Open(const std::string& name);
   void CloseModel();
+  [[nodiscard]] std::optional<Fault> BusyFault(const std::string& name) const THIMBLE_REQUIRES(mutex_);
+  // What OpenModel is to do: open the model of that name, none ("": only close), or nothing.
+  [[nodiscard]] std::optional<std::string> ToOpen() THIMBLE_REQUIRES(mutex_);
   void StartWaiting();
   // False: there is no memory for it until others are done; it waits on.
   bool Start(const std::shared_ptr<Job>& job);
@@ -103,7 +120,9 @@ class Desk {
   std::unordered_map<RequestId, std::shared_ptr<Job>> jobs_ THIMBLE_GUARDED_BY(mutex_);  // all that were let in
   std::deque<std::shared_ptr<Job>> waiting_ THIMBLE_GUARDED_BY(mutex_);                  // those that are ready
   std::string wanted_ THIMBLE_GUARDED_BY(mutex_);                                        // the model that is to be open
-  std::string previous_ THIMBLE_GUARDED_BY(mutex_);  // that was, before one was changed to
+  std::string previous_ THIMBLE_GUARDED_BY(mutex_);      // that was, before one was changed to
+  bool opens_soon_ THIMBLE_GUARDED_BY(mutex_) = false;   // without a request
+  bool closes_soon_ THIMBLE_GUARDED_BY(mutex_) = false;  // also
   DeskState state_ THIMBLE_GUARDED_BY(mutex_);
 };
 

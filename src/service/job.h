@@ -8,6 +8,7 @@
 #include "service/answer_writer.h"
 #include "service/ask.h"
 #include "service/exchange.h"
+#include "service/kept_replies.h"
 #include "service/live_model.h"
 
 #include <atomic>
@@ -29,8 +30,10 @@ struct Job {
   Ask ask;
   std::unique_ptr<AnswerWriter> writer;
   std::shared_ptr<AnswerSink> sink;
+  std::shared_ptr<KeptReply> reply;  // that it is written into; nullptr: nowhere
   std::atomic<bool> is_cancelled{false};
-  double told_at = 0;  // when the client last heard that it waits
+  std::atomic<bool> is_stopped{false};  // somebody has had enough of it: it ends with what there is
+  double told_at = 0;                   // when the client last heard that it waits
 
   // Prepared for one model: its prompt, and what was left out of the conversation for it to fit.
   std::shared_ptr<LiveModel> prepared_for;

@@ -19,7 +19,8 @@ class PictureShelf {
 
   // Keeps it, and gives the id by which it is found: the hash of its pixels, so that the same picture has one. What was
   // used longest ago goes where pixels take too many bytes; the newest always stays.
-  std::string Put(Picture picture);
+  // Where `file` is the SHA-256 of the picture's file, in lower case, it is found by that too.
+  std::string Put(Picture picture, const std::string& file = "");
   // nullptr: it is not here, or no longer.
   std::shared_ptr<const Picture> Find(const std::string& id);
   void Clear();
@@ -27,6 +28,7 @@ class PictureShelf {
  private:
   struct Entry {
     std::string id;
+    std::string file;  // its SHA-256; empty: not known
     std::shared_ptr<const Picture> picture;
   };
   mutable Mutex mutex_;

@@ -3,6 +3,7 @@
 
 #include "base/no_memory.h"
 #include "base/text.h"
+#include "service/chat_form.h"
 #include "talk/window.h"
 #include "text/data_url.h"
 
@@ -15,16 +16,30 @@ namespace {
 
 constexpr std::string_view kShelfScheme = "thimble:";
 
-OrFault<Picture> TakePicture(const std::string& source, const std::string& place, PictureDecoder* decoder,
-                             PictureShelf* shelf) {
-  if (source.starts_with(kShelfScheme)) {
-    const auto kept = shelf->Find(source.substr(kShelfScheme.size()));
-    if (kept == nullptr) {
-      return Fault{400, "", "picture_not_found", "messages",
-                   Cat(place, ": this picture is no longer here; send it again")};
+Fault MessagesFault(const Error& error) {
+  Fault fault = PictureFault(error);
+  fault.param = "messages";
+  return fault;
+}
+
+// By its name: from the shelf, else from the store's file.
+OrFault<Picture> TakeKept(const std::string& name, const std::string& place, const PictureSources& from) {
+  if (const auto kept = from.shelf->Find(name); kept != nullptr) return Picture(*kept);
+  if (from.store != nullptr && IsSha256(name)) {
+    auto stored = from.store->Picture(name);
+    if (!stored.ok() && stored.error().status != 404) return stored.error();
+    if (stored.ok()) {
+      auto picture = from.decoder->Decode(stored.value().bytes, place);
+      if (!picture.ok()) return MessagesFault(picture.error());
+      from.shelf->Put(picture.value(), name);
+      return std::move(picture).value();
     }
-    return Picture(*kept);
   }
+  return Fault{400, "", "picture_not_found", "messages", Cat(place, ": this picture is no longer here; send it again")};
+}
+
+OrFault<Picture> TakePicture(const std::string& source, const std::string& place, const PictureSources& from) {
+  if (source.starts_with(kShelfScheme)) return TakeKept(source.substr(kShelfScheme.size()), place, from);
   if (!IsDataUrl(source) && !LooksLikeBase64Picture(source)) {
     return Fault{400, "", "", "messages",
                  Cat(place,
@@ -33,11 +48,9 @@ OrFault<Picture> TakePicture(const std::string& source, const std::string& place
   }
   auto bytes = IsDataUrl(source) ? DecodeDataUrl(source) : DecodeBase64(source);
   if (!bytes.ok()) return Fault{400, "", "", "messages", Cat(place, ": ", bytes.error().message)};
-  auto picture = decoder->Decode(bytes.value(), place);
+  auto picture = from.decoder->Decode(bytes.value(), place);
   if (picture.ok()) return std::move(picture).value();
-  Fault fault = PictureFault(picture.error());
-  fault.param = "messages";
-  return fault;
+  return MessagesFault(picture.error());
 }
 
 std::optional<Detail> DetailOf(const std::string& text) {
@@ -164,7 +177,7 @@ Fault PictureFault(const Error& error) {
   return fault;
 }
 
-OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request) {
+OrFault<Done> TakePictures(const PictureSources& from, GenerateRequest* request) {
   if (!request->has_chat()) return Done{};
   // Of one request, as they came: some thirty photos of 12 megapixels.
   constexpr std::size_t kMostPixelBytes = std::size_t{1} << 30;
@@ -176,7 +189,7 @@ OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, Generat
         return Fault{400, "", "", "messages", "videos cannot be read here; send single pictures of it"};
       if (part.kind != Part::Kind::kImage) continue;
       const std::size_t number = request->pictures.size() + 1;
-      THIMBLE_ASSIGN_OR_RETURN(Picture picture, TakePicture(part.source, Cat("picture ", number), decoder, shelf));
+      THIMBLE_ASSIGN_OR_RETURN(Picture picture, TakePicture(part.source, Cat("picture ", number), from));
       pixel_bytes += picture.image.rgb.size();
       if (pixel_bytes > kMostPixelBytes) {
         return Fault{413, "", "", "messages",

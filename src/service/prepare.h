@@ -4,6 +4,7 @@
 #pragma once
 
 #include "service/carrier_parts.h"
+#include "service/chat_store.h"
 #include "service/job.h"
 #include "service/or_fault.h"
 #include "service/picture_shelf.h"
@@ -15,9 +16,17 @@ namespace thimble::service {
 // What a decoder says of a picture, for clients: 415 where there is no codec for it, 413 where it is too large.
 Fault PictureFault(const Error& error);
 
-// Decodes the pictures of the request's conversation: data URLs and base64 by `decoder`, "thimble:ID" from `shelf`;
-// nothing else is a picture here. 400 that names the picture, 415 where the carrier has no codec for it.
-OrFault<Done> TakePictures(PictureDecoder* decoder, PictureShelf* shelf, GenerateRequest* request);
+// Where a request's pictures come from.
+struct PictureSources {
+  PictureDecoder* decoder = nullptr;
+  PictureShelf* shelf = nullptr;
+  ChatStore* store = nullptr;  // nullptr: there is none
+};
+
+// Decodes the pictures of the request's conversation: data URLs and base64, "thimble:ID" from the shelf, or, where that
+// is the SHA-256 of a file, from the store; nothing else is a picture here. On Help's thread. 400 that names the
+// picture, 415 where the carrier has no codec for it.
+OrFault<Done> TakePictures(const PictureSources& from, GenerateRequest* request);
 
 // The fault of a request with so many tokens: 400 with both numbers.
 Fault DoesNotFit(std::int64_t tokens, std::int64_t context);

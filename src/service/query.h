@@ -2,9 +2,12 @@
 // Values in a request's head: of its query ("width=640&height=480"), and numbers in it.
 #pragma once
 
+#include "service/or_fault.h"
+
 #include <charconv>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace thimble::service {
@@ -19,6 +22,10 @@ inline std::string_view QueryValue(std::string_view query, std::string_view key)
   }
   return {};
 }
+
+// The text of the first `key`, its escapes (%41, and '+' for a blank) undone; nullopt where there is none. 400 for
+// broken escapes, zeros, and what is not UTF-8.
+OrFault<std::optional<std::string>> QueryText(std::string_view query, std::string_view key);
 
 // The number that `text` is: digits and nothing else, below 2^64.
 inline std::optional<std::uint64_t> NumberOf(std::string_view text) {

@@ -10,6 +10,9 @@ namespace {
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint64_t kWithPictures = 32 * kMiB;
 constexpr std::uint64_t kText = kMiB;
+constexpr std::uint64_t kMessage = 16 * kMiB;  // its texts escaped
+constexpr std::uint64_t kSettings = 256 << 10;
+constexpr std::uint64_t kNothing = 1 << 10;
 constexpr std::uint64_t kPicture = 64 * kMiB;
 constexpr std::uint64_t kModelFile = std::uint64_t{1} << 40;  // the disk is looked at besides
 
@@ -46,6 +49,23 @@ constexpr Route kRoutes[] = {
     {"GET", "/thimble/v1/models/{name}/{file}", RouteKind::kModelFile, kToken},
     {"PUT", "/thimble/v1/models/{name}/{file}", RouteKind::kPutModelFile, kToken, false, kModelFile},
     {"DELETE", "/thimble/v1/models/{name}", RouteKind::kDeleteModel, kToken},
+    {"POST", "/thimble/v1/models/{name}/open", RouteKind::kOpenModel, kToken, true, kNothing},
+    {"POST", "/thimble/v1/models/unload", RouteKind::kUnloadModel, kToken, true, kNothing},
+    {"GET", "/thimble/v1/chats", RouteKind::kChats, kToken},
+    {"POST", "/thimble/v1/chats", RouteKind::kNewChat, kToken, true, kText},
+    {"POST", "/thimble/v1/chats/import", RouteKind::kImportChat, kToken, true, kWithPictures},
+    {"GET", "/thimble/v1/chats/{chat}", RouteKind::kChatOf, kToken},
+    {"PATCH", "/thimble/v1/chats/{chat}", RouteKind::kChangeChat, kToken, true, kText},
+    {"DELETE", "/thimble/v1/chats/{chat}", RouteKind::kDeleteChat, kToken},
+    {"POST", "/thimble/v1/chats/{chat}/messages", RouteKind::kAddMessage, kToken, true, kMessage},
+    {"PATCH", "/thimble/v1/chats/{chat}/messages/{message}", RouteKind::kChangeMessage, kToken, true, kMessage},
+    {"DELETE", "/thimble/v1/chats/{chat}/messages/{message}", RouteKind::kDeleteMessage, kToken},
+    {"GET", "/thimble/v1/pictures/{sha256}", RouteKind::kKeptPicture, kToken},
+    {"GET", "/thimble/v1/settings", RouteKind::kSettings, kToken},
+    {"PUT", "/thimble/v1/settings", RouteKind::kPutSettings, kToken, true, kSettings},
+    {"GET", "/thimble/v1/space", RouteKind::kSpace, kToken},
+    {"GET", "/thimble/v1/answers/{answer}", RouteKind::kKeptAnswer, kToken},
+    {"DELETE", "/thimble/v1/answers/{answer}", RouteKind::kStopAnswer, kToken},
 };
 
 // Whether `path` is one of the pattern's; then `names` get what stands at its braces.

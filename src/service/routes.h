@@ -37,6 +37,23 @@ enum class RouteKind {
   kModelFile,
   kPutModelFile,
   kDeleteModel,
+  kOpenModel,
+  kUnloadModel,
+  kChats,
+  kNewChat,
+  kImportChat,
+  kChatOf,
+  kChangeChat,
+  kDeleteChat,
+  kAddMessage,
+  kChangeMessage,
+  kDeleteMessage,
+  kKeptPicture,
+  kSettings,
+  kPutSettings,
+  kSpace,
+  kKeptAnswer,
+  kStopAnswer,
 };
 
 // Who may ask.

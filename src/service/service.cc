@@ -8,6 +8,7 @@
 #include "service/prepare.h"
 #include "service/request_body.h"
 #include "service/text_answers.h"
+#include "sys/machine.h"
 
 #include <utility>
 
@@ -66,6 +67,14 @@ bool IsJson(const Request& request) {
   return type != nullptr && AsciiLower(Trim(type->substr(0, type->find(';')))) == "application/json";
 }
 
+ServiceOptions WithClock(ServiceOptions options) {
+  if (!options.clock) options.clock = MonotonicSeconds;
+  return options;
+}
+
+// Under which its client reads the answer again; nullptr: it does not want to.
+const std::string* AnswerName(const Request& request) { return request.FindHeader("x-conversation-id"); }
+
 Fault NoSuchRoute(const RouteMatch& match) {
   if (match.allowed.empty()) return Fault{404, "", "", "", "There is nothing here. /openapi.json lists what there is."};
   return Fault{405, "", "", "", Cat("This can be asked with ", match.allowed, " only.")};
@@ -74,17 +83,20 @@ Fault NoSuchRoute(const RouteMatch& match) {
 }  // namespace
 
 Service::Service(ServiceOptions options, ModelShelf* shelf, PictureDecoder* decoder, Wakers wakers)
-    : options_(std::move(options)),
+    : options_(WithClock(std::move(options))),
       began_(options_.now()),
       shelf_(shelf),
       decoder_(decoder),
       pictures_(kShelfBytes),
       help_(wakers.help),
+      kept_(options_.kept, options_.clock, wakers.help),
+      replies_(options_.chats, options_.clock, wakers.help),
       desk_(options_.desk, shelf, wakers.pump) {}
 
 BodyRule Service::Expect(const Request& head) {
   BodyRule rule;
   const RouteMatch match = FindRoute(head.method, head.path);
+  if (match.route == nullptr && IsOfPage(head)) return rule;
   if (match.route == nullptr) {
     rule.refusal = MakeError(head.path, NoSuchRoute(match));
     if (!match.allowed.empty()) rule.refusal->headers.push_back({"allow", match.allowed});
@@ -112,7 +124,7 @@ RequestId Service::Submit(Request request, std::unique_ptr<BodyReceiver> receive
   ++num_requests_;
   const Status status = ExhaustedIfNoMemory([&]() -> Status {
     if (visit->route == nullptr) {
-      Answer(*visit, NoSuchRoute(match));
+      HandlePage(*visit, match);
     } else {
       Handle(visit);
     }
@@ -122,7 +134,28 @@ RequestId Service::Submit(Request request, std::unique_ptr<BodyReceiver> receive
   return visit->id;
 }
 
-void Service::Cancel(RequestId id) { desk_.Cancel(id); }
+void Service::Cancel(RequestId id) {
+  kept_.Leave(id);
+  desk_.Cancel(id);
+}
+
+bool Service::Help() {
+  const bool has_more = help_.Run();
+  TendKept();
+  return has_more;
+}
+
+bool Service::IsOfPage(const Request& request) const {
+  return options_.page != nullptr && request.method == "GET" && options_.page->Find(request.path) != nullptr;
+}
+
+void Service::HandlePage(const Visit& visit, const RouteMatch& match) {
+  if (IsOfPage(visit.request)) {
+    Answer(visit, PageAnswer(*options_.page->Find(visit.request.path), visit.request));
+  } else {
+    Answer(visit, NoSuchRoute(match));
+  }
+}
 
 void Service::Handle(const Visitor& visit) {
   const RouteKind kind = visit->route->kind;
@@ -132,6 +165,10 @@ void Service::Handle(const Visitor& visit) {
     PutModelFile(visit);
   } else if (kind == RouteKind::kDeleteModel) {
     help_.Add([this, visit] { Answer(*visit, DeleteModel(*visit)); });
+  } else if (IsOfChats(kind)) {
+    help_.Add([this, visit] { Answer(*visit, AnswerChats(*visit)); });
+  } else if (kind == RouteKind::kKeptAnswer) {
+    ReadKept(*visit);
   } else if (!IsAsked(kind) && !NeedsModel(kind)) {
     Answer(*visit, AnswerNow(*visit));
   } else if (visit->request.body.size() <= kQuickBody) {
@@ -159,8 +196,15 @@ void Service::Ask(const Visitor& visit, const Json& body) {
     Answer(*visit, ask.error());
     return;
   }
+  const std::string* const name =
+      visit->route->kind == RouteKind::kChat && ask.value().is_stream ? AnswerName(visit->request) : nullptr;
+  if (name != nullptr && !KeptAnswers::IsName(*name)) {
+    Answer(*visit, Fault{400, "", "", "x-conversation-id", "X-Conversation-Id is 1 to 128 visible characters"});
+    return;
+  }
   auto job = std::make_shared<Job>();
-  job->id = visit->id;
+  job->id = next_id_++;
+  if (name == nullptr) job->id = visit->id;  // whoever leaves cancels it
   job->ask = std::move(ask).value();
   if (job->ask.echoes && !job->ask.is_raw) {
     const auto model = NeedModel();
@@ -175,8 +219,16 @@ void Service::Ask(const Visitor& visit, const Json& body) {
     Answer(*visit, *fault);
     return;
   }
+  if (name != nullptr) {
+    if (const auto kept = Keep(*visit, *name, job); !kept.ok()) {
+      desk_.Leave(*job);
+      Answer(*visit, kept.error());
+      return;
+    }
+  }
   AnswerFacts facts{options_.new_id(), desk_.State().model, options_.now()};
-  job->writer = NewWriter(visit->route->kind, job->ask, std::move(facts), visit->sink);
+  job->writer = NewWriter(visit->route->kind, job->ask, std::move(facts), job->sink);
+  if (job->reply != nullptr) job->writer = NewKeepingWriter(std::move(job->writer), job->reply);
   help_.Add([this, job] { Prepare(job); });
 }
 
@@ -184,7 +236,12 @@ void Service::Ask(const Visitor& visit, const Json& body) {
 void Service::Prepare(const std::shared_ptr<Job>& job) {
   const auto prepare = [&]() -> OrFault<Done> {
     if (job->is_cancelled) return Done{};
-    THIMBLE_RETURN_IF_ERROR(TakePictures(decoder_, &pictures_, &job->ask.generate));
+    if (job->reply != nullptr) {
+      const auto begun = replies_.Begin(job->reply);
+      // Where the message is gone, its answer is read all the same.
+      if (!begun.ok() && begun.error().status != 404) return begun.error();
+    }
+    THIMBLE_RETURN_IF_ERROR(TakePictures({decoder_, &pictures_, options_.chats}, &job->ask.generate));
     const auto model = desk_.live();
     // Where none is open yet, this waits for its turn.
     if (model != nullptr && model->name == desk_.State().model)
@@ -226,7 +283,7 @@ OrFault<WholeAnswer> Service::AnswerWithModel(const Visit& visit, const Json& bo
                            : kind == RouteKind::kCount         ? CountForm::kMessages
                            : kind == RouteKind::kMessagesCount ? CountForm::kCountTokens
                                                                : CountForm::kInputTokens;
-    return CountConversation(*model, {decoder_, &pictures_}, form, std::move(ask.generate));
+    return CountConversation(*model, {decoder_, &pictures_, options_.chats}, form, std::move(ask.generate));
   };
   const Status memory = ExhaustedIfNoMemory([&]() -> Status {
     answer = make();
@@ -238,10 +295,11 @@ OrFault<WholeAnswer> Service::AnswerWithModel(const Visit& visit, const Json& bo
 OrFault<WholeAnswer> Service::AnswerNow(const Visit& visit) {
   switch (visit.route->kind) {
     case RouteKind::kRoot:
+      if (IsOfPage(visit.request)) return PageAnswer(*options_.page->Find("/"), visit.request);
       return WholeAnswer{200,
                          {{"content-type", "text/plain; charset=utf-8"}},
                          "Thimble answers here: OpenAI's API is at /v1, Anthropic's at /v1/messages, and /openapi.json "
-                         "describes both. This build has no page.\n"};
+                         "describes both. There is no page here.\n"};
     case RouteKind::kHealth:
       return Health();
     case RouteKind::kModels:
@@ -271,6 +329,12 @@ OrFault<WholeAnswer> Service::AnswerNow(const Visit& visit) {
       return StoreModels();
     case RouteKind::kModelFile:
       return ModelFile(visit);
+    case RouteKind::kOpenModel:
+      return OpenModel(visit);
+    case RouteKind::kUnloadModel:
+      return UnloadModel(visit);
+    case RouteKind::kStopAnswer:
+      return StopKept(visit.names[0]);
     default:
       return Fault{501, "", "", "", "This is not built into this version."};
   }

@@ -4,10 +4,14 @@
 #pragma once
 
 #include "service/carrier_parts.h"
+#include "service/chat_store.h"
 #include "service/desk.h"
 #include "service/exchange.h"
 #include "service/help_queue.h"
+#include "service/kept_answers.h"
+#include "service/kept_replies.h"
 #include "service/or_fault.h"
+#include "service/page_files.h"
 #include "service/picture_shelf.h"
 #include "service/routes.h"
 
@@ -27,6 +31,12 @@ struct ServiceOptions {
   std::function<Json()> about_carrier;            // an object: what info tells beside the service's own
   std::function<std::uint64_t()> resident_bytes;  // of this process; may be empty
   ModelStore* store = nullptr;                    // nullptr: models cannot be sent or deleted here
+  ChatStore* chats = nullptr;                     // nullptr: conversations are not kept here
+  std::string why_no_chats;                       // then: the sentence that says why; empty: an ordinary one
+  const PageFiles* page = nullptr;                // nullptr: there is no page here
+  std::function<std::uint64_t()> pack_bytes;      // that packs of models take; may be empty
+  KeptLimits kept;                                // of answers that go on without their readers
+  std::function<double()> clock;                  // seconds since some time; empty: the system's
 };
 
 class Service : public Handler {
@@ -43,7 +53,11 @@ class Service : public Handler {
   bool Pump() { return desk_.Pump(); }
   [[nodiscard]] double PumpDue() const { return desk_.PumpDue(); }
   // One piece of slow work without the engine; by any thread, one at a time. True: there is more.
-  bool Help() { return help_.Run(); }
+  bool Help();
+  // Else it is to be called in so many seconds, or when woken.
+  [[nodiscard]] double HelpDue() const;
+  // Nobody calls Pump and Help any more: replies on their way are finished as they are.
+  void Close();
 
   [[nodiscard]] DeskState State() const { return desk_.State(); }
 
@@ -60,6 +74,8 @@ class Service : public Handler {
   using Visitor = std::shared_ptr<Visit>;
 
   void Handle(const Visitor& visit);
+  [[nodiscard]] bool IsOfPage(const Request& request) const;
+  void HandlePage(const Visit& visit, const RouteMatch& match);
   void HandleBody(const Visitor& visit);
   void Ask(const Visitor& visit, const Json& body);
   void Prepare(const std::shared_ptr<Job>& job);
@@ -77,6 +93,20 @@ class Service : public Handler {
   OrFault<WholeAnswer> Model(const Visit& visit, const std::string& name);
   WholeAnswer Models(const Visit& visit);
   WholeAnswer StoreModels();
+  OrFault<WholeAnswer> OpenModel(const Visit& visit);
+  OrFault<WholeAnswer> UnloadModel(const Visit& visit);
+  static bool IsOfChats(RouteKind kind);
+  OrFault<WholeAnswer> AnswerChats(const Visit& visit);
+  OrFault<WholeAnswer> ChatsRoute(const Visit& visit);
+  OrFault<WholeAnswer> NewChat(const Visit& visit);
+  OrFault<WholeAnswer> DeleteChat(const std::string& id);
+  OrFault<WholeAnswer> AddMessage(const Visit& visit);
+  OrFault<WholeAnswer> ChangeMessage(const Visit& visit);
+  OrFault<WholeAnswer> SpaceOf();
+  OrFault<Done> Keep(const Visit& visit, const std::string& name, const std::shared_ptr<Job>& job);
+  void ReadKept(const Visit& visit);
+  OrFault<WholeAnswer> StopKept(const std::string& name);
+  void TendKept();
   WholeAnswer Health();
   WholeAnswer Info();
   OrFault<WholeAnswer> PropsOf();
@@ -92,6 +122,8 @@ class Service : public Handler {
   PictureDecoder* const decoder_;
   PictureShelf pictures_;
   HelpQueue help_;
+  KeptAnswers kept_;
+  KeptReplies replies_;
   Desk desk_;
   std::atomic<RequestId> next_id_{1};
   std::atomic<std::uint64_t> num_requests_{0}, num_refused_{0}, num_turned_away_{0}, num_failed_{0};

@@ -50,6 +50,18 @@ std::optional<std::int64_t> ParameterOf(std::string_view type, std::string_view 
   return std::nullopt;
 }
 
+// What a picture's file is by its first bytes, whatever a client calls it: browsers are told that.
+std::string PictureType(std::string_view bytes) {
+  if (bytes.starts_with("\x89PNG")) return "image/png";
+  if (bytes.starts_with("\xff\xd8\xff")) return "image/jpeg";
+  if (bytes.starts_with("GIF8")) return "image/gif";
+  if (bytes.size() > 12 && bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) return "image/webp";
+  if (bytes.size() > 12 && bytes.substr(4).starts_with("ftyp")) {
+    return bytes.substr(8).starts_with("avif") ? "image/avif" : "image/heic";
+  }
+  return "application/octet-stream";
+}
+
 // Pixels as a carrier that decodes itself sends them: rows from the top, three bytes each.
 OrFault<Picture> PictureFromPixels(std::string_view type, std::string_view bytes) {
   const auto width = ParameterOf(type, "width");
@@ -197,14 +209,17 @@ WholeAnswer Service::StoreModels() {
     const bool is_open = state.live != nullptr && state.live->name == model.name;
     // Its weights are most of what it needs; opening it says exactly.
     const bool fits = is_open || free == 0 || model.bytes <= free;
-    Json item = Json::Object({{"name", Json::String(model.name)},
-                              {"bytes", Json::Integer(static_cast<std::int64_t>(model.bytes))},
-                              {"built_in", Json::Bool(model.is_builtin)},
-                              {"open", Json::Bool(is_open)},
-                              {"fits", Json::Bool(fits)}});
+    Json item =
+        Json::Object({{"name", Json::String(model.name)},
+                      {"bytes", Json::Integer(static_cast<std::int64_t>(model.bytes))},
+                      {"built_in", Json::Bool(model.is_builtin)},
+                      {"open", Json::Bool(is_open)},
+                      {"opening", state.is_opening && state.model == model.name ? Json::Float(state.loading) : Json()},
+                      {"fits", Json::Bool(fits)}});
     if (!model.title.empty()) item.Set("title", Json::String(model.title));
     if (!fits)
       item.Set("why", Json::String(Cat("it needs ", FormatBytes(model.bytes), ", ", FormatBytes(free), " are free")));
+    if (state.failed_model == model.name) item.Set("failure", Json::String(state.failed_why));
     items.push_back(std::move(item));
   }
   Json answer = Json::Object({{"models", Json::Array(std::move(items))}});
@@ -224,13 +239,26 @@ OrFault<WholeAnswer> Service::PutPicture(const Visit& visit) {
     if (picture.ok()) return std::move(picture).value();
     return PictureFault(picture.error());
   };
+  const std::string_view keep = QueryValue(visit.request.query, "keep");
+  const bool is_kept = keep == "1";
+  if (!is_kept && !keep.empty() && keep != "0") return Fault{400, "", "", "keep", "keep is 1 or 0"};
+  if (is_kept && options_.chats == nullptr)
+    return Fault{501, "", "no_history", "keep", "Conversations are not kept here, nor are their pictures."};
+  if (is_kept && kind == kPixels)
+    return Fault{415, "", "", "content-type", "Of pictures that are kept, send the file."};
   THIMBLE_ASSIGN_OR_RETURN(Picture picture, take());
+  std::string sha256;
+  if (is_kept) {
+    const std::string& file = visit.request.body;
+    THIMBLE_ASSIGN_OR_RETURN(sha256, options_.chats->PutPicture(file, PictureType(file)));
+  }
   const ImageSize size = picture.size();
   Json answer = Json::Object({{"width", Json::Integer(size.width)}, {"height", Json::Integer(size.height)}});
   if (const auto model = desk_.live(); model != nullptr && model->engine->can_see()) {
     THIMBLE_ASSIGN_OR_RETURN(answer, PriceOf(*model, size.width, size.height));
   }
-  answer.Set("id", Json::String(pictures_.Put(std::move(picture))));
+  answer.Set("id", Json::String(pictures_.Put(std::move(picture), sha256)));
+  if (is_kept) answer.Set("sha256", Json::String(sha256));
   return JsonAnswer(answer.Dump());
 }
 

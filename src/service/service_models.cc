@@ -98,6 +98,16 @@ OrFault<WholeAnswer> Service::ModelFile(const Visit& visit) const {
   return JsonAnswer(FileJson(state).Dump());
 }
 
+OrFault<WholeAnswer> Service::OpenModel(const Visit& visit) {
+  if (auto fault = desk_.Switch(visit.names[0]); fault.has_value()) return *fault;
+  return JsonAnswer("{}", 202);
+}
+
+OrFault<WholeAnswer> Service::UnloadModel(const Visit& /*visit*/) {
+  if (auto fault = desk_.Unload(); fault.has_value()) return *fault;
+  return WholeAnswer{204, {}, ""};
+}
+
 OrFault<WholeAnswer> Service::DeleteModel(const Visit& visit) {
   if (options_.store == nullptr) return NoStore();
   const std::string& name = visit.names[0];

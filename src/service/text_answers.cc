@@ -45,9 +45,9 @@ OrFault<WholeAnswer> Detokenize(const LiveModel& model, const Json& body) {
   return DetokenizeAnswer(tokenizer.Decode(ids, false));
 }
 
-OrFault<WholeAnswer> CountConversation(const LiveModel& model, const CountTools& tools, CountForm form,
+OrFault<WholeAnswer> CountConversation(const LiveModel& model, const PictureSources& from, CountForm form,
                                        GenerateRequest request) {
-  THIMBLE_RETURN_IF_ERROR(TakePictures(tools.decoder, tools.shelf, &request));
+  THIMBLE_RETURN_IF_ERROR(TakePictures(from, &request));
   AskByInstructions(&request);
   const Engine& engine = *model.engine;
   THIMBLE_ASSIGN_OR_RETURN(const PromptCounts counts, engine.Measure(request));

@@ -5,7 +5,7 @@
 #include "service/carrier_parts.h"
 #include "service/live_model.h"
 #include "service/or_fault.h"
-#include "service/picture_shelf.h"
+#include "service/prepare.h"
 
 #include <memory>
 
@@ -22,11 +22,7 @@ enum class CountForm {
   kPrompt,       // the text that the model reads: {"prompt"}
   kMessages,     // the page's: of each message, of each picture, and what there is
 };
-struct CountTools {
-  PictureDecoder* decoder = nullptr;
-  PictureShelf* shelf = nullptr;
-};
-OrFault<WholeAnswer> CountConversation(const LiveModel& model, const CountTools& tools, CountForm form,
+OrFault<WholeAnswer> CountConversation(const LiveModel& model, const PictureSources& from, CountForm form,
                                        GenerateRequest request);
 
 // What a picture of this size takes: {"width", "height", "tokens": {"low", "auto", "high"}}.

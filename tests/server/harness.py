@@ -3,13 +3,17 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
 CARRIER_SERVER = os.environ["THIMBLE_CARRIER_SERVER"]
+SCRIPTED_SERVER = os.path.join(os.path.dirname(CARRIER_SERVER), "scripted_server")
+FIXTURES = pathlib.Path(os.environ["THIMBLE_FIXTURES"])
 PATIENCE = 60  # seconds: what nothing here should need, on however busy a machine
 
 
@@ -133,8 +137,8 @@ class Client:
 class Server:
     """The carrier with the tests' handler, under given options (NAME VALUE pairs)."""
 
-    def __init__(self, *options):
-        self.process = subprocess.Popen([CARRIER_SERVER, *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def __init__(self, *options, program=CARRIER_SERVER):
+        self.process = subprocess.Popen([program, *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line:
             self.process.wait()
@@ -196,6 +200,40 @@ class Server:
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
             fields = file.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class ScriptedServer(Server):
+    """The whole server over a fixture model, with replies from a script; `options` are its. Without `home`, a folder, it has one of its own."""
+
+    def __init__(self, script, *options, home=None):
+        self.folder = tempfile.TemporaryDirectory()
+        path = pathlib.Path(self.folder.name)
+        (path / "script.json").write_text(json.dumps(script), encoding="utf-8")
+        home = home or path / "home"
+        home.mkdir(mode=0o700, exist_ok=True)
+        super().__init__(FIXTURES / "models/vl", path / "script.json", "--home", home, *options, program=SCRIPTED_SERVER)
+        self.token = self.facts["token"]
+
+    def stop(self):
+        seconds = super().stop()
+        self.folder.cleanup()
+        return seconds
+
+    def kill(self):
+        """As a power cut ends it, all but for the disk."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        self.folder.cleanup()
+
+    def page_ask(self, method, target, body=None, headers=()):
+        """One request as the page asks: with the token, and JSON where there is a body."""
+        lines = [f"X-Thimble-Token: {self.token}", *headers]
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            lines.append("Content-Type: application/json")
+        return self.ask(method, target, lines, body or b"")
 
 
 class ServerTest(unittest.TestCase):

@@ -3,14 +3,19 @@
 // model of any size, for tests of clients and of the page.
 //
 //   scripted_server MODEL SCRIPT.json [--port N] [--home FOLDER] [--api-key-file FILE] [--parallel N] [--context N]
-//                   [--threads N]
+//                   [--threads N] [--page built|test|none] [--keep-seconds N]
 //
 // Prints the line of `thimble serve --json` when it answers, and ends at SIGTERM. `--home` holds the page's token;
-// without it the page's own routes are closed.
+// without it the page's own routes are closed, and conversations are kept in memory. `--page`: the one that was built
+// (else a small one of the tests), the small one, or none. `--keep-seconds`: how long answers that have ended can be
+// read again (300).
 #include "base/text.h"
+#include "host/chat_store.h"
 #include "host/find_model.h"
 #include "host/model_shelf.h"
+#include "memory_chat_store.h"
 #include "reply_script.h"
+#include "server/embedded_page.h"
 #include "server/private_file.h"
 #include "server/serve.h"
 
@@ -25,6 +30,8 @@
 
 namespace thimble::server {
 
+std::span<const service::PageFile> TestPageFiles();  // made from tests/server/page
+
 namespace {
 
 Server* running = nullptr;
@@ -37,8 +44,8 @@ int Fail(const Error& error) {
 }
 
 struct Wanted {
-  std::string model, script, home, key_file;
-  int port = 0, parallel = 4, context = 0, threads = 2;
+  std::string model, script, home, key_file, page = "built";
+  int port = 0, parallel = 4, context = 0, threads = 2, keep_seconds = 300;
 };
 
 bool ReadArguments(int count, char** texts, Wanted* wanted) {
@@ -47,15 +54,20 @@ bool ReadArguments(int count, char** texts, Wanted* wanted) {
   wanted->script = texts[2];
   for (int i = 3; i + 1 < count; i += 2) {
     const std::string name = texts[i];
-    if (name == "--home" || name == "--api-key-file") {
-      (name == "--home" ? wanted->home : wanted->key_file) = texts[i + 1];
+    std::string* const text = name == "--home"           ? &wanted->home
+                              : name == "--api-key-file" ? &wanted->key_file
+                              : name == "--page"         ? &wanted->page
+                                                         : nullptr;
+    if (text != nullptr) {
+      *text = texts[i + 1];
       continue;
     }
-    int* const number = name == "--port"       ? &wanted->port
-                        : name == "--parallel" ? &wanted->parallel
-                        : name == "--context"  ? &wanted->context
-                        : name == "--threads"  ? &wanted->threads
-                                               : nullptr;
+    int* const number = name == "--port"           ? &wanted->port
+                        : name == "--parallel"     ? &wanted->parallel
+                        : name == "--context"      ? &wanted->context
+                        : name == "--threads"      ? &wanted->threads
+                        : name == "--keep-seconds" ? &wanted->keep_seconds
+                                                   : nullptr;
     if (number == nullptr) return false;
     *number = std::atoi(texts[i + 1]);
   }
@@ -66,6 +78,12 @@ Result<testing::ReplyScript> ReadScript(const std::string& path) {
   std::ifstream file(path);
   if (!file) return Error{Code::kNotFound, Cat("[script] there is no ", path)};
   return testing::ParseReplyScript(std::string(std::istreambuf_iterator<char>(file), {}));
+}
+
+const service::PageFiles* PageOf(const std::string& wanted) {
+  static const EmbeddedPage small(TestPageFiles());
+  if (wanted == "none") return nullptr;
+  return wanted == "built" && BuiltPage() != nullptr ? BuiltPage() : &small;
 }
 
 void TellReady(const Server& server, const std::string& model, const std::string& token) {
@@ -98,6 +116,10 @@ int Main(int count, char** texts) {
     if (!keys.ok()) return Fail(keys.error());
     network.keys = std::move(keys).value();
   }
+  const service::PageFiles* const page = PageOf(wanted.page);
+  if (page != nullptr) {
+    for (const service::PageFile& file : page->All()) network.open_paths.emplace_back(file.path);
+  }
   const auto server = Server::Listen(network);
   if (!server.ok()) return Fail(server.error());
   running = server.value().get();
@@ -112,8 +134,18 @@ int Main(int count, char** texts) {
   const std::string name = host::ShelfName(wanted.model, wanted.model);
   host::FileModelShelf shelf(open, name, nullptr);
   host::CodecPictureDecoder decoder(DecodeOptions{});
+  testing::MemoryChatStore in_memory;
+  std::unique_ptr<service::ChatStore> in_files;
+  if (!wanted.home.empty()) {
+    auto opened = host::OpenChatStore(wanted.home);
+    if (!opened.ok() && opened.error().code != Code::kUnsupported) return Fail(opened.error());
+    if (opened.ok()) in_files = std::move(opened).value();
+  }
   ServeOptions serve;
   serve.service.version = "scripted";
+  serve.service.chats = in_files != nullptr ? in_files.get() : &in_memory;
+  serve.service.page = page;
+  serve.service.kept.seconds = wanted.keep_seconds;
   serve.service.desk.model = name;
   serve.service.desk.parallel = wanted.parallel;
   serve.service.desk.filter_for = [&script](const service::Ask& ask, const service::LiveModel& model) {

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import unittest
 
-from harness import PATIENCE, Server, ServerTest
+from harness import PATIENCE, SCRIPTED_SERVER, ScriptedServer, Server, ServerTest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -93,6 +93,14 @@ class Pages(ServerTest):
     def test_our_own_page(self):
         for host in ("127.0.0.1", "localhost"):
             self.assertIn("<p>asked: 2</p>", self.browse(f"http://{host}:{self.server.port}/page"))
+
+    @unittest.skipUnless(os.path.exists(SCRIPTED_SERVER), "this build has no scripted server")
+    def test_the_page_of_the_whole_server(self):
+        """It loads under its policy, shows the token that its address has, and markup in a string is refused."""
+        with ScriptedServer({"default": "Hello."}, "--page", "test") as server:
+            page = self.browse(f"{server.url}/#token={server.token}")
+            self.assertIn("<p>info: 200; refused: TypeError", page)
+            self.assertIn("<p>info: 401", self.browse(f"{server.url}/#token=wrong"))
 
     def test_a_name_that_points_here(self):
         for route in ("/page", "/health", "/echo"):
