@@ -17,7 +17,7 @@ class Chats {
   hasMore = $state(false);
   isKeeping = $state(true); // whether the service has a store
   isLoaded = $state(false);
-  current = $state.raw<OpenChat>(new OpenChat(keptStore, true, '', () => undefined));
+  current = $state.raw<OpenChat>(new OpenChat(keptStore, true, '', (chat) => this.onChange(chat)));
   private readonly open = new Map<string, OpenChat>(); // those whose answer is being written, too
   private readonly others = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('thimble:chats');
   private request = 0;
@@ -96,6 +96,22 @@ class Chats {
     await (open?.store ?? keptStore).delete(id);
     this.open.delete(id);
     if (this.current.chat.id === id) this.startNew();
+    await this.refresh();
+    this.others?.postMessage('changed');
+  }
+
+  // Every chat that is kept.
+  async deleteAll(): Promise<void> {
+    for (;;) {
+      const list = await keptStore.list({ most: kPage });
+      if (list.length === 0) break;
+      for (const { id } of list) {
+        await this.open.get(id)?.stop();
+        await keptStore.delete(id);
+        this.open.delete(id);
+      }
+    }
+    this.current = new OpenChat(keptStore, true, '', (chat) => this.onChange(chat));
     await this.refresh();
     this.others?.postMessage('changed');
   }

@@ -19,6 +19,7 @@ class Connection {
   state = $state<ConnectionState>('starting');
   info = $state.raw<Info | null>(null);
   private timer = 0;
+  private isLooking = false;
   private readonly whenBack: (() => void)[] = [];
 
   get isReady(): boolean {
@@ -37,6 +38,13 @@ class Connection {
   }
 
   async look(): Promise<void> {
+    if (this.isLooking) return;
+    this.isLooking = true;
+    await this.ask();
+    this.isLooking = false;
+  }
+
+  private async ask(): Promise<void> {
     const before = this.state;
     try {
       if (!hasToken()) this.state = 'no-token';

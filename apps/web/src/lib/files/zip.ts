@@ -2,8 +2,7 @@
 // Archives: reading with bounds, entry by entry from the file itself, and writing without compression of what is
 // compressed already. fflate does the deflating.
 import { deflateSync, inflateSync } from 'fflate';
-
-export class ZipError extends Error {}
+import { ZipError } from './zip_error';
 
 export interface ZipEntry {
   name: string;
