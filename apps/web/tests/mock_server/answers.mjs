@@ -96,7 +96,10 @@ export class Answers {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     let at = from;
     let isOpen = true;
-    response.on('close', () => (isOpen = false));
+    response.on('close', () => {
+      isOpen = false;
+      for (const listener of answer.listeners) listener();
+    });
     while (isOpen) {
       while (at < answer.events.length) response.write(answer.events[at++]);
       if (answer.isOver) break;
@@ -106,7 +109,6 @@ export class Answers {
           resolve();
         };
         answer.listeners.add(wake);
-        response.once('close', wake);
       });
     }
     response.end();
