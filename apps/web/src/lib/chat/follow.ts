@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows an answer to its end, over as many connections as it takes. The service keeps the parts of an answer that has a
+// name (X-Conversation-Id), so after a lost connection, a reload or a phone's sleep it goes on where it was.
+import { ApiError, errorOf, type Transport } from '../transport/transport';
+import { SseParser } from '../transport/sse';
+import type { Chunk } from './chunks';
+
+export interface FollowEvents {
+  chunk(chunk: Chunk): void;
+  waiting(place: number): void; // in the queue
+  connection(state: 'connected' | 'lost'): void;
+}
+
+// 'end': all of it came. 'gone': the service does not know this answer (any more).
+export type FollowResult = 'end' | 'gone';
+
+const kWaits = [300, 700, 1500, 3000, 5000];
+const kMostTries = 60;
+
+export class Follower {
+  private received = 0; // events so far
+  private connection: AbortController | null = null;
+  private nudged = false;
+  private wake: (() => void) | null = null;
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly id: string,
+    private readonly events: FollowEvents,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  // With a request's body it asks; without, it goes on with an answer that is on its way.
+  async run(request: Record<string, unknown> | null): Promise<FollowResult> {
+    let asks = request !== null;
+    for (let tries = 0; ; tries++) {
+      const before = this.received;
+      let isLost = false;
+      try {
+        const result = await this.connect(asks ? request : null);
+        if (result) return result;
+        isLost = true; // it ended without its end
+      } catch (error) {
+        if (this.signal.aborted) throw error;
+        isLost = this.nudged || (error instanceof ApiError && (error.status === 0 || error.status === 503));
+        if (!isLost) throw error;
+      }
+      asks = false;
+      if (this.received > before) tries = 0;
+      if (tries >= kMostTries) throw new ApiError(0, 'unreachable', '');
+      if (this.nudged) {
+        this.nudged = false;
+        continue;
+      }
+      this.events.connection('lost');
+      await this.pause(kWaits[Math.min(tries, kWaits.length - 1)]!);
+    }
+  }
+
+  // Connects anew at once: the page was asleep, or the network came back.
+  nudge(): void {
+    if (this.wake) return this.wake();
+    this.nudged = true;
+    this.connection?.abort();
+  }
+
+  private async connect(request: Record<string, unknown> | null): Promise<FollowResult | null> {
+    this.connection = new AbortController();
+    const signal = AbortSignal.any([this.signal, this.connection.signal]);
+    const answer = await this.transport.request(
+      request
+        ? {
+            method: 'POST',
+            path: '/v1/chat/completions',
+            headers: { 'content-type': 'application/json', 'x-conversation-id': this.id },
+            body: JSON.stringify(request),
+            signal,
+          }
+        : { method: 'GET', path: `/thimble/v1/answers/${encodeURIComponent(this.id)}?from=${this.received}`, signal },
+    );
+    if (!request && [404, 405, 410, 501].includes(answer.status)) return 'gone';
+    if (answer.status !== 200) throw await errorOf(answer);
+    this.events.connection('connected');
+    const place = Number(answer.header('x-queue-place') ?? 0);
+    if (place > 0) this.events.waiting(place);
+    return this.read(answer.body());
+  }
+
+  private async read(body: AsyncIterable<Uint8Array>): Promise<FollowResult | null> {
+    const parser = new SseParser((comment) => {
+      const place = /^waiting, place (\d+)/.exec(comment);
+      if (place) this.events.waiting(Number(place[1]));
+    });
+    for await (const bytes of body) {
+      for (const { data } of parser.push(bytes)) {
+        this.received++;
+        if (data === '[DONE]') return 'end';
+        this.events.chunk(JSON.parse(data) as Chunk);
+      }
+    }
+    return null;
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.wake = null;
+        this.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, milliseconds);
+      this.wake = done;
+      this.signal.addEventListener('abort', done);
+    });
+  }
+}
+
+// Tells the service to stop an answer; whether it knew it.
+export async function stopAnswer(transport: Transport, id: string): Promise<boolean> {
+  const answer = await transport.request({ method: 'DELETE', path: `/thimble/v1/answers/${encodeURIComponent(id)}` });
+  return answer.status === 204 || answer.status === 200;
+}

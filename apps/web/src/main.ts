@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mount } from 'svelte';
+import App from './App.svelte';
+import { chats } from './state/chats.svelte';
+import { connection } from './state/connection.svelte';
+import { models } from './state/models.svelte';
+import { router } from './state/router.svelte';
+import { hasToken, readToken } from './state/session';
+import { settings } from './state/settings.svelte';
+import { ui } from './state/ui.svelte';
+import { watch } from './state/watch.svelte';
+import './styles/index.css';
+
+readToken(); // before the router reads the fragment
+await settings.start();
+router.start();
+ui.start();
+chats.start();
+watch();
+connection.onBack(() => {
+  void models.refresh();
+  void chats.refresh();
+  chats.nudge();
+});
+if (hasToken()) void settings.load();
+connection.start();
+mount(App, { target: document.getElementById('app')! });

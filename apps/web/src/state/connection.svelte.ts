@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the service can be reached, and what it says of itself.
+import { ApiError, ask } from '../lib/transport/transport';
+import { hasToken, transport } from './session';
+
+export interface Info {
+  version: string;
+  model: { name: string; open: boolean; loading: number; context: number; sees: boolean; why_blind?: string; threads?: number; instructions?: string };
+  machine: { cores: number; memory_free: number };
+  limits: { parallel: number; queue: number; picture_bytes: number };
+  pid: number;
+  sandbox: Record<string, unknown> & { lacks?: string[] };
+  sockets?: { listening?: string[]; connections?: number };
+}
+
+export type ConnectionState = 'starting' | 'ready' | 'loading' | 'lost' | 'no-token' | 'wrong-token';
+
+class Connection {
+  state = $state<ConnectionState>('starting');
+  info = $state.raw<Info | null>(null);
+  private timer = 0;
+  private isLooking = false;
+  private readonly whenBack: (() => void)[] = [];
+
+  get isReady(): boolean {
+    return this.state === 'ready' || this.state === 'loading';
+  }
+
+  start(): void {
+    for (const event of ['online', 'pageshow', 'focus']) window.addEventListener(event, () => void this.look());
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && void this.look());
+    void this.look();
+  }
+
+  // Called each time that the service can be reached after it could not.
+  onBack(listener: () => void): void {
+    this.whenBack.push(listener);
+  }
+
+  async look(): Promise<void> {
+    if (this.isLooking) return;
+    this.isLooking = true;
+    await this.ask();
+    this.isLooking = false;
+  }
+
+  private async ask(): Promise<void> {
+    const before = this.state;
+    try {
+      if (!hasToken()) this.state = 'no-token';
+      else {
+        this.info = await ask<Info>(transport, 'GET', '/thimble/v1/info');
+        this.state = this.info.model.open || this.info.model.loading >= 1 || this.info.model.loading === 0 ? 'ready' : 'loading';
+      }
+    } catch (error) {
+      const status = error instanceof ApiError ? error.status : 0;
+      this.state = status === 401 || status === 403 ? 'wrong-token' : 'lost';
+    }
+    if (this.isReady && before !== 'ready' && before !== 'loading') for (const listener of this.whenBack) listener();
+    window.clearTimeout(this.timer);
+    const pause = this.state === 'ready' ? 20_000 : this.state === 'loading' ? 1000 : 2500;
+    if (this.state !== 'no-token') {
+      this.timer = window.setTimeout(() => (document.visibilityState === 'visible' ? void this.look() : undefined), pause);
+    }
+  }
+}
+
+export const connection = new Connection();

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fault in the person's language. The service's own sentence (English) stands behind it where it says more.
+import { ApiError } from '../lib/transport/transport';
+import { t, type Key } from '../lib/i18n/i18n.svelte';
+
+const kByCode: Record<string, Key> = {
+  model_is_blind: 'fault.blind',
+  context_length_exceeded: 'fault.tooLong',
+  unreachable: 'fault.unreachable',
+};
+const kByStatus: Record<number, Key> = {
+  0: 'fault.unreachable',
+  401: 'fault.token',
+  403: 'fault.token',
+  404: 'fault.unknown',
+  409: 'fault.busy',
+  413: 'fault.tooLarge',
+  415: 'fault.kind',
+  429: 'fault.queue',
+  501: 'fault.noStore',
+  503: 'fault.notReady',
+  507: 'fault.full',
+};
+const kTellsAll = new Set([0, 401, 403, 429, 501, 503, 507]);
+
+export function faultText(error: unknown): string {
+  if (!(error instanceof ApiError)) return t('fault.other', { message: error instanceof Error ? error.message : String(error) });
+  const key = kByCode[error.code] ?? kByStatus[error.status];
+  if (!key) return t('fault.other', { message: error.message });
+  const more = error.code in kByCode || kTellsAll.has(error.status) ? '' : ` ${plain(error.message)}`;
+  return `${t(key)}${more}`.trim();
+}
+
+// "[place] rule, found value; what to do": the place is for programmers.
+function plain(message: string): string {
+  return message.replace(/^\[[^\]]*\] /, '');
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// The models that are here, and those on their way in.
+import { ask } from '../lib/transport/transport';
+import type { Space } from '../lib/store/types';
+import { connection } from './connection.svelte';
+import { faultText } from './faults';
+import { ModelImport } from './model_import.svelte';
+import { keptStore, transport } from './session';
+
+export interface StoredModel {
+  name: string;
+  title?: string;
+  bytes: number;
+  built_in: boolean;
+  open: boolean;
+  opening?: number; // share
+  fits: boolean;
+  why?: string; // not
+}
+
+class Models {
+  list = $state.raw<StoredModel[]>([]);
+  unfinished = $state.raw<{ name: string; files: string[] }[]>([]);
+  space = $state.raw<Space | null>(null);
+  fault = $state('');
+  busy = $state(''); // the model that something is being done with
+  imports = $state<ModelImport[]>([]);
+
+  get open(): StoredModel | undefined {
+    return this.list.find((model) => model.open) ?? this.list.find((model) => model.name === connection.info?.model.name);
+  }
+
+  get isBuiltIn(): boolean {
+    return this.open?.built_in ?? connection.info?.model.name === 'builtin';
+  }
+
+  get title(): string {
+    return this.open?.title || this.open?.name || (connection.info?.model.name ?? '');
+  }
+
+  get sees(): boolean {
+    return connection.info?.model.sees ?? false;
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      const told = await ask<{ models: StoredModel[]; unfinished: { name: string; files: string[] }[] }>(transport, 'GET', '/thimble/v1/models');
+      this.list = told.models;
+      this.unfinished = told.unfinished ?? [];
+      this.fault = '';
+    } catch (error) {
+      this.fault = faultText(error);
+    }
+    try {
+      this.space = await keptStore.space();
+    } catch {
+      this.space = null;
+    }
+  }
+
+  async openModel(name: string): Promise<void> {
+    await this.doing(name, async () => {
+      await ask(transport, 'POST', `/thimble/v1/models/${encodeURIComponent(name)}/open`, {});
+      for (let tries = 0; tries < 600; tries++) {
+        await this.refresh();
+        const model = this.list.find((other) => other.name === name);
+        if (!model || model.open || (model.opening === undefined && tries > 5)) break;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      await connection.look();
+    });
+  }
+
+  async unload(): Promise<void> {
+    await this.doing(this.open?.name ?? '', async () => {
+      await ask(transport, 'POST', '/thimble/v1/models/unload', {});
+      await connection.look();
+      await this.refresh();
+    });
+  }
+
+  async delete(name: string): Promise<void> {
+    await this.doing(name, async () => {
+      await ask(transport, 'DELETE', `/thimble/v1/models/${encodeURIComponent(name)}`);
+      await this.refresh();
+    });
+  }
+
+  import(files: File[]): void {
+    if (files.length === 0) return;
+    const one = new ModelImport(files, () => void this.refresh());
+    this.imports.push(one);
+    void one.run();
+  }
+
+  dismiss(one: ModelImport): void {
+    one.stop();
+    this.imports = this.imports.filter((other) => other !== one);
+  }
+
+  private async doing(name: string, work: () => Promise<void>): Promise<void> {
+    this.busy = name;
+    this.fault = '';
+    try {
+      await work();
+    } catch (error) {
+      this.fault = faultText(error);
+    }
+    this.busy = '';
+  }
+}
+
+export const models = new Models();

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// One conversation as it is open: its tree, the branch that is shown, what is typed, and the answer that is being written.
+import { answerRequest, titleFrom } from '../lib/chat/request';
+import { branchTo, leafFrom, siblingsOf } from '../lib/chat/tree';
+import { ApiError } from '../lib/transport/transport';
+import { newId, type Chat, type ChatChange, type Message, type MessagePicture } from '../lib/store/types';
+import type { ChatStore } from '../lib/store/chat_store';
+import { Attachments } from './attachments.svelte';
+import { faultText } from './faults';
+import { RunningAnswer } from './running_answer.svelte';
+import { settings } from './settings.svelte';
+
+export function emptyChat(id: string): Chat {
+  const now = Date.now();
+  return {
+    id, title: '', model: '', instructions: '', folder: '', head: '', pinned: false, created: now, updated: now, messages: 0,
+    tokens: 0, pictures: 0,
+  };
+}
+
+function newMessage(role: Message['role'], parent: string, more: Partial<Message>): Message {
+  return {
+    id: newId(), parent, role, model: '', state: 'done', created: Date.now(), text: '', reasoning: '', pictures: [], facts: {}, ...more,
+  };
+}
+
+export class OpenChat {
+  chat = $state<Chat>(emptyChat(''));
+  messages = $state<Message[]>([]);
+  running = $state<RunningAnswer | null>(null);
+  draft = $state('');
+  fault = $state('');
+  isLoading = $state(false);
+  isMissing = $state(false);
+  editing = $state(''); // the message that is being edited
+  pictureSeconds = $state(0); // to read the pictures of the last question
+  readonly attachments: Attachments;
+  readonly branch = $derived(branchTo(this.messages, this.chat.head));
+  private isCreated: boolean;
+
+  constructor(
+    readonly store: ChatStore,
+    readonly isKept: boolean,
+    id: string,
+    private readonly changed: (chat: OpenChat) => void,
+  ) {
+    this.isCreated = id !== '';
+    this.chat = emptyChat(id || newId());
+    this.attachments = new Attachments(store);
+  }
+
+  get isNew(): boolean {
+    return !this.isCreated;
+  }
+
+  async load(): Promise<void> {
+    this.isLoading = this.messages.length === 0;
+    try {
+      const { chat, messages } = await this.store.get(this.chat.id);
+      if (this.running) return; // what is here is newer
+      this.chat = chat;
+      this.messages = messages;
+      this.fault = '';
+      const running = messages.find((message) => message.state === 'running');
+      if (running) void this.follow(running.id, null);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) this.isMissing = true;
+      else this.fault = faultText(error);
+    } finally {
+      this.isLoading = false;
+    }
+  }
+
+  siblings(message: Message): Message[] {
+    return siblingsOf(this.messages, message);
+  }
+
+  async send(): Promise<void> {
+    const text = this.draft.trim();
+    if (this.running || (text === '' && this.attachments.list.length === 0)) return;
+    const pictures = this.attachments.ready();
+    this.pictureSeconds = this.attachments.list.reduce((sum, { seconds }) => sum + seconds, 0);
+    const isSent = await this.begin(this.chat.head, text, pictures);
+    if (!isSent) return;
+    this.draft = '';
+    this.attachments.clear();
+  }
+
+  // A user's message behind `parent`, and the answer to it. False where it could not be kept: then nothing is lost.
+  private async begin(parent: string, text: string, pictures: MessagePicture[]): Promise<boolean> {
+    this.fault = '';
+    try {
+      await this.create(titleFrom(text) || (pictures[0]?.name ?? ''));
+      const message = newMessage('user', parent, { text, pictures });
+      await this.put(message);
+      await this.answer(message.id);
+      return true;
+    } catch (error) {
+      this.fault = faultText(error);
+      return false;
+    }
+  }
+
+  private async create(title: string): Promise<void> {
+    if (this.isCreated) return;
+    const { id, instructions } = this.chat;
+    this.chat = await this.store.create({ id, title, instructions });
+    this.isCreated = true;
+    this.changed(this);
+  }
+
+  private async put(message: Message): Promise<void> {
+    await this.store.add(this.chat.id, message);
+    this.messages.push(message);
+    this.chat.head = message.id;
+    this.chat.updated = message.created;
+    this.changed(this);
+  }
+
+  // A new answer to a user's message.
+  private async answer(to: string): Promise<void> {
+    const asked = branchTo($state.snapshot(this.messages) as Message[], to);
+    const message = newMessage('assistant', to, { state: 'running' });
+    await this.put(message);
+    const { thinking, length, instructions, temperature, topP, topK, seed, maxTokens } = settings.values;
+    const wishes = { thinking, length, instructions: [instructions, this.chat.instructions], temperature, topP, topK, seed, maxTokens };
+    void this.follow(message.id, answerRequest(asked, wishes));
+  }
+
+  // Runs an answer to its end: with a request it asks, without it goes on with one that is on its way.
+  private async follow(id: string, request: Record<string, unknown> | null): Promise<void> {
+    const message = this.find(id);
+    if (!message || this.running) return;
+    const running = new RunningAnswer(message, request);
+    this.running = running;
+    const result = await running.run();
+    if (result === 'gone' && this.store.isJournaled) await this.fetchRest(message);
+    else if (result === 'gone') message.state = message.text === '' ? 'failed' : 'stopped';
+    this.running = null;
+    if (!this.store.isJournaled || message.state === 'failed') await this.keep(message);
+    if (message.model) this.chat.model = message.model;
+    this.chat.updated = Date.now();
+    this.changed(this);
+  }
+
+  // The service has the answer, but its parts no longer: ask for the message until it is complete.
+  private async fetchRest(message: Message): Promise<void> {
+    for (let tries = 0; tries < 300; tries++) {
+      try {
+        const { messages } = await this.store.get(this.chat.id);
+        const stored = messages.find(({ id }) => id === message.id);
+        if (!stored) return;
+        Object.assign(message, stored);
+        if (stored.state !== 'running' || !this.running) return;
+      } catch {
+        // It may come back.
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  }
+
+  private async keep(message: Message): Promise<void> {
+    const { text, reasoning, model, state, facts } = $state.snapshot(message) as Message;
+    try {
+      await this.store.changeMessage(this.chat.id, message.id, { text, reasoning, model, state, facts });
+    } catch {
+      // The next load shows what the store has.
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.running?.stop();
+  }
+
+  nudge(): void {
+    this.running?.nudge();
+  }
+
+  // Another answer to the same question; one that failed before its first word gives its place.
+  async regenerate(message: Message): Promise<void> {
+    if (this.running) return;
+    await this.guard(async () => {
+      if (message.state === 'failed' && message.text === '') await this.remove(message);
+      await this.answer(message.parent);
+    });
+  }
+
+  // A user's message with other words: a branch of its own, with an answer of its own. The old one stays.
+  async edit(message: Message, text: string): Promise<void> {
+    this.editing = '';
+    if (message.role === 'user') {
+      if (this.running) await this.stop();
+      await this.begin(message.parent, text, $state.snapshot(message.pictures));
+      return;
+    }
+    await this.guard(() =>
+      this.put(newMessage('assistant', message.parent, { text, model: message.model, facts: { edited: true } })),
+    );
+  }
+
+  async walk(message: Message, step: 1 | -1): Promise<void> {
+    const siblings = this.siblings(message);
+    const next = siblings[siblings.findIndex(({ id }) => id === message.id) + step];
+    if (next) await this.change({ head: leafFrom(this.messages, next.id) });
+  }
+
+  // Takes a message away, with all that follows it.
+  async remove(message: Message): Promise<void> {
+    await this.guard(async () => {
+      await this.store.deleteMessage(this.chat.id, message.id);
+      const gone = new Set([message.id]);
+      for (const { id, parent } of [...this.messages].sort((a, b) => a.created - b.created)) if (gone.has(parent)) gone.add(id);
+      this.messages = this.messages.filter(({ id }) => !gone.has(id));
+      if (gone.has(this.chat.head)) this.chat.head = message.parent === '' ? '' : leafFrom(this.messages, message.parent);
+      this.changed(this);
+    });
+  }
+
+  async change(change: ChatChange): Promise<void> {
+    Object.assign(this.chat, change);
+    if (!this.isCreated) return;
+    await this.guard(async () => {
+      await this.store.change(this.chat.id, change);
+      if (change.head === undefined || Object.keys(change).length > 1) this.changed(this);
+    });
+  }
+
+  private find(id: string): Message | undefined {
+    return this.messages.find((message) => message.id === id);
+  }
+
+  private async guard(work: () => Promise<unknown>): Promise<void> {
+    this.fault = '';
+    try {
+      await work();
+    } catch (error) {
+      this.fault = faultText(error);
+    }
+  }
+}

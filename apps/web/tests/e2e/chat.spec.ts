@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expect, test } from './fixtures';
+
+test('a first chat: question, answer, numbers, and it is in the list', async ({ chat }) => {
+  const { page } = chat;
+  expect(page.url()).not.toContain('token');
+  await chat.ask('Which mushroom is this, and can I eat it?');
+  await expect(chat.answers()).toContainText('fly agaric');
+  await expect(chat.answers().locator('strong').first()).toHaveText('fly agaric');
+  await expect(chat.answers().locator('.markdown li')).toHaveCount(3);
+  const meter = page.getByTestId('meter');
+  await expect(meter).toHaveAttribute('data-tokens', /^[1-9]\d*$/);
+  await expect(meter).toHaveAttribute('data-ttft-ms', /^\d+$/);
+  await expect(meter).toHaveAttribute('data-tokens-per-second', /^\d+\.\d$/);
+  await expect(meter).toHaveAttribute('data-finish', 'stop');
+  await expect(page.getByTestId('context-bar')).toHaveAttribute('data-used', /^[1-9]\d*$/);
+  await chat.showRail();
+  await expect(page.getByTestId('chat-item').first()).toContainText('Which mushroom is this');
+  await expect(page).toHaveURL(/#\/chat\/\w{24}$/);
+});
+
+test('thinking is folded, with its time', async ({ chat }) => {
+  const { page } = chat;
+  await page.goto(`${chat.service.url}/#/settings`);
+  await page.getByTestId('setting-thinking').getByText('on', { exact: true }).click();
+  await page.goto(`${chat.service.url}/#/chat`);
+  await chat.ask('Which mushroom is this?');
+  const thinking = page.getByTestId('thinking');
+  await expect(thinking.locator('summary')).toHaveText(/Thought for [\d.]+ s/);
+  await expect(thinking).not.toContainText('red cap');
+  await thinking.locator('summary').click();
+  await expect(thinking).toContainText('A red cap with white flecks');
+});
+
+test('an answer is stopped, keeps what came, and can be asked for again', async ({ chat }) => {
+  const { page } = chat;
+  await chat.say('Tell me something long');
+  await expect(chat.answers()).toContainText('Two comes next');
+  await page.getByTestId('stop').click();
+  await expect(chat.answers()).toHaveAttribute('data-state', 'stopped');
+  await expect(chat.answers()).not.toContainText('The very last sentence');
+  await expect(page.getByTestId('meter')).toHaveAttribute('data-finish', 'stopped');
+  await page.getByTestId('regenerate').click();
+  await expect(page.getByTestId('branches')).toContainText('2/2');
+  await chat.finished();
+  await expect(chat.answers()).toContainText('The very last sentence');
+});
+
+test('a question is edited into a branch, and branches are walked', async ({ chat }) => {
+  const { page } = chat;
+  await chat.ask('Which mushroom is this?');
+  await chat.questions().first().hover();
+  await chat.questions().first().getByTestId('edit').click();
+  await page.getByTestId('edit-text').fill('Now a table, please');
+  await page.getByTestId('edit-save').click();
+  await expect(chat.answers()).toContainText('rings of scales');
+  await expect(chat.answers().locator('table')).toBeVisible();
+  const branches = chat.questions().getByTestId('branches');
+  await expect(branches).toContainText('2/2');
+  await chat.finished();
+  await branches.getByRole('button', { name: 'Previous version' }).click();
+  await expect(chat.questions()).toContainText('Which mushroom');
+  await expect(chat.answers()).toContainText('fly agaric');
+  await page.reload();
+  await expect(chat.questions()).toContainText('Which mushroom');
+});
+
+test("the model's own words are edited, and a new chat goes on from there", async ({ chat }) => {
+  const { page } = chat;
+  await chat.ask('Hello there');
+  await chat.answers().first().getByTestId('edit').click();
+  await page.getByTestId('edit-text').fill('An answer in other words.');
+  await page.getByTestId('edit-save').click();
+  await expect(chat.answers()).toContainText('in other words');
+  await expect(chat.answers().getByTestId('branches')).toContainText('2/2');
+  const before = page.url();
+  await chat.answers().first().getByTestId('fork').click();
+  await expect(page).not.toHaveURL(before);
+  await expect(chat.answers()).toContainText('in other words');
+  await expect(chat.answers().getByTestId('branches')).toHaveCount(0);
+});
+
+test('code is coloured and copied, and formulas are formulas', async ({ chat }) => {
+  await chat.ask('Show me code');
+  const block = chat.answers().locator('.code');
+  await expect(block.locator('.hl-keyword').first()).toHaveText('def');
+  await expect(chat.answers().locator('math')).toBeVisible();
+  await block.locator('.code-copy').click();
+  await expect(block.locator('.code-copy')).toHaveText('Copied');
+});
+
+test('an answer goes on over a reload', async ({ chat }) => {
+  const { page } = chat;
+  await chat.say('Tell me something long');
+  await expect(chat.answers()).toContainText('Three follows');
+  await page.reload();
+  await expect(chat.answers()).toContainText('Three follows');
+  await chat.finished();
+  await expect(chat.answers()).toContainText('One is first. Two comes next.');
+  await expect(chat.answers()).toContainText('The very last sentence of a long answer.');
+});
+
+test('an answer goes on in the background while another chat is open', async ({ chat }) => {
+  const { page } = chat;
+  await chat.say('Tell me something long');
+  await expect(chat.answers()).toContainText('Two comes');
+  await chat.showRail();
+  await page.getByTestId('new-chat').click();
+  await chat.ask('Hello there');
+  await expect(chat.answers()).toContainText('A short answer.');
+  await chat.showRail();
+  await page.getByTestId('chat-item').filter({ hasText: 'something long' }).first().locator('a').click();
+  await chat.finished();
+  await expect(chat.answers()).toContainText('The very last sentence');
+});
+
+test('offline: it says so, keeps what is typed, and goes on', async ({ chat, context }) => {
+  const { page } = chat;
+  await chat.ask('Hello there');
+  await context.setOffline(true);
+  await chat.say('Typed while away');
+  await expect(page.locator('.fault')).toContainText('cannot be reached');
+  await expect(page.getByTestId('composer')).toHaveValue('Typed while away');
+  await context.setOffline(false);
+  await page.getByTestId('send').click();
+  await expect(chat.answers()).toHaveCount(2);
+  await chat.finished();
+});
+
+test('a chat that is not kept is in no list, and gone with the page', async ({ chat }) => {
+  const { page } = chat;
+  await chat.showRail();
+  await page.getByTestId('rail-menu').click();
+  await page.getByTestId('new-passing').click();
+  await expect(page.getByText('This chat is not kept')).toBeVisible();
+  await chat.ask('A secret of mine');
+  await chat.showRail();
+  await expect(page.getByTestId('chat-item').filter({ hasText: 'A secret' })).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByText('A secret of mine')).toHaveCount(0);
+});
+
+test('instructions for this chat go with the question', async ({ chat }) => {
+  const { page } = chat;
+  await page.getByTestId('instructions').click();
+  await page.getByTestId('instructions-own').fill('Answer as a pirate.');
+  await page.getByRole('button', { name: 'Save' }).click();
+  const asked = page.waitForRequest((request) => request.url().endsWith('/v1/chat/completions'));
+  await chat.say('Hello there');
+  const body = (await asked).postDataJSON() as { messages: { role: string; content: string }[] };
+  expect(body.messages[0]).toEqual({ role: 'system', content: 'Answer as a pirate.' });
+  await chat.finished();
+});
+
+test('two tabs show the same chats', async ({ chat, context }) => {
+  const other = await context.newPage();
+  await other.goto(`${chat.service.url}/#token=${chat.service.token}`);
+  await chat.ask('Asked in the first tab');
+  if (chat.isPhone) await other.getByTestId('drawer').click();
+  const item = other.getByTestId('chat-item').filter({ hasText: 'Asked in the first tab' }).first();
+  await expect(item).toBeVisible();
+  await item.locator('a').click();
+  await expect(other.locator('[data-role=assistant]')).toContainText('A short answer.');
+});
+
+test('without the token it says which address to open', async ({ page, service }) => {
+  await page.goto(service.url);
+  await expect(page.getByTestId('no-token')).toContainText('the whole address that');
+});
+
+test('an attack in an answer runs nothing and loads nothing', async ({ chat }) => {
+  const { page } = chat;
+  await chat.ask('attack');
+  await expect(chat.answers()).toContainText('<img src=x onerror=');
+  expect(await page.evaluate(() => (window as unknown as { broken?: number }).broken)).toBeUndefined();
+  await expect(chat.answers().locator('img, script, svg[onload], .markdown svg')).toHaveCount(0);
+  const links = chat.answers().locator('.markdown a');
+  await expect(links).toHaveCount(1);
+  await expect(links).toContainText('evil.test');
+});
