@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -75,7 +76,9 @@ std::string SetName(std::size_t index) { return Cat("pattern_set_", index); }
 // rule comes, but writes out what is no rule.
 std::string PatternRules(std::string_view pattern, std::vector<std::string>* sets) {
   std::string out = "(";
-  std::size_t atom = 0;  // where the last class begins in it; 0: what came last is none
+  int depth = 0;
+  bool has_choice = false;  // outside of groups
+  std::size_t atom = 0;     // where the last class begins in it; 0: what came last is none
   for (std::size_t at = 0; at < pattern.size();) {
     const char c = pattern[at];
     std::size_t next = at + 1;
@@ -89,6 +92,8 @@ std::string PatternRules(std::string_view pattern, std::vector<std::string>* set
     const std::string piece = WithLongEscapes(pattern.substr(at, next - at));
     const bool is_character =
         c == '\\' || c == ' ' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    has_choice = has_choice || (c == '|' && depth == 0);
     const bool is_repeat = c == '{' || c == '*' || c == '+' || c == '?';
     // What stands between '(', '|' and ')' may be empty.
     if ((c == '|' || c == ')') && (out.back() == '(' || out.back() == '|')) out += "\"\"";
@@ -109,12 +114,15 @@ std::string PatternRules(std::string_view pattern, std::vector<std::string>* set
     at = next;
   }
   if (out.back() == '(' || out.back() == '|') out += "\"\"";
-  return out + ")";
+  // Without brackets XGrammar sees what follows a repeat: only then it counts.
+  return has_choice ? out + ")" : out.substr(1);
 }
 
 class Tightener {
  public:
-  explicit Tightener(std::string_view ebnf) : ebnf_(ebnf) {}
+  Tightener(std::string_view ebnf, std::span<const std::string> patterns) : ebnf_(ebnf), named_(patterns) {
+    for (std::size_t i = 0; i < patterns.size(); ++i) index_of_.emplace(PatternName(i), i);
+  }
 
   std::string Run() {
     TakePatterns();
@@ -150,7 +158,8 @@ class Tightener {
         if (line[i] == '\\') ++i;
         pattern += line[i];
       }
-      patterns_.emplace(name, PatternRules(pattern, &sets_));
+      const auto named = index_of_.find(pattern);
+      patterns_.emplace(name, PatternRules(named == index_of_.end() ? pattern : named_[named->second], &sets_));
     }
   }
 
@@ -195,6 +204,8 @@ class Tightener {
   }
 
   std::string_view ebnf_;
+  std::span<const std::string> named_;
+  std::map<std::string, std::size_t, std::less<>> index_of_;
   std::size_t at_ = 0;
   std::string out_;
   std::vector<std::string> sets_;
@@ -205,6 +216,10 @@ class Tightener {
 
 }  // namespace
 
-std::string TightenJsonRules(std::string_view ebnf) { return Tightener(ebnf).Run(); }
+std::string PatternName(std::size_t index) { return Cat("zqp", index, "z"); }
+
+std::string TightenJsonRules(std::string_view ebnf, std::span<const std::string> patterns) {
+  return Tightener(ebnf, patterns).Run();
+}
 
 }  // namespace thimble

@@ -21,6 +21,7 @@ using Ranges = std::vector<Range>;
 
 constexpr char32_t kLast = 0x10FFFF;
 constexpr int kMaxGroups = 32;  // inside one another
+constexpr std::int64_t kMaxWrittenOut = 8;
 
 // What a string may hold without escapes, less the control characters behind ASCII and what is no character.
 const Ranges& SafeSet() {
@@ -119,16 +120,19 @@ void AppendRanges(std::string* out, const Ranges& set) {
   }
 }
 
+// A class by what it lacks.
+std::string SpellMissing(Ranges set) {
+  std::string out = "[^";
+  AppendRanges(&out, Complement(std::move(set)));
+  out.push_back(']');
+  return out;
+}
+
 // A set as a character or a class; it must not be empty.
 std::string Spell(Ranges set) {
-  std::string out;
   // Of sets with most scripts in them, what is missing: XGrammar makes far more of such classes.
-  if (set.back().high == kLast) {
-    out = "[^";
-    AppendRanges(&out, Complement(set));
-    out.push_back(']');
-    return out;
-  }
+  if (set.back().high == kLast) return SpellMissing(std::move(set));
+  std::string out;
   if (set.size() == 1 && set[0].low == set[0].high) {
     AppendCharacter(&out, set[0].low);
     return out;
@@ -173,6 +177,7 @@ class PatternReader {
     std::string text;
     bool is_unbounded = false;  // holds a repeat without a bound
     std::int64_t size = 0;      // characters, repeats written out
+    Ranges set;                 // where it is one character of these
   };
 
   [[nodiscard]] bool Has(std::string_view what) const { return text_.substr(at_).starts_with(what); }
@@ -245,7 +250,9 @@ class PatternReader {
     out.size = piece.size * std::max<std::int64_t>({low, high, 1});
     if (out.size > kMaxRepeats) return Unsupported("repeats more than " + std::to_string(kMaxRepeats) + " characters");
     out.is_unbounded = piece.is_unbounded || high == -1;
-    out.text = piece.text;
+    // What repeats often and is written by what it lacks is counted by XGrammar, which else makes a state of each.
+    const bool is_counted = std::max(low, high) > kMaxWrittenOut && !piece.set.empty();
+    out.text = is_counted ? SpellMissing(piece.set) : piece.text;
     if (c != '{') {
       out.text += c;
     } else {
@@ -310,7 +317,7 @@ class PatternReader {
     Ranges set = Intersection(wanted, SafeSet());
     if (set.empty()) return Unsupported("asks for a character that JSON writes escaped");
     Normalise(&set);
-    return Piece{Spell(std::move(set)), false, 1};
+    return Piece{Spell(set), false, 1, set};
   }
 
   Result<Piece> Group(int depth) {

@@ -19,6 +19,7 @@
 #include <list>
 #include <new>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -227,6 +228,30 @@ class GrammarFilter : public TokenFilter {
   bool is_current_ = false;
 };
 
+// The schema, or the tags with schemas in them, with a name in place of each string's pattern.
+Json WithNames(const Json& what, std::vector<std::string>* patterns) {
+  if (what.IsArray()) {
+    std::vector<Json> items;
+    for (const Json& item : what.items()) items.push_back(WithNames(item, patterns));
+    return Json::Array(std::move(items));
+  }
+  if (!what.IsObject()) return what;
+  const Json* type = what.Find("type");
+  const bool is_string = type != nullptr && type->IsString() && type->text() == "string";
+  std::vector<Json::Member> members;
+  for (const auto& [word, value] : what.members()) {
+    if (word == "enum") {
+      members.emplace_back(word, value);
+    } else if (word == "pattern" && is_string && value.IsString()) {
+      members.emplace_back(word, Json::String(PatternName(patterns->size())));
+      patterns->push_back(value.text());
+    } else {
+      members.emplace_back(word, WithNames(value, patterns));
+    }
+  }
+  return Json::Object(std::move(members));
+}
+
 // What `body` returns; what it throws as an error.
 template <typename Body>
 auto Caught(const Body& body) -> decltype(body()) {
@@ -255,7 +280,7 @@ struct TokenMasker::Work {
 
   Status Prepare(const Tokenizer* tokenizer, std::size_t mask_size);
   Result<xgrammar::CompiledGrammar> GrammarFor(const GrammarRequest& request);
-  Result<xgrammar::CompiledGrammar> Compile(const xgrammar::Grammar& grammar);
+  Result<xgrammar::CompiledGrammar> Compile(const xgrammar::Grammar& grammar, std::span<const std::string> patterns);
   Result<xgrammar::CompiledGrammar> Kept(const std::string& key, const Json& what, bool is_tag);
 
   std::shared_ptr<const Vocabulary> vocabulary;  // const after `preparing`, with the next two
@@ -297,13 +322,15 @@ Status TokenMasker::Work::Prepare(const Tokenizer* tokenizer, std::size_t mask_s
     made->info.emplace(texts, xgrammar::VocabType::RAW, num_ids, made->ends);
     compiler.emplace(*made->info, 1, true, kRuleCacheBytes);
     vocabulary = std::move(made);
-    (void)Compile(xgrammar::Grammar::FromJSONSchema(kOrdinary, true, std::nullopt, std::nullopt, false, kMaxBlanks));
+    (void)Compile(xgrammar::Grammar::FromJSONSchema(kOrdinary, true, std::nullopt, std::nullopt, false, kMaxBlanks),
+                  {});
     return Done{};
   });
 }
 
-Result<xgrammar::CompiledGrammar> TokenMasker::Work::Compile(const xgrammar::Grammar& grammar) {
-  const std::string rules = TightenJsonRules(grammar.ToString());
+Result<xgrammar::CompiledGrammar> TokenMasker::Work::Compile(const xgrammar::Grammar& grammar,
+                                                             std::span<const std::string> patterns) {
+  const std::string rules = TightenJsonRules(grammar.ToString(), patterns);
   if (rules.empty())
     return Error{Code::kUnsupported, "[grammar] this is not the XGrammar that Thimble was written for"};
   return compiler->CompileGrammar(xgrammar::Grammar::FromEBNF(rules));
@@ -317,16 +344,18 @@ Result<xgrammar::CompiledGrammar> TokenMasker::Work::Kept(const std::string& key
     entries.splice(entries.begin(), entries, found);
     return found->grammar;
   }
-  const std::string text = what.Dump();
+  std::vector<std::string> patterns;
+  const std::string text = WithNames(what, &patterns).Dump();
   auto made = Caught([&]() -> Result<xgrammar::CompiledGrammar> {
     if (!is_tag)
-      return Compile(xgrammar::Grammar::FromJSONSchema(text, true, std::nullopt, std::nullopt, false, kMaxBlanks));
+      return Compile(xgrammar::Grammar::FromJSONSchema(text, true, std::nullopt, std::nullopt, false, kMaxBlanks),
+                     patterns);
     auto grammar = xgrammar::Grammar::FromStructuralTag(text, vocabulary->info);
     if (auto* error = std::get_if<1>(&grammar))
       return std::visit(
           [](const auto& one) { return Error{Code::kUnsupported, "[grammar] cannot be made: " + Excerpt(one.what())}; },
           *error);
-    return Compile(std::get<0>(grammar));
+    return Compile(std::get<0>(grammar), patterns);
   });
   if (!made.ok()) return made;
   const std::size_t size = made.value().MemorySizeBytes() + key.size();
