@@ -60,6 +60,8 @@ std::string BashCompletion(const CLI::App& app) {
              "  esac\n"
              "  case $previous in\n"
              "    --think) COMPREPLY=($(compgen -W 'on off auto' -- \"$current\")); return ;;\n"
+             "    --format) COMPREPLY=($(compgen -W 'markdown json' -- \"$current\")); return ;;\n"
+             "    --resume | --delete | --export) return ;;\n"
              "    --positions) COMPREPLY=($(compgen -W 'last all' -- \"$current\")); return ;;\n"
              "    --image | --frames | --messages | --tools | --schema | --mmproj) return ;;\n"
              "  esac\n",

@@ -9,7 +9,7 @@ import unittest
 
 from harness import PATIENCE, THIMBLE, VL, VL_GGUF, answer, thimble
 
-COMMANDS = ["chat", "run", "info", "tokenize", "detokenize", "render", "logits", "perplexity", "bench", "embed-image", "list", "import", "pack", "serve", "completion", "version"]
+COMMANDS = ["chat", "chats", "run", "info", "tokenize", "detokenize", "render", "logits", "perplexity", "bench", "embed-image", "list", "import", "pack", "serve", "completion", "version"]
 
 
 class Help(unittest.TestCase):
