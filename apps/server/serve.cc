@@ -2,6 +2,7 @@
 #include "server/serve.h"
 
 #include "base/text.h"
+#include "server/open_sockets.h"
 
 #include <sys/random.h>
 
@@ -71,11 +72,22 @@ std::uint64_t ResidentBytes() {
   return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-Json AboutSandbox(const SandboxReport& report) {
+Json AboutSockets() {
+  std::vector<Json> sockets;
+  for (const OpenSocket& socket : OpenSockets()) {
+    sockets.push_back(Json::Object({{"local", Json::String(socket.local)},
+                                    {"remote", Json::String(socket.remote)},
+                                    {"state", Json::String(socket.state)}}));
+  }
+  return Json::Array(std::move(sockets));
+}
+
+Json AboutProcess(const SandboxReport& report) {
   std::vector<Json> lacks;
   lacks.reserve(report.lacks.size());
   for (const std::string& sentence : report.lacks) lacks.push_back(Json::String(sentence));
   return Json::Object({{"pid", Json::Integer(getpid())},
+                       {"sockets", AboutSockets()},
                        {"sandbox", Json::Object({{"files", Json::Bool(report.has_files)},
                                                  {"network", Json::Bool(report.has_network)},
                                                  {"calls", Json::Bool(report.has_calls)},
@@ -104,7 +116,7 @@ Status Serve(ServeOptions options, Server* server, service::ModelShelf* shelf, s
   service_options.now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   service_options.new_id = RandomId;
   service_options.resident_bytes = ResidentBytes;
-  service_options.about_carrier = [&report] { return AboutSandbox(report); };
+  service_options.about_carrier = [&report] { return AboutProcess(report); };
   service::Service service(std::move(service_options), shelf, decoder,
                            {[&engine] { engine.Wake(); }, [&helper] { helper.Wake(); }});
   // Threads take over what is in force, so this comes first; the pool's start with the model.

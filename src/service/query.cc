@@ -32,11 +32,11 @@ OrFault<std::optional<std::string>> QueryText(std::string_view query, std::strin
     }
     const int high = i + 2 < raw.size() ? HexValue(raw[i + 1]) : -1;
     const int low = i + 2 < raw.size() ? HexValue(raw[i + 2]) : -1;
-    if (high < 0 || low < 0 || (high == 0 && low == 0)) return wrong();
+    if (high < 0 || low < 0) return wrong();
     text += static_cast<char>(high * 16 + low);
     i += 2;
   }
-  if (!IsValidUtf8(text)) return wrong();
+  if (text.find('\0') != std::string::npos || !IsValidUtf8(text)) return wrong();
   return std::optional<std::string>(std::move(text));
 }
 

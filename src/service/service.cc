@@ -273,6 +273,8 @@ OrFault<std::shared_ptr<LiveModel>> Service::NeedModel() const {
 OrFault<WholeAnswer> Service::AnswerWithModel(const Visit& visit, const Json& body) {
   OrFault<WholeAnswer> answer = WholeAnswer{};
   const auto make = [&]() -> OrFault<WholeAnswer> {
+    // One that was put away is wanted again.
+    if (const DeskState state = desk_.State(); state.live == nullptr && state.was_open) (void)desk_.Switch(state.model);
     THIMBLE_ASSIGN_OR_RETURN(const auto model, NeedModel());
     const RouteKind kind = visit.route->kind;
     if (kind == RouteKind::kTokenize) return Tokenize(*model, body);

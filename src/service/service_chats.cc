@@ -15,6 +15,7 @@ namespace thimble::service {
 namespace {
 
 constexpr int kMostListed = 1000;
+constexpr std::uint64_t kLatestTime = std::uint64_t{1} << 53;  // what a client's numbers hold
 
 WholeAnswer Nothing() { return {204, {}, ""}; }
 WholeAnswer Empty(int status) { return JsonAnswer("{}", status); }
@@ -26,7 +27,7 @@ OrFault<ChatQuery> ReadQuery(const std::string& query) {
   wanted.search = search.value_or("");
   if (const std::string_view before = QueryValue(query, "before"); !before.empty()) {
     const auto number = NumberOf(before);
-    if (!number || *number > static_cast<std::uint64_t>(INT64_MAX))
+    if (!number || *number > kLatestTime)
       return Fault{400, "", "", "before", "before is a time in milliseconds since 1970"};
     wanted.before = static_cast<std::int64_t>(*number);
   }

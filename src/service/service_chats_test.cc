@@ -513,6 +513,14 @@ TEST_F(ChatsTest, ModelsAreOpenedAndPutAway) {
   EXPECT_EQ(Send("POST", "/thimble/v1/models/text/open", "{}")->status, 202);
   Work();
   EXPECT_NE(service_->State().live, nullptr);
+  // Whoever counts tokens wants it too.
+  EXPECT_EQ(Send("POST", "/thimble/v1/models/unload")->status, 415);
+  EXPECT_EQ(Send("POST", "/thimble/v1/models/unload", "[]")->status, 400);
+  EXPECT_EQ(Send("POST", "/thimble/v1/models/unload", "{}")->status, 204);
+  Work();
+  EXPECT_EQ(Send("POST", "/tokenize", R"({"content":"x"})")->status, 503);
+  Work();
+  EXPECT_EQ(Send("POST", "/tokenize", R"({"content":"x"})")->status, 200);
 
   auto busy = std::make_shared<KeepingSink>();
   Ask("x", busy);

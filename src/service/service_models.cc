@@ -2,6 +2,7 @@
 // Service: models that are sent into the store, file by file, and deleted.
 #include "base/no_memory.h"
 #include "base/text.h"
+#include "service/request_body.h"
 #include "service/service.h"
 #include "service/upload_head.h"
 
@@ -13,6 +14,12 @@ namespace thimble::service {
 namespace {
 
 Fault NoStore() { return Fault{501, "", "", "", "Models cannot be sent or deleted here."}; }
+
+// The body of a request that has nothing to say: none, or an object.
+OrFault<Done> CheckNothingSaid(const std::string& body) {
+  if (!body.empty()) THIMBLE_RETURN_IF_ERROR(ParseBody(body));
+  return Done{};
+}
 
 WholeAnswer OutcomeAnswer(const std::string& model, const PieceOutcome& outcome) {
   Json json = FileJson(outcome.file);
@@ -99,11 +106,13 @@ OrFault<WholeAnswer> Service::ModelFile(const Visit& visit) const {
 }
 
 OrFault<WholeAnswer> Service::OpenModel(const Visit& visit) {
+  THIMBLE_RETURN_IF_ERROR(CheckNothingSaid(visit.request.body));
   if (auto fault = desk_.Switch(visit.names[0]); fault.has_value()) return *fault;
   return JsonAnswer("{}", 202);
 }
 
-OrFault<WholeAnswer> Service::UnloadModel(const Visit& /*visit*/) {
+OrFault<WholeAnswer> Service::UnloadModel(const Visit& visit) {
+  THIMBLE_RETURN_IF_ERROR(CheckNothingSaid(visit.request.body));
   if (auto fault = desk_.Unload(); fault.has_value()) return *fault;
   return WholeAnswer{204, {}, ""};
 }

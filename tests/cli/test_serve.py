@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -16,7 +17,7 @@ import tempfile
 import time
 import unittest
 
-from harness import FIXTURES, PATIENCE, THIMBLE, VL, VL_GGUF, can_mount, thimble
+from harness import FIXTURES, PATIENCE, THIMBLE, VL, VL_GGUF, Terminal, can_mount, thimble
 
 TIED_GGUF = FIXTURES / "gguf/text-tied-q8_0.gguf"
 
@@ -80,6 +81,68 @@ def ask(facts, method, path, body=None, headers=None):
 
 def chat(facts, text="Hello", headers=None, **more):
     return ask(facts, "POST", "/v1/chat/completions", {"messages": [{"role": "user", "content": text}], "max_tokens": 4} | more, headers)
+
+
+class Page(Home):
+    """The page at / and the browser that opens it; a build may have none."""
+
+    def setUp(self):
+        super().setUp()
+        self.opened = self.home.parent / "opened"
+        program = self.home.parent / "bin/xdg-open"
+        program.parent.mkdir()
+        # What a desktop's program sees: its arguments, and files that are none of the server's.
+        program.write_text(f'#!/bin/sh\nls -l /proc/$$/fd > {self.opened}.files\necho "$@" > {self.opened}.part\nmv {self.opened}.part {self.opened}\n')
+        program.chmod(0o755)
+        self.env |= {"PATH": f"{program.parent}:{os.environ['PATH']}", "DISPLAY": ":99", "WAYLAND_DISPLAY": ""}
+
+    def has_page(self):
+        return "text/html" in ask(self.start()[1], "GET", "/")[1]["Content-Type"]
+
+    def type_at_terminal(self, *args, env=None):
+        """What it says until it is ready."""
+        terminal = Terminal("serve", VL, "--port", "0", *args, env=self.env | (env or {}))
+        self.addCleanup(terminal.close)
+        said = terminal.read_until("Ctrl-C ends it")
+        terminal.signal(signal.SIGINT)
+        self.assertEqual(terminal.finish(), 0)
+        return said
+
+    def test_the_page_and_nothing_else_is_open_to_all(self):
+        _, facts = self.start()
+        status, headers, body = ask(facts, "GET", "/")
+        self.assertEqual(status, 200)
+        if "text/html" in headers["Content-Type"]:
+            self.assertEqual(headers["Cache-Control"], "no-cache")
+        else:
+            self.assertIn(b"no page", body)
+        self.assertEqual(ask(facts, "GET", "/thimble/v1/chats")[0], 401)
+        _, facts = self.start("--no-page")
+        self.assertIn(b"no page", ask(facts, "GET", "/")[2])
+
+    def test_a_browser_opens_it(self):
+        if not self.has_page():
+            self.skipTest("this build has no page")
+        said = self.type_at_terminal()
+        address = re.search(r"your browser opens the page: (http://127.0.0.1:[0-9]+)\r?\n", said)
+        self.assertTrue(address, said)
+        end = time.monotonic() + PATIENCE
+        while not self.opened.exists():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        token = (self.home / "token").read_text().strip()
+        self.assertEqual(self.opened.read_text(), f"{address.group(1)}/#token={token}\n")
+        self.assertNotIn(token, said)
+        self.assertNotIn("socket:", pathlib.Path(f"{self.opened}.files").read_text())
+
+    def test_its_address_is_said_where_none_can(self):
+        if not self.has_page():
+            self.skipTest("this build has no page")
+        token = (self.home / "token").read_text().strip()
+        for args, env in ((["--no-open"], {}), ([], {"DISPLAY": ""}), ([], {"PATH": "/nowhere"})):
+            self.assertRegex(self.type_at_terminal(*args, env=env), rf"the page: http://127\.0\.0\.1:[0-9]+/#token={token}\r?\n")
+        self.assertNotIn("the page", self.type_at_terminal("--no-page"))
+        self.assertFalse(self.opened.exists())
 
 
 class Starting(Home):

@@ -161,6 +161,18 @@ class Chats(PageTest):
         self.assertEqual(answer.json()["choices"][0]["message"]["content"], "Hello.")
 
 
+class Proof(PageTest):
+    def test_open_sockets(self):
+        with self.server.client() as client:
+            sockets = client.ask("GET", "/thimble/v1/info", [f"X-Thimble-Token: {self.server.token}"]).json()["sockets"]
+            mine = "{}:{}".format(*client.socket.getsockname())
+        self.assertIn({"local": f"127.0.0.1:{self.server.port}", "remote": "", "state": "listening"}, sockets)
+        self.assertIn({"local": f"127.0.0.1:{self.server.port}", "remote": mine, "state": "connected"}, sockets)
+        for socket in sockets:
+            if socket["state"] != "other":  # the event loop's own
+                self.assertRegex(socket["local"], rf"^(127\.0\.0\.1|\[::1\]):{self.server.port}$")
+
+
 class Answers(PageTest):
     script = SCRIPT | {"tokens_per_second": 100}
 
