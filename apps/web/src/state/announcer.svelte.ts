@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a screen reader hears of an answer: whole sentences as they are complete, not tokens.
-const kEnd = /[.!?。！？؟…:]["'”’)\]]*(?:\s|$)|\n/g;
+const kEnd = /[.!?؟…:]["'”’)\]]*(?:\s|$)|[。！？]["'”’」』)\]]*|\n/g;
 
 // The part of `text` behind `from` that is complete, and where it ends.
 export function completeSentences(text: string, from: number): { said: string; end: number } {

@@ -22,13 +22,14 @@ for (const { lang, theme } of kLooks) {
       await expect(page.getByTestId('picture-preview')).toHaveAttribute('data-state', 'ready');
       await shoot('chat');
       await page.locator('.tile button').click();
-      await chat.say('How do I tell it from the edible mushroom of Caesar? A small table, please.');
+      await chat.say('How do I tell it from the edible one of Caesar? A small table, please.');
       await expect(chat.answers().last().locator('table')).toBeVisible();
       await shoot('writing');
       await chat.finished();
       await chat.ask('And now code');
       await shoot('code');
       await chat.showRail();
+      await page.waitForTimeout(300);
       await shoot('rail');
       await chat.hideRail();
       for (const name of ['models', 'settings', 'proof', 'about']) {
@@ -37,7 +38,6 @@ for (const { lang, theme } of kLooks) {
         await page.waitForTimeout(250);
         await shoot(name);
       }
-      await page.getByTestId('page-about');
       await page.evaluate(() => (window.location.hash = '#/models'));
       await page.getByTestId('model-import').locator('xpath=following-sibling::button').click();
       await expect(page.getByTestId('sheet-sees')).toBeVisible();

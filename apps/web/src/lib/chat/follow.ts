@@ -35,14 +35,13 @@ export class Follower {
     let asks = request !== null;
     for (let tries = 0; ; tries++) {
       const before = this.received;
-      let isLost = false;
       try {
         const result = await this.connect(asks ? request : null);
         if (result) return result;
-        isLost = true; // it ended without its end
+        // Else it ended without its end: the connection was lost.
       } catch (error) {
         if (this.signal.aborted) throw error;
-        isLost = this.nudged || (error instanceof ApiError && (error.status === 0 || error.status === 503));
+        const isLost = this.nudged || (error instanceof ApiError && (error.status === 0 || error.status === 503));
         if (!isLost) throw error;
       }
       asks = false;

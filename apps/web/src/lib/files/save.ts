@@ -15,7 +15,6 @@ export function fileName(title: string, fallback: string): string {
   const bare = title
     .replace(/[\u0000-\u001f<>:"/\\|?*\u202a-\u202e\u2066-\u2069]+/g, ' ') // eslint-disable-line no-control-regex
     .replace(/\s+/g, ' ')
-    .trim()
-    .replace(/^\.+/, '');
+    .replace(/^[.\s]+/, '');
   return [...bare].slice(0, 60).join('').trim() || fallback;
 }

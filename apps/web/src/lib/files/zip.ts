@@ -44,6 +44,7 @@ export async function readZip(file: Blob, bounds: ZipBounds): Promise<ZipEntry[]
     if (at + 46 > central.byteLength || central.getUint32(at, true) !== kCentral) throw new ZipError('broken');
     const flags = central.getUint16(at + 8, true);
     const method = central.getUint16(at + 10, true);
+    const crc = central.getUint32(at + 16, true);
     const packed = central.getUint32(at + 20, true);
     const size = central.getUint32(at + 24, true);
     const nameLength = central.getUint16(at + 28, true);
@@ -55,26 +56,33 @@ export async function readZip(file: Blob, bounds: ZipBounds): Promise<ZipEntry[]
     if (flags & 1 || (method !== 0 && method !== 8)) throw new ZipError('unknown method');
     total += size;
     if (size > bounds.entryBytes || packed > bounds.entryBytes || total > bounds.totalBytes) throw new ZipError('too large');
-    entries.push({ name, size, read: () => readEntry(file, local, packed, size, method) });
+    entries.push({ name, size, read: () => readEntry(file, local, { packed, size, method, crc }) });
   }
   return entries;
 }
 
-async function readEntry(file: Blob, local: number, packed: number, size: number, method: number): Promise<Uint8Array<ArrayBuffer>> {
+interface Stored {
+  packed: number;
+  size: number;
+  method: number;
+  crc: number;
+}
+
+async function readEntry(file: Blob, local: number, { packed, size, method, crc }: Stored): Promise<Uint8Array<ArrayBuffer>> {
   const head = await viewOf(file, local, local + 30);
   if (head.byteLength < 30 || head.getUint32(0, true) !== kLocal) throw new ZipError('broken');
   const from = local + 30 + head.getUint16(26, true) + head.getUint16(28, true);
   const data = new Uint8Array(await file.slice(from, from + packed).arrayBuffer());
   if (data.length !== packed) throw new ZipError('broken');
-  if (method === 0) {
-    if (packed !== size) throw new ZipError('broken');
-    return data;
-  }
+  const made = method === 0 ? data : inflate(data, size);
+  if (made.length !== size || crc32(made) !== crc) throw new ZipError('broken');
+  return made;
+}
+
+// Into a buffer of the size it says: a longer stream is a fault, not memory.
+function inflate(data: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   try {
-    // Into a buffer of the size it says: a longer stream is a fault, not memory.
-    const made = inflateSync(data, { out: new Uint8Array(size) });
-    if (made.length !== size) throw new ZipError('broken');
-    return made as Uint8Array<ArrayBuffer>;
+    return inflateSync(data, { out: new Uint8Array(size) }) as Uint8Array<ArrayBuffer>;
   } catch {
     throw new ZipError('broken');
   }

@@ -6,9 +6,9 @@ export function number(value: number, digits = 0): string {
   return new Intl.NumberFormat(language.code, { maximumFractionDigits: digits }).format(value);
 }
 
-// Seconds: one digit behind the point below ten.
+// Seconds: one digit behind the point below ten, two below a tenth.
 export function seconds(value: number): string {
-  const digits = value < 10 ? 1 : 0;
+  const digits = value < 0.1 ? 2 : value < 10 ? 1 : 0;
   return t('unit.seconds', { value: new Intl.NumberFormat(language.code, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value) });
 }
 

@@ -79,9 +79,9 @@ export class MarkdownBuilder {
 
   private make(token: Token, index: number): Block {
     const before = this.open[index];
-    this.numBlocksMade++;
     const made = token.type === 'list' ? this.newList(token as Tokens.List) : blockElement(token, this.words);
     const nodes = made ? (made instanceof DocumentFragment ? [...made.childNodes] : [made]) : [];
+    if (nodes.length > 0) this.numBlocksMade++;
     const anchor = this.open.slice(index).find((block) => block.nodes.length > 0)?.nodes[0] ?? null;
     for (const node of nodes) this.root.insertBefore(node, anchor);
     for (const node of before?.nodes ?? []) node.parentNode?.removeChild(node);

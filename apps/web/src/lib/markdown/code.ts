@@ -36,7 +36,7 @@ export async function colour(block: Element): Promise<void> {
   const text = code?.textContent ?? '';
   if (!code || text.length > kLongest || code.dataset['coloured']) return;
   code.dataset['coloured'] = 'yes';
-  const { highlighted } = await import('./highlight');
-  const nodes = highlighted(text, code.dataset['language'] ?? '');
+  const module = await import('./highlight').catch(() => null);
+  const nodes = module?.highlighted(text, code.dataset['language'] ?? '');
   if (nodes) code.replaceChildren(nodes);
 }

@@ -91,8 +91,10 @@ function tableElement(token: Tokens.Table, words: Words, depth: number): HTMLEle
   const row = (cells: Tokens.TableCell[], name: 'th' | 'td') => {
     const line = document.createElement('tr');
     for (const cell of cells) {
-      const element = withInlines(document.createElement(name), cell, words, depth);
-      if (name === 'th') (element as HTMLTableCellElement).scope = 'col';
+      // A heading without words is none.
+      const tag = name === 'th' && cell.text.trim() !== '' ? 'th' : 'td';
+      const element = withInlines(document.createElement(tag), cell, words, depth);
+      if (tag === 'th') element.scope = 'col';
       if (cell.align) element.classList.add(`align-${cell.align}`);
       line.appendChild(element);
     }
