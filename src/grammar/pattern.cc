@@ -22,6 +22,14 @@ using Ranges = std::vector<Range>;
 constexpr char32_t kLast = 0x10FFFF;
 constexpr int kMaxGroups = 32;  // inside one another
 constexpr std::int64_t kMaxWrittenOut = 8;
+constexpr std::int64_t kUnrolled = 129;  // XGrammar writes so many repetitions out, and counts those behind them
+// Characters from which a class costs twice and four times as much to look up, and from which anything at all.
+constexpr int kMaxLoose = 24;  // each makes ways through all others
+constexpr std::size_t kMaxRanges = 100;
+constexpr std::int64_t kWide = 40;
+constexpr std::int64_t kWidest = 1000;
+constexpr std::int64_t kNarrow = 12;
+constexpr std::int64_t kAmbiguous = 24;  // characters, repeats written out, where a text can be read in many ways
 
 // What a string may hold without escapes, less the control characters behind ASCII and what is no character.
 const Ranges& SafeSet() {
@@ -169,16 +177,39 @@ class PatternReader {
     if (!IsValidUtf8(text_)) return Invalid("is not UTF-8");
     THIMBLE_ASSIGN_OR_RETURN(const Piece whole, Alternatives(0));
     if (at_ < text_.size()) return Invalid("has a ')' too many at " + std::to_string(at_));
+    num_states_ = whole.states;
     return whole.text;
   }
+
+  [[nodiscard]] std::int64_t num_states() const { return num_states_; }
 
  private:
   struct Piece {
     std::string text;
     bool is_unbounded = false;  // holds a repeat without a bound
     std::int64_t size = 0;      // characters, repeats written out
-    Ranges set;                 // where it is one character of these
+    Ranges set = {};            // where it is one character of these
+    Ranges first = {};          // what it begins with
+    Ranges open = {};           // what may still belong to it where it could have ended
+    bool may_be_empty = false;
+    std::int64_t states = 0;  // that XGrammar makes of its classes and looks up in the vocabulary, the wide ones twice
   };
+
+  // Appends `next` to `all`.
+  static void Join(Piece next, Piece* all) {
+    all->text += next.text;
+    all->is_unbounded = all->is_unbounded || next.is_unbounded;
+    all->size += next.size;
+    all->states += next.states;
+    if (all->may_be_empty) Add(next.first, &all->first);
+    if (!next.may_be_empty) all->open.clear();
+    Add(next.open, &all->open);
+    all->may_be_empty = all->may_be_empty && next.may_be_empty;
+  }
+  static void Add(const Ranges& more, Ranges* to) {
+    to->insert(to->end(), more.begin(), more.end());
+    Normalise(to);
+  }
 
   [[nodiscard]] bool Has(std::string_view what) const { return text_.substr(at_).starts_with(what); }
 
@@ -189,6 +220,10 @@ class PatternReader {
       all.text += one.text;
       all.is_unbounded = all.is_unbounded || one.is_unbounded;
       all.size += one.size;
+      all.states += one.states;
+      Add(one.first, &all.first);
+      Add(one.open, &all.open);
+      all.may_be_empty = all.may_be_empty || one.may_be_empty;
       if (!Has("|")) return all;
       all.text += '|';
       ++at_;
@@ -198,11 +233,11 @@ class PatternReader {
   // At depth 0, what is not anchored becomes free on that side.
   Result<Piece> Sequence(int depth) {
     Piece all;
+    all.may_be_empty = true;
     const bool is_top = depth == 0;
     const bool has_begin = is_top && Has("^");
     if (has_begin) ++at_;
     bool has_end = false;
-    std::string body;
     while (at_ < text_.size() && !Has("|") && !(Has(")") && !is_top)) {
       if (Has(")")) return Invalid("has a ')' too many at " + std::to_string(at_));
       if (is_top && Has("$") && (at_ + 1 == text_.size() || text_[at_ + 1] == '|')) {
@@ -210,19 +245,29 @@ class PatternReader {
         ++at_;
         break;
       }
-      THIMBLE_ASSIGN_OR_RETURN(const Piece one, Repeated(depth));
-      body += one.text;
-      all.is_unbounded = all.is_unbounded || one.is_unbounded;
-      all.size += one.size;
+      THIMBLE_ASSIGN_OR_RETURN(Piece one, Repeated(depth));
+      const bool is_ambiguous = !Intersection(all.open, one.first).empty();
+      num_loose_ += (is_ambiguous ? 1 : 0) + (one.may_be_empty ? 1 : 0);
+      if (num_loose_ > kMaxLoose)
+        return Unsupported(
+            Cat("has more than ", kMaxLoose, " parts that may be missing or begin where the one before them goes on"));
+      Join(std::move(one), &all);
+      if (all.states > kMaxPatternStates)
+        return Unsupported(
+            Cat("has more than ", kMaxPatternStates, " states to look up: classes, one behind the other"));
       if (all.size > kMaxRepeats)
         return Unsupported("repeats more than " + std::to_string(kMaxRepeats) + " characters");
     }
-    all.text = body;
     if (!is_top) return all;
-    if (body.empty() && !has_begin && !has_end) {
+    if (all.text.empty() && !has_begin && !has_end) {
       all.text = AnyCharacter() + "*";
       return all;
     }
+    // What is free on a side is a part like any other, in each branch.
+    num_loose_ += (has_begin ? 0 : 1) + (has_end ? 0 : 1);
+    all.states += (has_begin ? 0 : 4) + (has_end ? 0 : 4);
+    if (num_loose_ > kMaxLoose)
+      return Unsupported(Cat("has more than ", kMaxLoose / 2, " branches that are not held by ^ and $"));
     if (!has_begin) all.text = AnyCharacter() + "*" + all.text;
     if (!has_end) all.text += AnyCharacter() + "*";
     return all;
@@ -250,6 +295,7 @@ class PatternReader {
     out.size = piece.size * std::max<std::int64_t>({low, high, 1});
     if (out.size > kMaxRepeats) return Unsupported("repeats more than " + std::to_string(kMaxRepeats) + " characters");
     out.is_unbounded = piece.is_unbounded || high == -1;
+    THIMBLE_RETURN_IF_ERROR(CountStates(piece, low, high, depth, &out));
     // What repeats often and is written by what it lacks is counted by XGrammar, which else makes a state of each.
     const bool is_counted = std::max(low, high) > kMaxWrittenOut && !piece.set.empty();
     out.text = is_counted ? SpellMissing(piece.set) : piece.text;
@@ -259,6 +305,42 @@ class PatternReader {
       out.text += Cat("{", low, low == high ? "" : ",", low == high || high < 0 ? "" : std::to_string(high), "}");
     }
     return out;
+  }
+
+  // What a repeat costs, and what it begins and ends with.
+  Status CountStates(const Piece& piece, std::int64_t low, std::int64_t high, int depth, Piece* out) {
+    const std::int64_t num_written = high < 0 ? low + 1 : std::min(high, kUnrolled);
+    // XGrammar counts a class that something follows which is not in it.
+    const bool ends = at_ == text_.size() || Has("$") || Has("|");
+    const bool is_counted = !piece.set.empty() && depth == 0 && (ends || !IsAt(piece.set));
+    // A longer group is a rule of its own, which is looked up once.
+    out->states = piece.states * (is_counted || piece.size > 1 ? 1 : num_written);
+    out->first = piece.first;
+    out->open = piece.open;
+    if (low != high) Add(piece.first, &out->open);
+    out->may_be_empty = piece.may_be_empty || low == 0;
+    // Where one repetition may end, or go on with what the next begins with, there are many ways to read a text.
+    const bool is_repeated = high < 0 || high > 1;
+    const bool is_ambiguous = is_repeated && !Intersection(piece.open, piece.first).empty();
+    if (is_ambiguous && piece.size * (high < 0 ? kAmbiguous : high) > kAmbiguous)
+      return Unsupported("has a repeat inside another that can begin where it goes on: too many ways to read a text");
+    if (out->states > kMaxPatternStates)
+      return Unsupported(Cat("repeats what is no single class too often: it makes ", out->states, " states, at most ",
+                             kMaxPatternStates, " are looked up"));
+    return Done{};
+  }
+
+  // Whether a character that the pattern spells here is one of the set; true for what is no plain character.
+  [[nodiscard]] bool IsAt(const Ranges& set) const {
+    const char c = text_[at_];
+    const std::string_view spelled = c == '\\' ? text_.substr(at_ + 1, 1) : text_.substr(at_, 1);
+    const bool is_plain =
+        !spelled.empty() && (c == '\\' ? std::string_view("-./+*?()[]{}|^$").find(spelled) != spelled.npos
+                                       : std::string_view(".()[]{}*+?|^$").find(spelled) == spelled.npos);
+    const auto code = static_cast<char32_t>(is_plain ? static_cast<unsigned char>(spelled[0]) : 0);
+    if (!is_plain || code >= 0x80) return true;
+    return std::any_of(set.begin(), set.end(),
+                       [&](const Range& range) { return code >= range.low && code <= range.high; });
   }
 
   Status Count(std::int64_t* low, std::int64_t* high) {
@@ -317,7 +399,13 @@ class PatternReader {
     Ranges set = Intersection(wanted, SafeSet());
     if (set.empty()) return Unsupported("asks for a character that JSON writes escaped");
     Normalise(&set);
-    return Piece{Spell(set), false, 1, set};
+    if (set.size() > kMaxRanges)
+      return Unsupported(Cat("has a class of ", set.size(), " ranges, at most ", kMaxRanges, " are looked at"));
+    std::int64_t num_characters = 0;
+    for (const Range& range : set) num_characters += range.high - range.low + 1;
+    Piece piece{Spell(set), false, 1, set, set};
+    piece.states = num_characters > kWidest ? 4 : num_characters > kWide ? 2 : num_characters > kNarrow ? 1 : 0;
+    return piece;
   }
 
   Result<Piece> Group(int depth) {
@@ -336,6 +424,7 @@ class PatternReader {
     if (!Has(")")) return Invalid("has a '(' without ')'");
     ++at_;
     inside.text = Cat("(", inside.text, ")");
+    inside.set.clear();
     return inside;
   }
 
@@ -461,6 +550,8 @@ class PatternReader {
   }
 
   std::string_view text_;
+  std::int64_t num_states_ = 0;  // of the whole
+  int num_loose_ = 0;            // parts that may be missing, or begin where the one before goes on
   std::size_t at_ = 0;
   // A class so far, or one before it, held \d, \w, \s.
   bool negated_digits_ = false;
@@ -497,7 +588,12 @@ bool IsNameCharacter(char32_t c) {
 
 }  // namespace
 
-Result<std::string> WholePattern(std::string_view pattern) { return PatternReader(pattern).Run(); }
+Result<std::string> WholePattern(std::string_view pattern, std::int64_t* states) {
+  PatternReader reader(pattern);
+  auto whole = reader.Run();
+  if (states != nullptr) *states = reader.num_states();
+  return whole;
+}
 
 std::string OtherNamesPattern(const std::vector<std::string>& names) {
   NameNode root;

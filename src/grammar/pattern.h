@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 namespace thimble {
 
 inline constexpr std::size_t kMaxPatternLength = 1000;
+inline constexpr std::int64_t kMaxPatternStates = 40;  // of a pattern, and of all patterns of a schema together
 inline constexpr int kMaxRepeats = 10000;  // of one thing in a pattern, of characters in a string, of items in an array
 
 // The same pattern for a string as a whole: what is not anchored may stand anywhere in it. Written with ASCII alone,
@@ -19,7 +21,9 @@ inline constexpr int kMaxRepeats = 10000;  // of one thing in a pattern, of char
 // given one everywhere. Errors without a place: kUnsupported for what no mask can hold (look-around, references back,
 // \b, anchors inside, a repeat without a bound inside another, more than 10,000 repeats, '"'), kInvalid for what is no
 // pattern.
-Result<std::string> WholePattern(std::string_view pattern);
+//
+// `states`: what its classes cost; each is looked up in the vocabulary, which takes some 5 ms.
+Result<std::string> WholePattern(std::string_view pattern, std::int64_t* states = nullptr);
 
 // A pattern, as WholePattern writes them, of every string of ASCII's letters and digits, '_' and '-' that is
 // none of `names`, and not empty.

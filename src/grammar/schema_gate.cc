@@ -19,9 +19,13 @@ namespace {
 // Numbers with bounds beyond this are not told apart by their digits behind the point.
 constexpr double kLargestBound = 1e15;
 // With a limit on how many there are, masks count properties in all ways.
-constexpr std::size_t kMaxCountedProperties = 64;
-constexpr std::size_t kMaxOptionalProperties = 256;
-constexpr std::size_t kMaxNamesBesideFree = 32;
+constexpr std::size_t kMaxCountedProperties = 40;
+constexpr std::size_t kMaxOptionalProperties = 200;
+constexpr std::size_t kMaxNamesBesideFree = 24;
+constexpr std::size_t kMaxNamesBesideFreeInAll = 64;
+// What XGrammar makes in less than 0.2 s.
+constexpr std::size_t kMaxValueBytes = 20000;
+constexpr std::size_t kMaxBounds = 48;  // of numbers that may be fractions
 
 // One of the schemas that a value must all be valid by.
 struct Part {
@@ -103,6 +107,7 @@ class Gate {
   Result<Json> ConvertNumber(const PlainSchema& plain, const std::string& path);
   Result<Json> ConvertArray(const PlainSchema& plain, const std::string& path, int depth);
   Result<Json> ConvertObject(const PlainSchema& plain, const std::string& path, int depth);
+  Result<std::string> Whole(const std::string& pattern, const std::string& place);
   Result<Json> ConvertPatterns(const PlainSchema& plain, const std::string& path, int depth);
   Status AddFreeNames(const PlainSchema& plain, const std::vector<std::string>& names, std::size_t num_listed,
                       const std::string& path, int depth, Json* out);
@@ -122,6 +127,11 @@ class Gate {
   bool has_inner_id_ = false;
   int num_nodes_ = 0;
   std::size_t num_alternatives_ = 0;
+  std::size_t value_bytes_ = 0;             // of enums
+  std::int64_t num_states_ = 0;             // of patterns
+  std::unordered_set<std::string> costly_;  // patterns, and bounds of numbers
+  std::size_t num_bounds_ = 0;
+  std::size_t num_names_beside_free_ = 0;
   std::unordered_map<const Json*, std::size_t> definition_of_;
   std::vector<Json> definitions_;
 };
@@ -288,10 +298,25 @@ Result<Json> Gate::ConvertValues(const PlainSchema& plain, const std::string& pa
                           std::abs(value->AsDouble().value_or(kLargestBound)) >= kLargestBound;
     if (is_large) return Refuse(path, "lists a number beyond 1e15 that is no 64-bit integer");
     values.push_back(*value);
+    value_bytes_ += value->Dump().size();
   }
+  if (value_bytes_ > kMaxValueBytes)
+    return Refuse(path, Cat("makes the values of enums more than ", kMaxValueBytes, " bytes in all"));
   if (values.empty()) return RefuseEmpty(path, "lists no value of the type asked for");
   THIMBLE_RETURN_IF_ERROR(CountAlternatives(values.size(), path));
   return Json::Object({{"enum", Json::Array(std::move(values))}});
+}
+
+// A pattern for the whole string; what it costs is counted once for all places that have it.
+Result<std::string> Gate::Whole(const std::string& pattern, const std::string& place) {
+  std::int64_t states = 0;
+  auto whole = WholePattern(pattern, &states);
+  if (!whole.ok()) return RefuseSchema(whole.error().code, place, whole.error().message);
+  if (costly_.insert(whole.value()).second) num_states_ += states;
+  if (num_states_ > kMaxPatternStates)
+    return Refuse(place, Cat("makes all patterns together cost ", num_states_, ", at most ", kMaxPatternStates,
+                             ": characters of a class, repeats that are not counted, '.' and sides without ^ or $"));
+  return whole;
 }
 
 Result<Json> Gate::ConvertString(const PlainSchema& plain, const std::string& path) {
@@ -312,9 +337,8 @@ Result<Json> Gate::ConvertString(const PlainSchema& plain, const std::string& pa
   if (plain.pattern.has_value()) {
     if (has_lengths)
       return Refuse(path, "has pattern together with minLength or maxLength: write the lengths into the pattern");
-    auto whole = WholePattern(*plain.pattern);
-    if (!whole.ok()) return RefuseSchema(whole.error().code, path + "/pattern", whole.error().message);
-    out.Set("pattern", Json::String(std::move(whole).value()));
+    THIMBLE_ASSIGN_OR_RETURN(std::string whole, Whole(*plain.pattern, path + "/pattern"));
+    out.Set("pattern", Json::String(std::move(whole)));
     return out;
   }
   if (plain.min_length > 0) out.Set("minLength", Json::Integer(plain.min_length));
@@ -385,6 +409,10 @@ Result<Json> Gate::ConvertNumber(const PlainSchema& plain, const std::string& pa
     return Json::Object({{"enum", Json::Array({*plain.minimum})}});
   }
   if (high - low < kClosest) return Refuse(path, "has bounds less than 0.00001 apart");
+  if (costly_.insert(Json::Float(low).Dump() + " " + Json::Float(high).Dump()).second &&
+      (low > -kLargestBound || high < kLargestBound))
+    ++num_bounds_;
+  if (num_bounds_ > kMaxBounds) return Refuse(path, Cat("has more than ", kMaxBounds, " pairs of bounds in all"));
   return out;
 }
 
@@ -437,11 +465,10 @@ Result<Json> Gate::ConvertPatterns(const PlainSchema& plain, const std::string& 
   if (plain.min_properties > 1) return Refuse(path, "has minProperties above 1 with names that are free");
   const auto& [name, schema] = patterns->members()[0];
   const std::string place = SchemaPath(path + "/patternProperties", name);
-  auto whole = WholePattern(name);
-  if (!whole.ok()) return RefuseSchema(whole.error().code, place, whole.error().message);
+  THIMBLE_ASSIGN_OR_RETURN(std::string whole, Whole(name, place));
   THIMBLE_ASSIGN_OR_RETURN(Json value, ConvertAll({&schema}, place, depth + 1));
   Json out = Typed("object");
-  out.Set("patternProperties", Json::Object({{std::move(whole).value(), std::move(value)}}));
+  out.Set("patternProperties", Json::Object({{std::move(whole), std::move(value)}}));
   out.Set("additionalProperties", Json::Bool(false));
   if (plain.min_properties > 0) out.Set("minProperties", Json::Integer(plain.min_properties));
   if (plain.max_properties >= 0) out.Set("maxProperties", Json::Integer(plain.max_properties));
@@ -464,7 +491,8 @@ Status Gate::AddFreeNames(const PlainSchema& plain, const std::vector<std::strin
   }
   if (is_strict_ && has_list && !says) is_closed = true;
   // Keeping many names out makes grammars slow; nobody has to write others.
-  if (names.size() > kMaxNamesBesideFree) is_closed = true;
+  if (!is_closed) num_names_beside_free_ += names.size();
+  if (names.size() > kMaxNamesBesideFree || num_names_beside_free_ > kMaxNamesBesideFreeInAll) is_closed = true;
   if (!plain.property_names.empty() && !names.empty())
     return Refuse(path + "/propertyNames", "is enforced without properties and required");
   if (is_closed) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grammar/schema_gate.h"
 
+#include "base/text.h"
 #include "fail.h"
 #include "grammar/pattern.h"
 
@@ -9,6 +10,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 namespace thimble {
 namespace {
@@ -183,6 +185,24 @@ TEST(SchemaGate, ClosesObjectsWhereAskedTo) {
   EXPECT_EQ(Made(R"({"type":"object"})", true), R"({"type":"object"})");
   EXPECT_THAT(Made(R"({"properties":{},"additionalProperties":true})", true),
               HasSubstr(R"("additionalProperties":true)"));
+}
+
+// What takes XGrammar longer than 0.2 s.
+TEST(SchemaGate, RefusesWhatWouldTakeLong) {
+  const auto pattern = [](std::string_view text) { return Cat(R"({"type":"string","pattern":")", text, "\"}"); };
+  for (const std::string& text :
+       std::vector<std::string>{Repeated(".", 20), Repeated("a?", 30), "^([a-z]{1,100}x){1,10}$", "^(.{1,10}){1,10}$",
+                                "^([a-z]{0,10}){0,10}$", "^[a-z]{1,100}[0-9]$", Repeated("a", 20, "|")})
+    EXPECT_THAT(Refused(pattern(text)).message, HasSubstr("#/pattern")) << text;
+  for (const char* text : {"^.{1,10000}$", "^[a-z]{5,10000}$", "^[a-z]{1,63}-[0-9]{1,5}$", "^(ab){1,5000}$", "^[a-z]+$",
+                           "^[A-Z]{2,4}-[0-9]{3,6}$", "foo"})
+    EXPECT_TRUE(EnforceableSchema(Parsed(pattern(text)), false).ok()) << text;
+  std::string properties;
+  for (int i = 0; i < 20; ++i) properties += Cat(i > 0 ? "," : "", "\"p", i, "\":", pattern(Cat("x", i)));
+  EXPECT_THAT(Refused(Cat("{\"properties\":{", properties, "}}")).message, HasSubstr("all patterns together"));
+  std::string values;
+  for (int i = 0; i < 900; ++i) values += Cat(i > 0 ? "," : "", "\"", i, "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvv\"");
+  EXPECT_THAT(Refused(Cat("{\"enum\":[", values, "]}")).message, HasSubstr("values of enums"));
 }
 
 TEST(SchemaGate, HasLimits) {
