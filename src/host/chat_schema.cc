@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "host/atomic_file.h"
+#include "host/chat_search.h"
 #include "host/chat_store.h"
 #include "sys/folder.h"
 
@@ -47,11 +48,14 @@ CREATE TABLE settings (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITH
 CREATE TABLE leftovers (kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 )";
 
-// The index holds no texts of its own: it reads those of the tables. (Triggers would keep it, but may not, where a
-// file's schema is not trusted.)
+// The index tells in which rows three characters stand next to each other, and no more: it holds no texts and no places
+// in them, and is a fourth of the size so (10.7 MB instead of 38.9 MB for 10.4 MB of text). Triggers would keep it, but
+// may not, where a file's schema is not trusted.
 constexpr const char* kIndex = R"(
-CREATE VIRTUAL TABLE title_search USING fts5 (title, content = 'chats', content_rowid = 'seq', tokenize = 'trigram');
-CREATE VIRTUAL TABLE text_search USING fts5 (text, content = 'messages', content_rowid = 'seq', tokenize = 'trigram');
+CREATE VIRTUAL TABLE title_search USING fts5 (
+  title, content = 'chats', content_rowid = 'seq', tokenize = 'trigram', detail = 'none', columnsize = 0);
+CREATE VIRTUAL TABLE text_search USING fts5 (
+  text, content = 'messages', content_rowid = 'seq', tokenize = 'trigram', detail = 'none', columnsize = 0);
 )";
 
 // Of each connection; the first two hold for what is deleted and for who refers to whom.
@@ -153,6 +157,7 @@ OrFault<std::unique_ptr<Database>> OpenUnderLock(const ChatFolder& folder, std::
   }
   THIMBLE_RETURN_IF_ERROR(database->Execute(kSettings));
   THIMBLE_RETURN_IF_ERROR(database->Execute("PRAGMA journal_mode = WAL"));
+  THIMBLE_RETURN_IF_ERROR(database->AddFunction("has_word", HasWord));
   if (version < 0) THIMBLE_RETURN_IF_ERROR(MakeTables(database.get()));
   return database;
 }

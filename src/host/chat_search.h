@@ -11,8 +11,8 @@
 
 namespace thimble::host {
 
-// The words of a search, without their order. Words of three characters and more are looked up in the index, shorter
-// ones (most words of Chinese and Japanese) by reading all texts.
+// The words of a search, without their order. The index tells which texts may have a word of three characters or more;
+// for shorter ones (most words of Chinese and Japanese) all texts are read.
 struct SearchWords {
   std::vector<std::string> indexed;
   std::vector<std::string> read;
@@ -28,6 +28,9 @@ struct SearchQuery {
   std::vector<std::string> values;
 };
 SearchQuery MakeSearchQuery(const SearchWords& words);
+
+// Whether `word` stands anywhere in `text`, in capitals or small letters.
+bool HasWord(std::string_view text, std::string_view word);
 
 // Some 160 characters of `text` around the first of the words, which stands between U+E000 and U+E001; line ends are
 // blanks.

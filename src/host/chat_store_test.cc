@@ -193,6 +193,27 @@ TEST_F(Chats, SearchingFindsWordsInTitlesAndTexts) {
   EXPECT_THAT(Search("coffee"), ElementsAre("Other:About \ue000coffee\ue001"));
 }
 
+TEST(ChatSearch, LettersAreFoundInCapitalsAndSmall) {
+  EXPECT_TRUE(HasWord("Grün ÄPFEL, Ωμέγα, ЖУК, ＡＢ", "äpfel"));
+  EXPECT_TRUE(HasWord("äpfel", "ÄPF"));
+  EXPECT_TRUE(HasWord("ΩΜΈΓΑ", "μέγ"));
+  EXPECT_TRUE(HasWord("жук", "ЖУ"));
+  EXPECT_TRUE(HasWord("ŁÓDŹ ŽLUŤ Ÿ", "łódź"));
+  EXPECT_TRUE(HasWord("žluť", "ŽLUŤ"));
+  EXPECT_TRUE(HasWord("aaab", "aab"));
+  EXPECT_FALSE(HasWord("aab", "aaab"));
+  EXPECT_FALSE(HasWord("", "a"));
+  EXPECT_TRUE(HasWord("a", ""));
+  EXPECT_TRUE(HasWord("a\xff\"b", "\"B"));
+}
+
+TEST_F(Chats, NeighboursOfThreeLettersAreNotTakenForWords) {
+  Make("a", "abcd xbcde");
+  EXPECT_THAT(Search("abcd"), SizeIs(1));
+  EXPECT_THAT(Search("abcde"), IsEmpty());  // though abc, bcd and cde are there
+  EXPECT_THAT(Search(std::string(900, 'x')), IsEmpty());
+}
+
 TEST_F(Chats, ExcerptsAreShortAndWhole) {
   const SearchWords words = ReadSearch("needle").value();
   std::string hay;

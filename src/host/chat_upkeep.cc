@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -20,6 +21,8 @@ namespace thimble::host {
 namespace {
 
 constexpr std::size_t kBackupsKept = 3;
+// Of the database: cleaning it and its backups takes about half a second.
+constexpr std::int64_t kLargeBytes = std::int64_t{16} << 20;
 
 const char* NameOfKind(Leftover kind) {
   return kind == Leftover::kChat ? "chat" : kind == Leftover::kMessage ? "message" : "picture";
@@ -72,11 +75,8 @@ OrFault<Done> CleanCopy(const std::string& path, const std::vector<Note>& notes)
   return Purge(copy.get());
 }
 
-bool HasTexts(const std::vector<Note>& notes) {
-  for (const Note& note : notes) {
-    if (note.kind != NameOfKind(Leftover::kPicture)) return true;
-  }
-  return false;
+bool HasNote(const std::vector<Note>& notes, Leftover kind) {
+  return std::any_of(notes.begin(), notes.end(), [&](const Note& note) { return note.kind == NameOfKind(kind); });
 }
 
 // A copy that cannot be cleaned, as one of another version, goes as a whole.
@@ -113,7 +113,7 @@ OrFault<Done> NoteLoosePictures(Database* database, std::int64_t before) {
   return database->Run(Cat("DELETE ", kLoose), before);
 }
 
-OrFault<Done> ClearLeftovers(const ChatFolder& folder, Database* database) {
+OrFault<Done> ClearLeftovers(const ChatFolder& folder, Database* database, bool at_once) {
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<Note> notes, Notes(database));
   if (notes.empty()) return Done{};
   // Whoever still writes it writes a file without a name, which ends with it.
@@ -122,7 +122,9 @@ OrFault<Done> ClearLeftovers(const ChatFolder& folder, Database* database) {
       unlink(folder.Journal(note.id).c_str());
   }
   THIMBLE_RETURN_IF_ERROR(RemovePictures(folder, database, notes));
-  if (!HasTexts(notes)) return Done{};
+  const bool has_chat = HasNote(notes, Leftover::kChat);
+  if (!has_chat && !HasNote(notes, Leftover::kMessage)) return Done{};
+  if (!at_once && !has_chat && BytesOf(folder.Database()) > kLargeBytes) return Done{};
   THIMBLE_RETURN_IF_ERROR(CleanCopies(folder, notes));
   THIMBLE_RETURN_IF_ERROR(Purge(database));
   for (const Note& note : notes)
@@ -130,12 +132,12 @@ OrFault<Done> ClearLeftovers(const ChatFolder& folder, Database* database) {
   return Done{};
 }
 
-OrFault<Done> BackUp(const ChatFolder& folder, Database* database, std::int64_t now) {
+OrFault<bool> BackUp(const ChatFolder& folder, Database* database, std::int64_t now) {
   const std::string path = Cat(folder.Backups(), "/chats-", DayOf(now), ".sqlite");
-  if (KindOfPath(path) != PathKind::kNothing) return Done{};
+  if (KindOfPath(path) != PathKind::kNothing) return false;
   THIMBLE_ASSIGN_OR_RETURN(const std::int64_t num_chats, database->Number("SELECT count(*) FROM chats"));
   const FileLock lock(folder.Backups() + "/lock", 0);
-  if (num_chats == 0 || !lock.is_held()) return Done{};
+  if (num_chats == 0 || !lock.is_held()) return false;
   // A damaged file must not push good backups out.
   THIMBLE_ASSIGN_OR_RETURN(const std::string check, database->Text("PRAGMA quick_check(1)"));
   if (check != "ok")
@@ -152,11 +154,12 @@ OrFault<Done> BackUp(const ChatFolder& folder, Database* database, std::int64_t 
   if (fd >= 0) close(fd);
   if (!is_whole || std::rename(part.c_str(), path.c_str()) != 0) {
     unlink(part.c_str());
-    return copied.ok() ? OrFault<Done>(StoreFault(500, "the backup of the chats could not be written")) : copied;
+    if (!copied.ok()) return copied.error();
+    return StoreFault(500, "the backup of the chats could not be written");
   }
   const std::vector<std::string> names = folder.BackupNames();
   for (std::size_t i = 0; i + kBackupsKept < names.size(); ++i) unlink(Cat(folder.Backups(), "/", names[i]).c_str());
-  return Done{};
+  return true;
 }
 
 }  // namespace thimble::host

@@ -20,6 +20,19 @@ bool IsDiskFull(sqlite3* handle, int code) {
   return (code & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT);
 }
 
+std::string_view TextOf(sqlite3_value* value) {
+  const unsigned char* text = sqlite3_value_text(value);
+  if (text == nullptr) return "";
+  return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(sqlite3_value_bytes(value))};
+}
+
+using TextFunction = bool (*)(std::string_view, std::string_view);
+
+void CallTextFunction(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+  const auto function = reinterpret_cast<TextFunction>(sqlite3_user_data(context));
+  sqlite3_result_int(context, function(TextOf(values[0]), TextOf(values[1])) ? 1 : 0);
+}
+
 }  // namespace
 
 Fault StoreFault(int status, std::string message, std::string code) {
@@ -90,6 +103,14 @@ Fault Database::FaultOfLast() {
   if (kind == SQLITE_BUSY || kind == SQLITE_LOCKED)
     return StoreFault(500, "another program keeps the file of the chats busy; try again", "store_busy");
   return StoreFault(500, Cat("the file of the chats could not be used: ", sqlite3_errmsg(handle_), " (", code, ")"));
+}
+
+OrFault<Done> Database::AddFunction(const char* name, TextFunction function) {
+  constexpr int kFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+  const int code = sqlite3_create_function_v2(handle_, name, 2, kFlags, reinterpret_cast<void*>(function),
+                                              CallTextFunction, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return FaultOfLast();
+  return Done{};
 }
 
 OrFault<Done> Database::Execute(const std::string& sql) {

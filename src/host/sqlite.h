@@ -67,6 +67,8 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  // Statements of ours may ask this of two texts from now on; no schema may.
+  OrFault<Done> AddFunction(const char* name, bool (*function)(std::string_view, std::string_view));
   // Several statements without values and rows.
   OrFault<Done> Execute(const std::string& sql);
   // A statement whose ?1, ?2, ... are these integers and texts.

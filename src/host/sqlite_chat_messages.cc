@@ -24,7 +24,11 @@ namespace {
 
 constexpr std::size_t kMostPictureBytes = std::size_t{256} << 20;
 
-Fault FaultOfFile(const Error& error) { return StoreFault(error.code == Code::kExhausted ? 507 : 500, error.message); }
+// Without the path that the error names.
+Fault FaultOfFile(const Error& error) {
+  if (error.code == Code::kExhausted) return StoreFault(507, "the disk is full: the picture was not kept", "disk_full");
+  return StoreFault(500, "the file of a picture cannot be written");
+}
 
 OrFault<Done> CheckRoom(Database* database, std::int64_t chat) {
   THIMBLE_ASSIGN_OR_RETURN(const std::int64_t count,
@@ -146,7 +150,7 @@ OrFault<Done> SqliteChatStore::ChangeMessage(const std::string& chat, const std:
     waiting->second->Remove();
     waiting_.erase(waiting);
   }
-  return ClearLeftovers(folder_, database_);
+  return ClearLeftovers(folder_, database_, false);
 }
 
 OrFault<Done> SqliteChatStore::DeleteMessage(const std::string& chat, const std::string& message) {

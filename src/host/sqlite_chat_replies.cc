@@ -15,12 +15,13 @@ namespace thimble::host {
 
 namespace {
 
-// Announced and not begun; the oldest are given up then.
+// Announced and not begun. Beyond these, one is given up: it becomes a message that was stopped.
 constexpr std::size_t kMostWaiting = 64;
 
 Fault FaultOfJournal(const Error& error) {
   if (error.code == Code::kInvalid) return StoreFault(409, "somebody else is writing this reply");
-  return StoreFault(error.code == Code::kExhausted ? 507 : 500, "the journal of a reply cannot be written");
+  if (error.code == Code::kExhausted) return StoreFault(507, "the disk is full: a reply cannot be kept", "disk_full");
+  return StoreFault(500, "the journal of a reply cannot be written");
 }
 
 // What came, behind what was there, in whole characters.

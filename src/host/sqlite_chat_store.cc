@@ -123,14 +123,15 @@ OrFault<Done> SqliteChatStore::KeepUp() {
   const std::string today = DayOf(now);
   if (today == day_) return Done{};
   // A backup that cannot be made is tried again tomorrow; it must not stand in anybody's way today.
-  if (auto backup = BackUp(folder_, database_, now); !backup.ok() && backup.error().code == kDamaged) return backup;
+  const auto backup = BackUp(folder_, database_, now);
+  if (!backup.ok() && backup.error().code == kDamaged) return backup.error();
   {
     THIMBLE_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database_));
     THIMBLE_RETURN_IF_ERROR(NoteLoosePictures(database_, now - kDayMilliseconds));
     THIMBLE_RETURN_IF_ERROR(transaction.Commit());
   }
   day_ = today;
-  return ClearLeftovers(folder_, database_);
+  return ClearLeftovers(folder_, database_, backup.ok() && backup.value());
 }
 
 OrFault<std::vector<ChatHit>> SqliteChatStore::List(const ChatQuery& query) {
@@ -231,7 +232,7 @@ OrFault<Done> SqliteChatStore::Delete(const std::string& chat) {
 }
 
 OrFault<Done> SqliteChatStore::ClearAway() {
-  const auto cleared = ClearLeftovers(folder_, database_);
+  const auto cleared = ClearLeftovers(folder_, database_, false);
   std::erase_if(waiting_,
                 [&](const auto& entry) { return KindOfPath(folder_.Journal(entry.first)) == PathKind::kNothing; });
   return cleared;
