@@ -19,8 +19,7 @@ constexpr std::string_view kPagePolicy =
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
     "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    // Svelte's own for its components' fixed texts, and the page's one for what a model wrote.
-    "trusted-types svelte-trusted-html thimble";
+    "trusted-types 'none'";
 constexpr std::string_view kPermissions =
     "accelerometer=(), bluetooth=(), camera=(self), clipboard-read=(self), clipboard-write=(self), "
     "display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), "

@@ -112,7 +112,9 @@ std::string TimingsJson(const GenerateStats& stats) {
              ",\"prompt_per_second\":", Fixed(PerSecond(read, stats.prompt_seconds), 3),
              ",\"predicted_n\":", stats.tokens, ",\"predicted_ms\":", Milliseconds(stats.seconds),
              ",\"predicted_per_token_ms\":", each(stats.seconds, stats.tokens),
-             ",\"predicted_per_second\":", Fixed(PerSecond(stats.tokens, stats.seconds), 3), "}");
+             ",\"predicted_per_second\":", Fixed(PerSecond(stats.tokens, stats.seconds), 3),
+             // Not llama.cpp's: of all threads.
+             stats.cpu_seconds > 0 ? Cat(",\"cpu_ms\":", Milliseconds(stats.cpu_seconds)) : "", "}");
 }
 
 std::string ProgressJson(std::int64_t total, std::int64_t known, std::int64_t read, double seconds) {

@@ -37,12 +37,10 @@ Json FactsOf(const Reply& reply) {
                                  ? "tool_calls"
                                  : FinishReasonName(reply.finish_reason);
   const GenerateStats& stats = reply.stats;
-  Json facts = Json::Object({{"finish", Json::String(finish)},
-                             {"usage", Parsed(UsageJson(stats))},
-                             {"timings", Parsed(TimingsJson(stats))},
-                             {"cpu_ms", Json::Float(stats.cpu_seconds * 1e3)}});
+  Json facts = Json::Object(
+      {{"finish", Json::String(finish)}, {"usage", Parsed(UsageJson(stats))}, {"timings", Parsed(TimingsJson(stats))}});
   if (stats.dropped_messages > 0) {
-    facts.Set("dropped_messages", Json::Integer(stats.dropped_messages));
+    facts.Set("dropped", Json::Integer(stats.dropped_messages));
     facts.Set("dropped_tokens", Json::Integer(stats.dropped_tokens));
   }
   if (!reply.tool_calls.empty()) {
@@ -53,9 +51,9 @@ Json FactsOf(const Reply& reply) {
 }
 
 Json FactsOf(const Fault& fault) {
-  Json error = Json::Object({{"message", Json::String(fault.message)}});
-  if (!fault.code.empty()) error.Set("code", Json::String(fault.code));
-  return Json::Object({{"finish", Json::String("failed")}, {"error", std::move(error)}});
+  Json facts = Json::Object({{"finish", Json::String("failed")}, {"error", Json::String(fault.message)}});
+  if (!fault.code.empty()) facts.Set("error_code", Json::String(fault.code));
+  return facts;
 }
 
 class KeepingWriter final : public AnswerWriter {

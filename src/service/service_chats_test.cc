@@ -401,7 +401,8 @@ TEST_F(ChatsTest, AnAnswerThatFailsSaysWhyInItsMessage) {
   EXPECT_TRUE(reader->is_over);
   const Json message = MessageOf('c', 'a');
   EXPECT_EQ(TextOf(message, "state"), "failed");
-  EXPECT_EQ(TextOf(*message.Find("facts")->Find("error"), "code"), "picture_not_found");
+  EXPECT_EQ(TextOf(*message.Find("facts"), "error_code"), "picture_not_found");
+  EXPECT_THAT(TextOf(*message.Find("facts"), "error"), HasSubstr("no longer here"));
   EXPECT_EQ(Send("GET", "/thimble/v1/answers/" + Id('a'))->status, 404);
 }
 
@@ -498,7 +499,7 @@ TEST_F(ChatsTest, ModelsAreOpenedAndPutAway) {
   shelf_.while_opening = nullptr;
   EXPECT_EQ(opening, 0.5);
   EXPECT_TRUE(model("text").Find("open")->bool_value());
-  EXPECT_TRUE(model("text").Find("opening")->IsNull());
+  EXPECT_EQ(model("text").Find("opening"), nullptr);
   // It fails: the one before answers again, and the list says why.
   EXPECT_EQ(Send("POST", "/thimble/v1/models/broken/open", "{}")->status, 202);
   Work();

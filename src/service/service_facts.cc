@@ -209,16 +209,15 @@ WholeAnswer Service::StoreModels() {
     const bool is_open = state.live != nullptr && state.live->name == model.name;
     // Its weights are most of what it needs; opening it says exactly.
     const bool fits = is_open || free == 0 || model.bytes <= free;
-    Json item =
-        Json::Object({{"name", Json::String(model.name)},
-                      {"bytes", Json::Integer(static_cast<std::int64_t>(model.bytes))},
-                      {"built_in", Json::Bool(model.is_builtin)},
-                      {"open", Json::Bool(is_open)},
-                      {"opening", state.is_opening && state.model == model.name ? Json::Float(state.loading) : Json()},
-                      {"fits", Json::Bool(fits)}});
+    Json item = Json::Object({{"name", Json::String(model.name)},
+                              {"bytes", Json::Integer(static_cast<std::int64_t>(model.bytes))},
+                              {"built_in", Json::Bool(model.is_builtin)},
+                              {"open", Json::Bool(is_open)},
+                              {"fits", Json::Bool(fits)}});
     if (!model.title.empty()) item.Set("title", Json::String(model.title));
     if (!fits)
       item.Set("why", Json::String(Cat("it needs ", FormatBytes(model.bytes), ", ", FormatBytes(free), " are free")));
+    if (state.is_opening && state.model == model.name) item.Set("opening", Json::Float(state.loading));
     if (state.failed_model == model.name) item.Set("failure", Json::String(state.failed_why));
     items.push_back(std::move(item));
   }

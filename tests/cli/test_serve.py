@@ -451,12 +451,14 @@ class Models(Sending):
 
 @unittest.skipUnless(can_mount(), "no mounts of its own here")
 class SmallDisk(Sending):
-    """A home on a disk with room for one model and a half."""
+    """A home on a disk with room for one model and a half, and for a history in which there is nothing yet."""
+
+    HISTORY = 256 << 10
 
     def setUp(self):
         super().setUp()
         self.home.mkdir()
-        script = f'mount -t tmpfs -o size={len(self.data) * 3 // 2} none "$1" && shift && exec "$@"'
+        script = f'mount -t tmpfs -o size={len(self.data) * 3 // 2 + self.HISTORY} none "$1" && shift && exec "$@"'
         process = subprocess.Popen(["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(self.home), THIMBLE, "serve", VL_GGUF,
                                     "--port", "0", "--json", "--pack-cache", "off"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                    env=os.environ | self.env)
