@@ -394,7 +394,9 @@ int RunChat(const RunOptions& given) {
   kept.SetInstructions(options.input.system);
   if (is_resumed) {
     if (auto status = kept.PutInto(options.common, &talk); !status.ok()) return Fail(status.error());
+    const bool is_open = !talk.messages().empty() && talk.messages().back().role == "user";
     ReplyPrinter().Note(Cat("going on with \"", Excerpt(kept.title()), "\", ", talk.messages().size(), " messages"));
+    if (is_open) ReplyPrinter().Note("the last message has no answer; /again answers it");
   }
   return Chatting(options, std::move(talk), &kept).Talk();
 }

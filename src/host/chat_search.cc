@@ -146,8 +146,10 @@ SearchQuery MakeSearchQuery(const SearchWords& words) {
 bool HasWord(std::string_view text, std::string_view word) {
   const std::u32string wanted = Lower(Characters(word));
   if (wanted.empty()) return true;
+  // ASCII, which most texts are made of, byte by byte.
   const auto next = [](std::string_view* rest) {
-    const DecodedChar decoded = DecodeUtf8(*rest);
+    const auto byte = static_cast<unsigned char>(rest->front());
+    const DecodedChar decoded = byte < 0x80 ? DecodedChar{byte, 1, true} : DecodeUtf8(*rest);
     rest->remove_prefix(static_cast<std::size_t>(decoded.num_bytes));
     return Lower(decoded.code_point);
   };

@@ -66,6 +66,24 @@ TEST(Conversation, AnAnswerIsTheOneThatASessionGivesToTheSameMessages) {
   EXPECT_EQ(Roles(other), (std::vector<std::string>{"system"}));
 }
 
+TEST(Conversation, WhatALoadedOneHadLeftOutStaysOut) {
+  constexpr int kContext = 160;
+  Conversation talk = Open(kContext, "Be brief.");
+  for (int i = 0; i < 20 && talk.num_left_out() < 4; ++i) Say(&talk, Words(8));
+  ASSERT_GE(talk.num_left_out(), 4U);
+  Say(&talk, "there is room for this one");
+  const Chat read = Get(ParseChat(talk.Save(), ArgumentStrings::kParse));
+  Conversation other = Open(kContext, "Something else.");
+  other.Load(read, {});
+  ASSERT_TRUE(other.LeaveOut(talk.num_left_out()).ok());
+  EXPECT_EQ(other.num_left_out(), talk.num_left_out());
+  EXPECT_EQ(Roles(other), Roles(talk));
+  EXPECT_EQ(Say(&other, "go on").ids, Say(&talk, "go on").ids);
+  EXPECT_EQ(other.Save().Dump(Json::Style::kPretty), talk.Save().Dump(Json::Style::kPretty));
+  ASSERT_TRUE(other.LeaveOut(1'000).ok());  // no more than there is
+  EXPECT_EQ(Roles(other), (std::vector<std::string>{"system"}));
+}
+
 TEST(Conversation, ToolsOfALoadedOneAreSavedWithIt) {
   Conversation talk = Open();
   Chat chat;

@@ -330,6 +330,18 @@ class Cut(Kept):
         done = self.run_chat("go on\n", "--continue")
         self.assertEqual(len(self.shown(self.chat)), 4, done.stderr)
 
+    def test_before_the_first_word(self):
+        """A question that a killed command had asked, without any answer."""
+        self.process.kill()
+        self.process.wait()
+        answer = self.shown(self.chat)[1]["id"]
+        with sqlite3.connect(self.home / "chats/chats.sqlite") as store:  # as if nothing had come yet
+            store.execute("UPDATE messages SET text = '' WHERE id = ?", (answer,))
+        store.close()
+        done = self.run_chat("/again\n", "--continue")
+        self.assertIn("has no answer", done.stderr)
+        self.assertEqual([(m["role"], bool(m["text"])) for m in self.shown(self.chat)], [("user", True), ("assistant", True)])
+
     def test_by_ctrl_c(self):
         self.process.send_signal(signal.SIGINT)
         time.sleep(0.2)
