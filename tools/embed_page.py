@@ -28,6 +28,7 @@ TYPES = {
     ".woff2": "font/woff2",
     ".wasm": "application/wasm",
 }
+PACKED_ALREADY = {".png", ".webp", ".jpg", ".ico", ".woff2"}
 LEFT_OUT = {".map"}
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 # What the bundler names by its content.
@@ -51,8 +52,10 @@ def brotli_of(data):
     return done.stdout if done.returncode == 0 else None
 
 
-def forms_of(data):
+def forms_of(data, suffix):
     """Plain, gzip, Brotli; b"" where a form is none or no smaller than nine tenths."""
+    if suffix in PACKED_ALREADY:
+        return [data, b"", b""]
     forms = [data, gzip.compress(data, 9, mtime=0), brotli_of(data) or b""]
     return [data] + [form if len(form) * 10 <= len(data) * 9 else b"" for form in forms[1:]]
 
@@ -86,7 +89,7 @@ def table_of(folder, function):
     for number, (name, path) in enumerate(files_of(folder)):
         data = path.read_bytes()
         views = []
-        for form, suffix in zip(forms_of(data), ("", "z", "b")):
+        for form, suffix in zip(forms_of(data, path.suffix), ("", "z", "b")):
             if form:
                 arrays.append(array_of(form, f"k{number}{suffix}"))
             views.append(f"View(k{number}{suffix}, sizeof k{number}{suffix})" if form else "{}")

@@ -21,7 +21,7 @@ constexpr std::string_view kPagePolicy =
     "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
     "trusted-types 'none'";
 constexpr std::string_view kPermissions =
-    "accelerometer=(), bluetooth=(), camera=(self), clipboard-read=(self), clipboard-write=(self), "
+    "accelerometer=(), camera=(self), clipboard-read=(self), clipboard-write=(self), "
     "display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), "
     "serial=(), usb=()";
 

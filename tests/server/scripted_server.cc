@@ -96,6 +96,21 @@ void TellReady(const Server& server, const std::string& model, const std::string
   std::fflush(stdout);
 }
 
+Result<Options> NetworkOptions(const Wanted& wanted, const service::PageFiles* page) {
+  Options network;
+  network.port = static_cast<std::uint16_t>(wanted.port);
+  if (!wanted.home.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(network.token, ReadToken(wanted.home, false));
+  }
+  if (!wanted.key_file.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(network.keys, ApiKeys::Read(wanted.key_file));
+  }
+  if (page != nullptr) {
+    for (const service::PageFile& file : page->All()) network.open_paths.emplace_back(file.path);
+  }
+  return network;
+}
+
 int Main(int count, char** texts) {
   Wanted wanted;
   if (!ReadArguments(count, texts, &wanted)) {
@@ -104,23 +119,10 @@ int Main(int count, char** texts) {
   }
   const auto script = ReadScript(wanted.script);
   if (!script.ok()) return Fail(script.error());
-  Options network;
-  network.port = static_cast<std::uint16_t>(wanted.port);
-  if (!wanted.home.empty()) {
-    auto token = ReadToken(wanted.home, false);
-    if (!token.ok()) return Fail(token.error());
-    network.token = token.value();
-  }
-  if (!wanted.key_file.empty()) {
-    auto keys = ApiKeys::Read(wanted.key_file);
-    if (!keys.ok()) return Fail(keys.error());
-    network.keys = std::move(keys).value();
-  }
   const service::PageFiles* const page = PageOf(wanted.page);
-  if (page != nullptr) {
-    for (const service::PageFile& file : page->All()) network.open_paths.emplace_back(file.path);
-  }
-  const auto server = Server::Listen(network);
+  const auto network = NetworkOptions(wanted, page);
+  if (!network.ok()) return Fail(network.error());
+  const auto server = Server::Listen(network.value());
   if (!server.ok()) return Fail(server.error());
   running = server.value().get();
   std::signal(SIGTERM, OnSignal);
@@ -153,7 +155,7 @@ int Main(int count, char** texts) {
   };
   serve.sandbox.readable = {std::filesystem::absolute(wanted.model).parent_path().string(), "/dev/urandom"};
   if (!wanted.home.empty()) serve.sandbox.writable = {wanted.home};
-  serve.ready = [&](const SandboxReport& /*report*/) { TellReady(*running, name, network.token); };
+  serve.ready = [&](const SandboxReport& /*report*/) { TellReady(*running, name, network.value().token); };
   const Status status = Serve(std::move(serve), running, &shelf, &decoder);
   return status.ok() ? 0 : Fail(status.error());
 }
