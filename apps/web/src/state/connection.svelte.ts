@@ -22,6 +22,12 @@ class Connection {
   private isLooking = false;
   private readonly whenBack: (() => void)[] = [];
 
+  // Another page would fit this service: it was updated while this page was open. Versions without numbers are tests'.
+  get isOtherVersion(): boolean {
+    const number = /^\d+\.\d+\.\d+/.exec(this.info?.version ?? '')?.[0];
+    return number !== undefined && number !== __THIMBLE_VERSION__;
+  }
+
   get isReady(): boolean {
     return this.state === 'ready' || this.state === 'loading';
   }

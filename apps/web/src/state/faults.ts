@@ -6,6 +6,7 @@ import { t, type Key } from '../lib/i18n/i18n.svelte';
 const kByCode: Record<string, Key> = {
   model_is_blind: 'fault.blind',
   context_length_exceeded: 'fault.tooLong',
+  picture_not_found: 'fault.pictureGone',
   unreachable: 'fault.unreachable',
 };
 const kByStatus: Record<number, Key> = {
@@ -29,6 +30,12 @@ export function faultText(error: unknown): string {
   if (!key) return t('fault.other', { message: error.message });
   const more = error.code in kByCode || kTellsAll.has(error.status) ? '' : ` ${plain(error.message)}`;
   return `${t(key)}${more}`.trim();
+}
+
+// Why an answer that is kept did not get to its end.
+export function answerFault({ error, error_code: code }: { error?: string; error_code?: string }): string {
+  if (code && code in kByCode) return t(kByCode[code]!);
+  return error ? plain(error) : t('finish.failed');
 }
 
 // "[place] rule, found value; what to do": the place is for programmers.

@@ -16,6 +16,7 @@ export interface StoredModel {
   opening?: number; // share
   fits: boolean;
   why?: string; // not
+  failure?: string; // why it could not be opened the last time
 }
 
 class Models {

@@ -178,3 +178,55 @@ test('an attack in an answer runs nothing and loads nothing', async ({ chat }) =
   await expect(links).toHaveCount(1);
   await expect(links).toContainText('evil.test');
 });
+
+test('fifty formulas keep their look under the content policy', async ({ chat }) => {
+  const { page } = chat;
+  const formulas = [
+    'x^2', 'a_{ij}', '\\frac{a}{b}', '\\sqrt[3]{x}', '\\sum_{i=1}^n i', '\\int_0^1 x\\,dx', '\\lim_{x\\to 0}', '\\prod_k k', '\\binom{n}{k}', '\\vec{v}',
+    '\\hat{x}', '\\overline{ab}', '\\underbrace{a+b}_{n}', '\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}', '\\begin{cases}a&b\\\\c&d\\end{cases}',
+    '\\left(\\frac{1}{2}\\right)', '\\mathbb{R}', '\\mathcal{L}', '\\mathbf{x}', '\\mathrm{d}x', '\\text{if } x', '\\alpha\\beta', '\\infty', '\\partial f', '\\nabla',
+    '\\leq \\geq', '\\neq', '\\approx', '\\to', '\\Rightarrow', '\\forall x', '\\exists y', '\\in A', '\\subset', '\\cup\\cap', '\\cdot\\times', '\\pm', '\\log x', '\\sin\\theta',
+    '\\color{red}{x}', '\\boxed{x}', '\\cancel{x}', '\\xrightarrow{f}', '\\overset{a}{b}', 'f\'(x)', '\\dots', '\\quad x', '\\Big| x', '\\begin{aligned}a&=b\\\\c&=d\\end{aligned}', '\\tag{1} x',
+  ];
+  expect(formulas).toHaveLength(50);
+  await page.evaluate(() => {
+    const seen = window as unknown as { reports: string[] };
+    seen.reports = [];
+    document.addEventListener('securitypolicyviolation', (event) => seen.reports.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+  });
+  await page.getByTestId('import-input').setInputFiles({
+    name: 'formulas.json', mimeType: 'application/json',
+    buffer: Buffer.from(JSON.stringify([{ role: 'user', content: 'Formulas' }, { role: 'assistant', content: formulas.map((tex) => `$$${tex}$$`).join('\n\n') }])),
+  });
+  await chat.showRail();
+  await page.getByTestId('chat-item').first().locator('a').click();
+  await expect.poll(() => chat.answers().locator('math').count()).toBeGreaterThanOrEqual(48);
+  expect(await page.evaluate(() => (window as unknown as { reports: string[] }).reports)).toEqual([]);
+  const box = await chat.answers().locator('mfrac').first().boundingBox();
+  expect(box!.height).toBeGreaterThan(20);
+});
+
+test('a full disk is a sentence, and the typed text stays', async ({ chat }) => {
+  const { page } = chat;
+  await page.route('**/thimble/v1/chats/*/messages', (route) => route.fulfill({ status: 507, contentType: 'application/json', body: '{"error":{"message":"full"}}' }));
+  await chat.say('Typed on a full disk');
+  await expect(page.locator('.composer .fault')).toContainText('no room left on the disk');
+  await expect(page.getByTestId('composer')).toHaveValue('Typed on a full disk');
+  await page.unroute('**/thimble/v1/chats/*/messages');
+  await page.getByTestId('send').click();
+  await chat.finished();
+});
+
+test('a connection that breaks in the middle of an answer is taken up again', async ({ chat, context }) => {
+  const { page } = chat;
+  await chat.say('Tell me something long');
+  await expect(chat.answers()).toContainText('Two comes');
+  await context.setOffline(true);
+  // Chromium keeps what is open: a page that was asleep connects anew itself.
+  await page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await expect(chat.answers().getByText('connection is lost')).toBeVisible();
+  await context.setOffline(false);
+  await chat.finished();
+  await expect(chat.answers()).toContainText('The very last sentence');
+  await expect(chat.answers()).toContainText('One is first. Two comes next. Three follows on.');
+});

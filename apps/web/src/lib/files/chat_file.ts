@@ -100,7 +100,7 @@ function readFacts(given: unknown): Facts {
     const inner = given[key];
     if (isObject(inner)) facts[key] = Object.fromEntries(Object.entries(inner).filter(([, value]) => typeof value === 'number').slice(0, 20));
   }
-  for (const key of ['finish', 'error']) if (typeof given[key] === 'string') facts[key] = text(given[key], 500);
+  for (const key of ['finish', 'error', 'error_code']) if (typeof given[key] === 'string') facts[key] = text(given[key], 500);
   for (const key of ['dropped', 'thinking_ms', 'ttft_ms']) if (typeof given[key] === 'number') facts[key] = count(given[key]);
   if (given['edited'] === true) facts['edited'] = true;
   return facts as Facts;

@@ -53,6 +53,7 @@ export interface Facts {
   thinking_ms?: number;
   ttft_ms?: number;
   error?: string;
+  error_code?: string;
   edited?: boolean;
 }
 
