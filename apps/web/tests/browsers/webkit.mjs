@@ -26,7 +26,7 @@ async function startDisplay() {
 
 export class WebKit {
   #session = '';
-  faults = [];
+  faults = []; // of what happened before the page listens, nothing is known
 
   static async start() {
     const browser = new WebKit();
@@ -38,18 +38,12 @@ export class WebKit {
       LIBGL_ALWAYS_SOFTWARE: '1', WEBKIT_DISABLE_COMPOSITING_MODE: '1', GDK_BACKEND: 'x11', NO_AT_BRIDGE: '1',
       ...(process.getuid?.() === 0 ? { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1' } : {}),
     };
-    const driver = start('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], { env, detached: true });
-    // What the page logs, the policy's refusals among it, comes out of the driver's browser.
-    const take = (data) => {
-      for (const line of String(data).split('\n')) if (/CONSOLE .*ERROR/.test(line)) browser.faults.push(line);
-    };
-    driver.stdout.on('data', take);
-    driver.stderr.on('data', take);
+    const driver = start('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], { env });
     const base = `http://127.0.0.1:${port}`;
     await until('WebKitWebDriver to answer', () => fetch(`${base}/status`).then(() => true, () => driver.exitCode !== null));
     const binary = process.env['MINIBROWSER'] ?? kBrowsers.find((path) => existsSync(path));
     const made = await browser.#send('POST', `${base}/session`, {
-      capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': { binary, args: ['--automation', '--enable-write-console-messages-to-stdout=true'] } } },
+      capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': { binary, args: ['--automation'] } } },
     });
     browser.#session = `${base}/session/${made.sessionId}`;
     browser.close = async () => {
@@ -67,7 +61,7 @@ export class WebKit {
     return value;
   }
 
-  // WebDriver has no scripts before the page's own.
+  // WebDriver has no scripts that run before the page's own.
   async before() {}
 
   async open(url) {
