@@ -81,6 +81,7 @@ Json FactsOf(const Reply& reply, std::size_t num_left_out) {
                                               {"predicted_ms", milliseconds(stats.seconds)}})}});
   if (num_left_out > 0) facts.Set("left_out", Json::Integer(static_cast<std::int64_t>(num_left_out)));
   std::vector<Json> calls;
+  calls.reserve(reply.tool_calls.size());
   for (const ToolCall& call : reply.tool_calls) calls.push_back(ToolCallJson(call));
   if (!calls.empty()) facts.Set("tool_calls", Json::Array(std::move(calls)));
   if (facts.Dump().size() > service::kMostFactsBytes) facts.Set("tool_calls", Json::Array());

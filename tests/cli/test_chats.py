@@ -272,6 +272,20 @@ class Branches(Kept):
         self.assertEqual(self.chats()[0]["messages"], 8)
         self.assertNotIn("open in another", self.run_chat("four\n", "--continue").stderr)
 
+    def test_many_at_once(self):
+        many = [subprocess.Popen([THIMBLE, "chat", VL, *SHORT, "--threads", "1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, env=os.environ | self.env, text=True) for _ in range(4)]
+        for i, process in enumerate(many):
+            process.stdin.write("".join(f"message {j} of {i}\n" for j in range(5)))
+            process.stdin.close()
+        for process in many:
+            told = process.stderr.read()
+            process.stderr.close()
+            self.assertEqual(process.wait(PATIENCE), 0)
+            self.assertNotIn("not kept", told)
+        self.assertEqual([c["messages"] for c in self.chats()], [10] * 4)
+        self.assertEqual({m["state"] for c in self.chats() for m in self.shown(c["id"])}, {"done"})
+
     def test_one_that_is_deleted_meanwhile(self):
         self.run_chat("one\n")
         chat = self.chats()[0]["id"]
