@@ -244,9 +244,19 @@ class Branches(Kept):
         self.assertEqual([(c["title"], c["messages"]) for c in self.chats()], [("next", 2), ("First", 2)])
         self.run_chat(f"/load {saved}\nand now?\n", "--system", "Be brief.")
         loaded = self.chats()[0]
-        self.assertEqual((loaded["title"], loaded["messages"], loaded["pictures"]), ("and now?", 4, 1))
+        self.assertEqual((loaded["title"], loaded["messages"], loaded["pictures"]), ("look", 4, 1))
         done = self.run_chat("more\n", "--continue")
         self.assertEqual(len(self.shown(loaded["id"])), 6, done.stderr)
+        # Its last message answered anew, or edited, is said in it too.
+        self.run_chat(f"/load {saved}\n/again\n/edit 1 look here\nmore\n")
+        again = self.chats()[0]
+        self.assertEqual((again["messages"], again["pictures"]), (2 + 1 + 2 + 2, 1))
+        self.assertEqual([m["text"] for m in self.shown(again["id"])[::2]], ["look here", "more"])
+
+    def test_commands_that_find_nothing_to_do(self):
+        done = thimble("chat", VL, *SHORT, text="/again\n/edit 1 x\n/edit\n", env=self.env)
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(self.chats(), [])
 
     def test_what_is_taken_back_is_not_kept(self):
         done = thimble("chat", VL, *SHORT, "--context", "64", text="word " * 200 + "\nhello\n" + "word " * 200 + "\n", env=self.env)
