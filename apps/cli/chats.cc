@@ -61,7 +61,8 @@ Json ListJson(const std::vector<ChatHit>& hits) {
 }
 
 void PrintHit(const ChatHit& hit) {
-  const std::string title = hit.chat.title.empty() ? "(without a title)" : hit.chat.title;
+  std::string title = hit.chat.title.empty() ? "(without a title)" : hit.chat.title;
+  std::replace_if(title.begin(), title.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
   std::printf("%s  %s  %s (%lld messages%s%s)\n", hit.chat.id.c_str(), TimeForPeople(hit.chat.updated).c_str(),
               EscapeControls(title).c_str(), static_cast<long long>(hit.chat.num_messages),
               hit.chat.model.empty() ? "" : ", ", EscapeControls(hit.chat.model).c_str());

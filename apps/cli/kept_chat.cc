@@ -81,6 +81,7 @@ Json FactsOf(const Reply& reply, std::size_t num_left_out) {
                                               {"predicted_ms", milliseconds(stats.seconds)}})}});
   if (num_left_out > 0) facts.Set("left_out", Json::Integer(static_cast<std::int64_t>(num_left_out)));
   std::vector<Json> calls;
+  calls.reserve(reply.tool_calls.size());
   for (const ToolCall& call : reply.tool_calls) calls.push_back(ToolCallJson(call));
   if (!calls.empty()) facts.Set("tool_calls", Json::Array(std::move(calls)));
   if (facts.Dump().size() > service::kMostFactsBytes) facts.Set("tool_calls", Json::Array());
@@ -241,8 +242,11 @@ bool KeptChat::NeedChat(const std::string& text) {
   }
   is_new_ = chat_.id.empty();
   if (!is_new_) return true;
+  const auto first = std::find_if(loaded_.begin(), loaded_.end(), [](const auto& one) { return one.role == "user"; });
   service::ChatSummary chat;
-  chat.title = own_title_.empty() ? service::TitleFrom(ReplaceInvalidUtf8(text)) : own_title_;
+  chat.title = !own_title_.empty()      ? own_title_
+               : first != loaded_.end() ? service::TitleFrom(first->text)
+                                        : service::TitleFrom(ReplaceInvalidUtf8(text));
   chat.instructions = instructions_;
   chat.model = model_;
   auto made = loaded_.empty() ? store_->Create(chat) : store_->Import(chat, loaded_);
@@ -282,7 +286,7 @@ void KeptChat::BeginAsk(const std::string& text) {
 void KeptChat::BeginEdit(int number, const std::string& text) {
   first_added_.clear();
   takes_attached_ = false;
-  if (!NeedChat(text)) return;
+  if ((branch_.empty() && loaded_.empty()) || !NeedChat(text)) return;  // there is nothing to edit
   NoteHead();
   branch_before_ = branch_;
   int count = 0;
@@ -297,8 +301,7 @@ void KeptChat::BeginEdit(int number, const std::string& text) {
 void KeptChat::BeginAgain() {
   first_added_.clear();
   takes_attached_ = false;
-  is_new_ = false;
-  if (!is_keeping() || branch_.empty()) return;
+  if ((branch_.empty() && loaded_.empty()) || !NeedChat("")) return;
   NoteHead();
   branch_before_ = branch_;
   if (!branch_.back().is_question) branch_.pop_back();

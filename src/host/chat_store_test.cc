@@ -390,6 +390,7 @@ TEST_F(Chats, AnImportIsWholeAndMakesRoomForItself) {
   EXPECT_EQ(store_->Import({}, wrong).error().status, 400);
   wrong[1] = Said("v1", "", "user", "x");
   EXPECT_EQ(store_->Import({}, wrong).error().status, 400);
+  EXPECT_EQ(store_->Import({}, std::vector<ChatMessage>(service::kMostMessages + 1)).error().status, 413);
   EXPECT_EQ(Titles({}).size(), 2U);
 }
 

@@ -35,7 +35,7 @@ void CallTextFunction(sqlite3_context* context, int /*count*/, sqlite3_value** v
 
 }  // namespace
 
-Fault StoreFault(int status, std::string message, std::string code) {
+Fault StoreFault(int status, const std::string& message, std::string code) {
   Fault fault;
   fault.status = status;
   fault.code = std::move(code);
@@ -49,10 +49,9 @@ Statement::~Statement() { sqlite3_finalize(statement_); }
 void Statement::Bind(int index, std::int64_t value) { (void)sqlite3_bind_int64(statement_, index, value); }
 
 void Statement::Bind(int index, std::string_view value) {
-  // Copied, so that values need not outlive the call. (The library's macro for that is an old-style cast.)
-  const auto copied = reinterpret_cast<sqlite3_destructor_type>(std::intptr_t{-1});
+  // Copied, so that values need not outlive the call.
   const char* data = value.data() == nullptr ? "" : value.data();
-  (void)sqlite3_bind_text64(statement_, index, data, value.size(), copied, SQLITE_UTF8);
+  (void)sqlite3_bind_text64(statement_, index, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 OrFault<bool> Statement::Step() {

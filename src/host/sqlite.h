@@ -24,7 +24,7 @@ using service::OrFault;
 inline constexpr const char* kDamaged = "store_damaged";  // Fault::code of a file that is no database any more
 
 // A fault of the store's: "[chats] ...".
-Fault StoreFault(int status, std::string message, std::string code = "");
+Fault StoreFault(int status, const std::string& message, std::string code = "");
 
 class Database;
 

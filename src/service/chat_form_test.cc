@@ -188,7 +188,11 @@ TEST(ChatForm, ATitleIsTheFirstWords) {
   EXPECT_EQ(TitleFrom("  Why is\n\n the sky  blue? "), "Why is the sky blue?");
   EXPECT_EQ(TitleFrom(""), "");
   EXPECT_EQ(TitleFrom("Please tell me everything that you know about the history of tea in Asia"),
-            "Please tell me everything that you know about the history…");
+            "Please tell me everything that you know about the history of…");  // 60 characters, and no half word
+  EXPECT_EQ(TitleFrom("Please tell me everything that you know about the histories of tea in Asia"),
+            "Please tell me everything that you know about the histories…");
+  EXPECT_EQ(TitleFrom("Please tell me everything that you know about prehistories of tea in Asia"),
+            "Please tell me everything that you know about prehistories…");
   EXPECT_EQ(TitleFrom(std::string(200, 'x')), std::string(60, 'x') + "…");
   std::string tea;
   for (int i = 0; i < 61; ++i) tea += "茶";

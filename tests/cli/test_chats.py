@@ -244,9 +244,19 @@ class Branches(Kept):
         self.assertEqual([(c["title"], c["messages"]) for c in self.chats()], [("next", 2), ("First", 2)])
         self.run_chat(f"/load {saved}\nand now?\n", "--system", "Be brief.")
         loaded = self.chats()[0]
-        self.assertEqual((loaded["title"], loaded["messages"], loaded["pictures"]), ("and now?", 4, 1))
+        self.assertEqual((loaded["title"], loaded["messages"], loaded["pictures"]), ("look", 4, 1))
         done = self.run_chat("more\n", "--continue")
         self.assertEqual(len(self.shown(loaded["id"])), 6, done.stderr)
+        # Its last message answered anew, or edited, is said in it too.
+        self.run_chat(f"/load {saved}\n/again\n/edit 1 look here\nmore\n")
+        again = self.chats()[0]
+        self.assertEqual((again["messages"], again["pictures"]), (2 + 1 + 2 + 2, 1))
+        self.assertEqual([m["text"] for m in self.shown(again["id"])[::2]], ["look here", "more"])
+
+    def test_commands_that_find_nothing_to_do(self):
+        done = thimble("chat", VL, *SHORT, text="/again\n/edit 1 x\n/edit\n", env=self.env)
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(self.chats(), [])
 
     def test_what_is_taken_back_is_not_kept(self):
         done = thimble("chat", VL, *SHORT, "--context", "64", text="word " * 200 + "\nhello\n" + "word " * 200 + "\n", env=self.env)
@@ -271,6 +281,20 @@ class Branches(Kept):
         self.assertEqual([m["text"] for m in self.shown(chat)[::2]], ["one", "two there", "three there"])
         self.assertEqual(self.chats()[0]["messages"], 8)
         self.assertNotIn("open in another", self.run_chat("four\n", "--continue").stderr)
+
+    def test_many_at_once(self):
+        many = [subprocess.Popen([THIMBLE, "chat", VL, *SHORT, "--threads", "1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, env=os.environ | self.env, text=True) for _ in range(4)]
+        for i, process in enumerate(many):
+            process.stdin.write("".join(f"message {j} of {i}\n" for j in range(5)))
+            process.stdin.close()
+        for process in many:
+            told = process.stderr.read()
+            process.stderr.close()
+            self.assertEqual(process.wait(PATIENCE), 0)
+            self.assertNotIn("not kept", told)
+        self.assertEqual([c["messages"] for c in self.chats()], [10] * 4)
+        self.assertEqual({m["state"] for c in self.chats() for m in self.shown(c["id"])}, {"done"})
 
     def test_one_that_is_deleted_meanwhile(self):
         self.run_chat("one\n")
