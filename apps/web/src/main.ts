@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { watchRequests } from './lib/proof';
 import { chats } from './state/chats.svelte';
 import { connection } from './state/connection.svelte';
 import { models } from './state/models.svelte';
@@ -11,6 +12,7 @@ import { ui } from './state/ui.svelte';
 import { watch } from './state/watch.svelte';
 import './styles/index.css';
 
+watchRequests();
 readToken(); // before the router reads the fragment
 await settings.start();
 router.start();

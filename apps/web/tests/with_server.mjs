@@ -35,7 +35,7 @@ async function serve(model) {
   return { url: front.url, token };
 }
 
-let status = 1;
+let status;
 try {
   const [one, two] = [await serve(seeing), await serve(blind)];
   const child = spawn(process.execPath, [join(folder, '../node_modules/@playwright/test/cli.js'), 'test', ...options], {

@@ -8,17 +8,49 @@ export interface SeenRequest {
   isOwn: boolean;
 }
 
-// The browser's own record of what this page asked for; newest first.
-export function requestsOfThisPage(): SeenRequest[] {
-  const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
-  return entries
-    .filter((entry) => !entry.name.startsWith('blob:') && !entry.name.startsWith('data:'))
-    .map((entry, i) => {
+// A socket that the service's process has open, as the system tells it.
+export interface Socket {
+  local: string; // "127.0.0.1:17741"
+  remote: string; // empty: none
+  state: string; // "listening", "connected", "closing"; "other": no TCP
+}
+
+// Whether each connection came in at a port that is listened at: then the service has made none itself.
+export function socketsHold(sockets: readonly Socket[]): boolean {
+  const portOf = (address: string) => address.slice(address.lastIndexOf(':') + 1);
+  const ports = new Set(sockets.filter(({ state }) => state === 'listening').map(({ local }) => portOf(local)));
+  return sockets.every(({ local, remote }) => remote === '' || ports.has(portOf(local)));
+}
+
+export interface SeenRequests {
+  total: number;
+  foreign: number;
+  last: SeenRequest[]; // newest first
+}
+
+const kMostSeen = 60;
+const seen: SeenRequests = { total: 0, foreign: 0, last: [] };
+
+// Keeps the browser's own record of what this page asks for.
+export function watchRequests(): void {
+  if (typeof PerformanceObserver === 'undefined') return;
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries() as PerformanceResourceTiming[]) {
+      if (/^(blob|data):/.test(entry.name)) continue;
       const url = new URL(entry.name, window.location.href);
       const isOwn = url.origin === window.location.origin;
-      return { key: `${i} ${entry.name}`, path: isOwn ? url.pathname + url.search : url.href, kind: entry.initiatorType, isOwn };
-    })
-    .reverse();
+      seen.total++;
+      if (!isOwn) seen.foreign++;
+      seen.last.unshift({ key: `${seen.total}`, path: isOwn ? url.pathname + url.search : url.href, kind: entry.initiatorType, isOwn });
+    }
+    seen.last.length = Math.min(seen.last.length, kMostSeen);
+    performance.clearResourceTimings();
+  });
+  observer.observe({ type: 'resource', buffered: true });
+}
+
+export function requestsOfThisPage(): SeenRequests {
+  return { ...seen, last: [...seen.last] };
 }
 
 // The policy under which the server sends this page.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether the service can be reached, and what it says of itself.
+import type { Socket } from '../lib/proof';
 import { ApiError, ask } from '../lib/transport/transport';
 import { hasToken, transport } from './session';
 
@@ -10,7 +11,7 @@ export interface Info {
   limits: { parallel: number; queue: number; picture_bytes: number };
   pid: number;
   sandbox: Record<string, unknown> & { lacks?: string[] };
-  sockets?: { listening?: string[]; connections?: number };
+  sockets?: Socket[];
 }
 
 export type ConnectionState = 'starting' | 'ready' | 'loading' | 'lost' | 'no-token' | 'wrong-token';

@@ -26,7 +26,8 @@ function newMessage(role: Message['role'], parent: string, more: Partial<Message
 
 export class OpenChat {
   chat = $state<Chat>(emptyChat(''));
-  messages = $state<Message[]>([]);
+  // Plain objects, but for the one that is being written: a thousand of them cost little.
+  messages = $state.raw<Message[]>([]);
   running = $state<RunningAnswer | null>(null);
   draft = $state('');
   fault = $state('');
@@ -111,7 +112,7 @@ export class OpenChat {
 
   private async put(message: Message): Promise<void> {
     await this.store.add(this.chat.id, message);
-    this.messages.push(message);
+    this.messages = [...this.messages, message];
     this.chat.head = message.id;
     this.chat.updated = message.created;
     this.changed(this);
@@ -119,7 +120,7 @@ export class OpenChat {
 
   // A new answer to a user's message.
   private async answer(to: string): Promise<void> {
-    const asked = branchTo($state.snapshot(this.messages) as Message[], to);
+    const asked = branchTo(this.messages, to);
     const message = newMessage('assistant', to, { state: 'running' });
     await this.put(message);
     const { thinking, length, instructions, temperature, topP, topK, seed, maxTokens } = settings.values;
@@ -129,15 +130,19 @@ export class OpenChat {
 
   // Runs an answer to its end: with a request it asks, without it goes on with one that is on its way.
   private async follow(id: string, request: Record<string, unknown> | null): Promise<void> {
-    const message = this.find(id);
-    if (!message || this.running) return;
+    const found = this.find(id);
+    if (!found || this.running) return;
+    const message = $state(found);
+    this.replace(message);
     const running = new RunningAnswer(message, request);
     this.running = running;
     const result = await running.run();
     if (result === 'gone' && this.store.isJournaled) await this.fetchRest(message);
     else if (result === 'gone') message.state = message.text === '' ? 'failed' : 'stopped';
+    const done = $state.snapshot(message) as Message;
+    this.replace(done);
     this.running = null;
-    if (!this.store.isJournaled || message.state === 'failed') await this.keep(message);
+    if (!this.store.isJournaled || done.state === 'failed') await this.keep(done);
     if (message.model) this.chat.model = message.model;
     this.chat.updated = Date.now();
     this.changed(this);
@@ -159,10 +164,9 @@ export class OpenChat {
     }
   }
 
-  private async keep(message: Message): Promise<void> {
-    const { text, reasoning, model, state, facts } = $state.snapshot(message) as Message;
+  private async keep({ id, text, reasoning, model, state, facts }: Message): Promise<void> {
     try {
-      await this.store.changeMessage(this.chat.id, message.id, { text, reasoning, model, state, facts });
+      await this.store.changeMessage(this.chat.id, id, { text, reasoning, model, state, facts });
     } catch {
       // The next load shows what the store has.
     }
@@ -190,7 +194,7 @@ export class OpenChat {
     this.editing = '';
     if (message.role === 'user') {
       if (this.running) await this.stop();
-      await this.begin(message.parent, text, $state.snapshot(message.pictures));
+      await this.begin(message.parent, text, message.pictures);
       return;
     }
     await this.guard(() =>
@@ -223,6 +227,10 @@ export class OpenChat {
       await this.store.change(this.chat.id, change);
       if (change.head === undefined || Object.keys(change).length > 1) this.changed(this);
     });
+  }
+
+  private replace(message: Message): void {
+    this.messages = this.messages.map((other) => (other.id === message.id ? message : other));
   }
 
   private find(id: string): Message | undefined {

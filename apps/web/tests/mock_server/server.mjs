@@ -66,6 +66,7 @@ function info() {
     machine: { cores: 2, memory_free: 6100000000 },
     limits: { parallel: 4, queue: 64, picture_bytes: 67108864 },
     pid: process.pid,
+    sockets: [{ local: `127.0.0.1:${server.address().port}`, remote: '', state: 'listening' }],
     sandbox: { files: true, network: true, calls: true, scopes: true, landlock: 7, lacks: [] },
   };
 }

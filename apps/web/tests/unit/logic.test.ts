@@ -6,7 +6,7 @@ import { meterOf } from '../../src/lib/chat/meter';
 import { answerRequest, titleFrom } from '../../src/lib/chat/request';
 import { refusalOf } from '../../src/lib/pictures/prepare';
 import { takeToken } from '../../src/lib/transport/token';
-import { sandboxLines } from '../../src/lib/proof';
+import { sandboxLines, socketsHold } from '../../src/lib/proof';
 import { completeSentences } from '../../src/state/announcer.svelte';
 import { estimate } from '../../src/state/count';
 import { parseRoute } from '../../src/state/router.svelte';
@@ -114,6 +114,15 @@ describe('small things', () => {
     expect(sandboxLines({ files: true, calls: true, landlock: 7, lacks: [] })).toEqual({ isWhole: true, lines: [['files', '✓'], ['calls', '✓'], ['landlock', '7']] });
     expect(sandboxLines({ files: false, lacks: ['landlock'] }).isWhole).toBe(false);
     expect(sandboxLines({}).isWhole).toBe(false);
+  });
+
+  it('sockets hold when every connection came in', () => {
+    const listening = { local: '127.0.0.1:17741', remote: '', state: 'listening' };
+    const client = { local: '[::1]:17741', remote: '[::1]:50000', state: 'connected' };
+    expect(socketsHold([])).toBe(true);
+    expect(socketsHold([listening, client])).toBe(true);
+    expect(socketsHold([listening, client, { local: '192.168.1.5:50001', remote: '93.184.216.34:443', state: 'connected' }])).toBe(false);
+    expect(socketsHold([client])).toBe(false);
   });
 
   it('tokens are guessed until they are counted', () => {
