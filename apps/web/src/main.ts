@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { dropForeignWorkers } from './lib/foreign_worker';
 import { chats } from './state/chats.svelte';
 import { connection } from './state/connection.svelte';
 import { models } from './state/models.svelte';
@@ -12,6 +13,7 @@ import { watch } from './state/watch.svelte';
 import './styles/index.css';
 
 readToken(); // before the router reads the fragment
+void dropForeignWorkers();
 await settings.start();
 router.start();
 ui.start();
