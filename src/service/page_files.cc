@@ -57,6 +57,22 @@ const PageFile* PageFiles::Find(std::string_view path) const {
   return nullptr;
 }
 
+bool IsForWorker(const Request& request) {
+  const std::string* const wanted = request.FindHeader("service-worker");
+  return request.method == "GET" && wanted != nullptr && *wanted == "script";
+}
+
+WholeAnswer RetiringWorker() {
+  return WholeAnswer{200,
+                     {{"content-type", "text/javascript; charset=utf-8"}},
+                     "addEventListener('install', () => skipWaiting());\n"
+                     "addEventListener('activate', (event) => event.waitUntil((async () => {\n"
+                     "  await registration.unregister();\n"
+                     "  const pages = await clients.matchAll({ type: 'window' });\n"
+                     "  await Promise.all(pages.map((page) => page.navigate(page.url)));\n"
+                     "})()));\n"};
+}
+
 WholeAnswer PageAnswer(const PageFile& file, const Request& request) {
   std::string_view bytes = file.plain;
   std::string_view coding;

@@ -28,6 +28,14 @@ class PageFiles {
   [[nodiscard]] const PageFile* Find(std::string_view path) const;
 };
 
+// Whether a browser asks for the script of a service worker. The page has none: one that another program's page left at
+// this address, which would answer in the page's place, is asked for again before it does, and RetiringWorker replaces
+// it.
+[[nodiscard]] bool IsForWorker(const Request& request);
+
+// A worker that removes itself, and loads the pages again that came through it.
+WholeAnswer RetiringWorker();
+
 // The file in the form that the request takes (Accept-Encoding), or 304 where the client has it (If-None-Match).
 WholeAnswer PageAnswer(const PageFile& file, const Request& request);
 

@@ -96,7 +96,7 @@ Service::Service(ServiceOptions options, ModelShelf* shelf, PictureDecoder* deco
 BodyRule Service::Expect(const Request& head) {
   BodyRule rule;
   const RouteMatch match = FindRoute(head.method, head.path);
-  if (match.route == nullptr && IsOfPage(head)) return rule;
+  if (match.route == nullptr && (IsOfPage(head) || IsForWorker(head))) return rule;
   if (match.route == nullptr) {
     rule.refusal = MakeError(head.path, NoSuchRoute(match));
     if (!match.allowed.empty()) rule.refusal->headers.push_back({"allow", match.allowed});
@@ -152,6 +152,8 @@ bool Service::IsOfPage(const Request& request) const {
 void Service::HandlePage(const Visit& visit, const RouteMatch& match) {
   if (IsOfPage(visit.request)) {
     Answer(visit, PageAnswer(*options_.page->Find(visit.request.path), visit.request));
+  } else if (IsForWorker(visit.request)) {
+    Answer(visit, RetiringWorker());
   } else {
     Answer(visit, NoSuchRoute(match));
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { dropForeignWorkers } from './lib/foreign_worker';
 import { watchRequests } from './lib/proof';
 import { chats } from './state/chats.svelte';
 import { connection } from './state/connection.svelte';
@@ -14,6 +15,7 @@ import './styles/index.css';
 
 watchRequests();
 readToken(); // before the router reads the fragment
+void dropForeignWorkers();
 await settings.start();
 router.start();
 ui.start();

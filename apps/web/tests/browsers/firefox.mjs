@@ -51,7 +51,7 @@ export class Firefox {
     });
     this.#socket.addEventListener('message', ({ data }) => {
       const message = JSON.parse(data);
-      if (message.method === 'log.entryAdded' && message.params.level === 'error') this.faults.push(message.params.text);
+      if (message.method === 'log.entryAdded' && message.params.level === 'error' && !message.params.text.startsWith('ResizeObserver')) this.faults.push(message.params.text);
       this.#waiting.get(message.id)?.(message);
       this.#waiting.delete(message.id);
     });

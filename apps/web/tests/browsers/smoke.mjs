@@ -23,7 +23,8 @@ const kListen = `() => {
   if (window.reports) return;
   window.reports = [];
   document.addEventListener('securitypolicyviolation', (event) => window.reports.push(event.effectiveDirective + ' ' + event.blockedURI));
-  window.addEventListener('error', ({ message }) => window.reports.push(message));
+  // That of a ResizeObserver only says that it goes on in the next frame.
+  window.addEventListener('error', ({ message }) => message.startsWith('ResizeObserver') || window.reports.push(message));
   window.addEventListener('unhandledrejection', ({ reason }) => window.reports.push(String(reason)));
 }`;
 
