@@ -498,6 +498,12 @@ TEST(CallReader, HostileRepliesTakeTimeInProportion) {
       for (std::size_t at = 0; at < text.size(); at += 4)
         without_tools.Append(std::string_view(text).substr(at, 4), &events);
       without_tools.Finish(&events);
+      ReplyOptions either = options;
+      either.is_calls_or_text = true;
+      ReplyParser calls_or_text(either);
+      for (std::size_t at = 0; at < text.size(); at += 4)
+        calls_or_text.Append(std::string_view(text).substr(at, 4), &events);
+      calls_or_text.Finish(&events);
     }
   }
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 60.0);

@@ -167,10 +167,13 @@ bool ReplyParser::ProcessContent(bool is_final, std::vector<ReplyEvent>* events)
     }
     if (!is_final && kThinkOpen.starts_with(held_)) return false;
   }
-  if (const std::size_t first = held_.find_first_not_of(" \n");
-      options_.is_calls_or_text && first != std::string::npos) {
-    options_.is_calls_or_text = false;
-    options_.is_plain = held_[first] != '<';
+  if (options_.is_calls_or_text) {
+    // What is decided so far were blanks.
+    const std::size_t first = held_.find_first_not_of(" \n", decided_);
+    if (first != std::string::npos) {
+      options_.is_calls_or_text = false;
+      options_.is_plain = held_[first] != '<';
+    }
   }
   CallOpening opening;
   opening.begin = held_.size();
