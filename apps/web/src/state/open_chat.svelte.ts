@@ -32,6 +32,7 @@ export class OpenChat {
   draft = $state('');
   fault = $state('');
   isLoading = $state(false);
+  isSending = $state(false); // on its way into the store
   isMissing = $state(false);
   editing = $state(''); // the message that is being edited
   pictureSeconds = $state(0); // to read the pictures of the last question
@@ -77,14 +78,17 @@ export class OpenChat {
   }
 
   async send(): Promise<void> {
-    const text = this.draft.trim();
-    if (this.running || (text === '' && this.attachments.list.length === 0)) return;
+    const typed = this.draft;
+    const text = typed.trim();
+    if (this.running || this.isSending || (text === '' && this.attachments.list.length === 0)) return;
     const pictures = this.attachments.ready();
     this.pictureSeconds = this.attachments.list.reduce((sum, { seconds }) => sum + seconds, 0);
-    const isSent = await this.begin(this.chat.head, text, pictures);
-    if (!isSent) return;
+    this.isSending = true;
     this.draft = '';
-    this.attachments.clear();
+    const isSent = await this.begin(this.chat.head, text, pictures);
+    this.isSending = false;
+    if (isSent) this.attachments.clear();
+    else if (this.draft === '') this.draft = typed;
   }
 
   // A user's message behind `parent`, and the answer to it. False where it could not be kept: then nothing is lost.
