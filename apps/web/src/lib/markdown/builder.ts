@@ -16,6 +16,8 @@ interface Block {
 
 // The last two blocks can still change their meaning: a line becomes a heading's or a table's, a list goes on.
 const kOpenBlocks = 2;
+// Browsers take minutes to draw one letter with many thousands of marks; none in any script has so many.
+const kTooManyMarks = /(\p{M}{32})\p{M}+/gu;
 
 export class MarkdownBuilder {
   private source = '';
@@ -30,7 +32,7 @@ export class MarkdownBuilder {
 
   // The whole text so far. A text that does not go on from the one before is made anew.
   update(text: string, isWhole: boolean): void {
-    const source = text.replace(/\r\n?/g, '\n'); // as the lexer does, whose lengths are counted
+    const source = text.replace(/\r\n?/g, '\n').replace(kTooManyMarks, '$1'); // line ends as the lexer has them, whose lengths are counted
     if (!source.startsWith(this.source)) this.reset();
     this.source = source;
     const tokens = lex(source.slice(this.done)).filter((token) => token.type !== 'space' || token.raw !== '');

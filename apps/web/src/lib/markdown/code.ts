@@ -36,7 +36,11 @@ export async function colour(block: Element): Promise<void> {
   const text = code?.textContent ?? '';
   if (!code || text.length > kLongest || code.dataset['coloured']) return;
   code.dataset['coloured'] = 'yes';
-  const module = await import('./highlight').catch(() => null);
-  const nodes = module?.highlighted(text, code.dataset['language'] ?? '');
-  if (nodes) code.replaceChildren(nodes);
+  try {
+    const { highlighted } = await import('./highlight');
+    const nodes = highlighted(text, code.dataset['language'] ?? '');
+    if (nodes) code.replaceChildren(nodes);
+  } catch {
+    // It has not come, or the code is nested too deep for it.
+  }
 }
