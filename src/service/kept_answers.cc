@@ -196,7 +196,7 @@ KeptAnswer::Batch KeptAnswer::Next(Reader* reader) {
     return batch;
   }
   for (; reader->next < end && batch.bytes.size() < kBatchBytes; ++reader->next)
-    batch.bytes += events_[reader->next - first_];
+    batch.bytes += events_[static_cast<std::size_t>(reader->next - first_)];
   if (reader->next < end) return batch;
   if (std::exchange(reader->comments, num_comments_) != num_comments_) batch.bytes += comment_;
   batch.ends = reader->is_over = ended_at_.has_value();
