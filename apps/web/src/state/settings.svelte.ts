@@ -40,7 +40,7 @@ export function mergeSettings(into: Values, from: Record<string, unknown>): Valu
 class Settings {
   values = $state<Values>({ ...kDefaults });
   private forOnce: { theme?: string; language?: string } = {};
-  private timer = 0;
+  private saving: Promise<void> = Promise.resolve();
 
   // From this browser, at once; `?lang=xx` and `?theme=dark` hold for this load.
   async start(): Promise<void> {
@@ -77,8 +77,9 @@ class Settings {
     } catch {
       // Then for this load only.
     }
-    window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => void keptStore.setSettings({ ...this.values }).catch(() => undefined), 400);
+    // One behind the other, so that the last one stays.
+    const values = { ...this.values };
+    this.saving = this.saving.then(() => keptStore.setSettings(values)).catch(() => undefined);
   }
 
   private async apply(): Promise<void> {

@@ -196,10 +196,10 @@ test('fifty formulas keep their look under the content policy', async ({ chat })
   });
   await page.getByTestId('import-input').setInputFiles({
     name: 'formulas.json', mimeType: 'application/json',
-    buffer: Buffer.from(JSON.stringify([{ role: 'user', content: 'Formulas' }, { role: 'assistant', content: formulas.map((tex) => `$$${tex}$$`).join('\n\n') }])),
+    buffer: Buffer.from(JSON.stringify({ title: 'Fifty formulas', messages: [{ role: 'user', content: 'Formulas' }, { role: 'assistant', content: formulas.map((tex) => `$$${tex}$$`).join('\n\n') }] })),
   });
   await chat.showRail();
-  await page.getByTestId('chat-item').first().locator('a').click();
+  await page.getByTestId('chat-item').filter({ hasText: 'Fifty formulas' }).first().locator('a').click();
   await expect.poll(() => chat.answers().locator('math').count()).toBeGreaterThanOrEqual(48);
   expect(await page.evaluate(() => (window as unknown as { reports: string[] }).reports)).toEqual([]);
   const box = await chat.answers().locator('mfrac').first().boundingBox();

@@ -128,7 +128,7 @@ export class ChatPage {
   }
 
   async finished(): Promise<void> {
-    await expect(this.answers().last()).toHaveAttribute('data-state', 'done', { timeout: 20_000 });
+    await expect(this.answers().last()).toHaveAttribute('data-state', 'done', { timeout: 40_000 });
   }
 
   async menu(title: string, testid: string): Promise<void> {

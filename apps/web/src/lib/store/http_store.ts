@@ -71,7 +71,15 @@ export class HttpStore implements ChatStore {
   }
 
   async setSettings(settings: SettingsRecord) {
-    await ask(this.transport, 'PUT', `${kRoot}/settings`, settings);
+    const body = JSON.stringify(settings);
+    const answer = await this.transport.request({
+      method: 'PUT',
+      path: `${kRoot}/settings`,
+      headers: { 'content-type': 'application/json' },
+      body,
+      outlivesPage: body.length < 60_000, // what a browser lets outlive a page
+    });
+    if (answer.status < 200 || answer.status > 299) throw await errorOf(answer);
   }
 
   space() {

@@ -43,6 +43,7 @@ export class FetchTransport implements Transport {
         headers,
         body: request.body ?? null,
         signal: request.signal ?? null,
+        keepalive: request.outlivesPage ?? false,
         cache: 'no-store',
         credentials: 'omit',
         redirect: 'error',

@@ -8,6 +8,7 @@ export interface TransportRequest {
   headers?: Record<string, string>;
   body?: string | Blob;
   signal?: AbortSignal;
+  outlivesPage?: boolean; // it is sent even if the page closes meanwhile; small bodies only
 }
 
 export interface TransportAnswer {
