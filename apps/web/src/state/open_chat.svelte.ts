@@ -37,6 +37,7 @@ export class OpenChat {
   readonly attachments: Attachments;
   readonly branch = $derived(branchTo(this.messages, this.chat.head));
   private isCreated: boolean;
+  private isBeginning = false; // a question or an answer is on its way into the store
 
   constructor(
     readonly store: ChatStore,
@@ -77,18 +78,22 @@ export class OpenChat {
 
   async send(): Promise<void> {
     const text = this.draft.trim();
-    if (this.running || (text === '' && this.attachments.list.length === 0)) return;
+    if (this.running || this.isBeginning || (text === '' && this.attachments.list.length === 0)) return;
     const pictures = this.attachments.ready();
     this.pictureSeconds = this.attachments.list.reduce((sum, { seconds }) => sum + seconds, 0);
-    const isSent = await this.begin(this.chat.head, text, pictures);
-    if (!isSent) return;
+    // What is typed while it is on its way stays.
+    const draft = this.draft;
     this.draft = '';
-    this.attachments.clear();
+    const isSent = await this.begin(this.chat.head, text, pictures);
+    if (isSent) this.attachments.clear();
+    else this.draft = draft + this.draft;
   }
 
   // A user's message behind `parent`, and the answer to it. False where it could not be kept: then nothing is lost.
   private async begin(parent: string, text: string, pictures: MessagePicture[]): Promise<boolean> {
+    if (this.isBeginning) return false;
     this.fault = '';
+    this.isBeginning = true;
     try {
       await this.create(titleFrom(text) || (pictures[0]?.name ?? ''));
       const message = newMessage('user', parent, { text, pictures });
@@ -98,6 +103,8 @@ export class OpenChat {
     } catch (error) {
       this.fault = faultText(error);
       return false;
+    } finally {
+      this.isBeginning = false;
     }
   }
 
@@ -178,11 +185,13 @@ export class OpenChat {
 
   // Another answer to the same question; one that failed before its first word gives its place.
   async regenerate(message: Message): Promise<void> {
-    if (this.running) return;
+    if (this.running || this.isBeginning) return;
+    this.isBeginning = true;
     await this.guard(async () => {
       if (message.state === 'failed' && message.text === '') await this.remove(message);
       await this.answer(message.parent);
     });
+    this.isBeginning = false;
   }
 
   // A user's message with other words: a branch of its own, with an answer of its own. The old one stays.
