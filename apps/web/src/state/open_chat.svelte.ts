@@ -26,18 +26,19 @@ function newMessage(role: Message['role'], parent: string, more: Partial<Message
 
 export class OpenChat {
   chat = $state<Chat>(emptyChat(''));
-  messages = $state<Message[]>([]);
+  // Plain objects, but for the one that is being written: a thousand of them cost little.
+  messages = $state.raw<Message[]>([]);
   running = $state<RunningAnswer | null>(null);
   draft = $state('');
   fault = $state('');
   isLoading = $state(false);
+  isSending = $state(false); // on its way into the store
   isMissing = $state(false);
   editing = $state(''); // the message that is being edited
   pictureSeconds = $state(0); // to read the pictures of the last question
   readonly attachments: Attachments;
   readonly branch = $derived(branchTo(this.messages, this.chat.head));
   private isCreated: boolean;
-  private isBeginning = false; // a question or an answer is on its way into the store
 
   constructor(
     readonly store: ChatStore,
@@ -77,23 +78,22 @@ export class OpenChat {
   }
 
   async send(): Promise<void> {
-    const text = this.draft.trim();
-    if (this.running || this.isBeginning || (text === '' && this.attachments.list.length === 0)) return;
+    const typed = this.draft;
+    const text = typed.trim();
+    if (this.running || this.isSending || (text === '' && this.attachments.list.length === 0)) return;
     const pictures = this.attachments.ready();
     this.pictureSeconds = this.attachments.list.reduce((sum, { seconds }) => sum + seconds, 0);
-    // What is typed while it is on its way stays.
-    const draft = this.draft;
+    this.isSending = true;
     this.draft = '';
     const isSent = await this.begin(this.chat.head, text, pictures);
+    this.isSending = false;
     if (isSent) this.attachments.clear();
-    else this.draft = draft + this.draft;
+    else if (this.draft === '') this.draft = typed;
   }
 
   // A user's message behind `parent`, and the answer to it. False where it could not be kept: then nothing is lost.
   private async begin(parent: string, text: string, pictures: MessagePicture[]): Promise<boolean> {
-    if (this.isBeginning) return false;
     this.fault = '';
-    this.isBeginning = true;
     try {
       await this.create(titleFrom(text) || (pictures[0]?.name ?? ''));
       const message = newMessage('user', parent, { text, pictures });
@@ -103,8 +103,6 @@ export class OpenChat {
     } catch (error) {
       this.fault = faultText(error);
       return false;
-    } finally {
-      this.isBeginning = false;
     }
   }
 
@@ -118,7 +116,7 @@ export class OpenChat {
 
   private async put(message: Message): Promise<void> {
     await this.store.add(this.chat.id, message);
-    this.messages.push(message);
+    this.messages = [...this.messages, message];
     this.chat.head = message.id;
     this.chat.updated = message.created;
     this.changed(this);
@@ -126,7 +124,7 @@ export class OpenChat {
 
   // A new answer to a user's message.
   private async answer(to: string): Promise<void> {
-    const asked = branchTo($state.snapshot(this.messages) as Message[], to);
+    const asked = branchTo(this.messages, to);
     const message = newMessage('assistant', to, { state: 'running' });
     await this.put(message);
     const { thinking, length, instructions, temperature, topP, topK, seed, maxTokens } = settings.values;
@@ -136,15 +134,19 @@ export class OpenChat {
 
   // Runs an answer to its end: with a request it asks, without it goes on with one that is on its way.
   private async follow(id: string, request: Record<string, unknown> | null): Promise<void> {
-    const message = this.find(id);
-    if (!message || this.running) return;
+    const found = this.find(id);
+    if (!found || this.running) return;
+    const message = $state(found);
+    this.replace(message);
     const running = new RunningAnswer(message, request);
     this.running = running;
     const result = await running.run();
     if (result === 'gone' && this.store.isJournaled) await this.fetchRest(message);
     else if (result === 'gone') message.state = message.text === '' ? 'failed' : 'stopped';
+    const done = $state.snapshot(message) as Message;
+    this.replace(done);
     this.running = null;
-    if (!this.store.isJournaled || message.state === 'failed') await this.keep(message);
+    if (!this.store.isJournaled || done.state === 'failed') await this.keep(done);
     if (message.model) this.chat.model = message.model;
     this.chat.updated = Date.now();
     this.changed(this);
@@ -166,10 +168,9 @@ export class OpenChat {
     }
   }
 
-  private async keep(message: Message): Promise<void> {
-    const { text, reasoning, model, state, facts } = $state.snapshot(message) as Message;
+  private async keep({ id, text, reasoning, model, state, facts }: Message): Promise<void> {
     try {
-      await this.store.changeMessage(this.chat.id, message.id, { text, reasoning, model, state, facts });
+      await this.store.changeMessage(this.chat.id, id, { text, reasoning, model, state, facts });
     } catch {
       // The next load shows what the store has.
     }
@@ -185,13 +186,11 @@ export class OpenChat {
 
   // Another answer to the same question; one that failed before its first word gives its place.
   async regenerate(message: Message): Promise<void> {
-    if (this.running || this.isBeginning) return;
-    this.isBeginning = true;
+    if (this.running) return;
     await this.guard(async () => {
       if (message.state === 'failed' && message.text === '') await this.remove(message);
       await this.answer(message.parent);
     });
-    this.isBeginning = false;
   }
 
   // A user's message with other words: a branch of its own, with an answer of its own. The old one stays.
@@ -199,7 +198,7 @@ export class OpenChat {
     this.editing = '';
     if (message.role === 'user') {
       if (this.running) await this.stop();
-      await this.begin(message.parent, text, $state.snapshot(message.pictures));
+      await this.begin(message.parent, text, message.pictures);
       return;
     }
     await this.guard(() =>
@@ -232,6 +231,10 @@ export class OpenChat {
       await this.store.change(this.chat.id, change);
       if (change.head === undefined || Object.keys(change).length > 1) this.changed(this);
     });
+  }
+
+  private replace(message: Message): void {
+    this.messages = this.messages.map((other) => (other.id === message.id ? message : other));
   }
 
   private find(id: string): Message | undefined {

@@ -144,7 +144,7 @@ async function put(file: ChatFile, more?: (sha256: string) => Promise<Blob | nul
 // A new chat that goes on from a message: the branch to it, under new ids.
 export async function forkChat(chats: typeof Chats, from: OpenChat, message: Message): Promise<void> {
   const names = new Map<string, string>([['', '']]);
-  const messages = branchTo($state.snapshot(from.messages) as Message[], message.id).map((old) => {
+  const messages = branchTo(from.messages, message.id).map((old) => {
     names.set(old.id, newId());
     return { ...old, id: names.get(old.id)!, parent: names.get(old.parent) ?? '' };
   });
