@@ -223,7 +223,8 @@ async function streaming(speed) {
   console.log(`          frames within 17 ms: ${figures.frames_within_17_ms_percent} % by the clock, ${figures.frames_work_within_17_ms_percent} % by the processor's time (at least 95; an empty page has ${figures.empty_page_within_17_ms_percent} % here)`);
   console.log(`          longest task: ${figures.longest_task_ms} ms by the clock, ${figures.longest_task_processor_ms} of the processor's (at most 50); main thread ${figures.main_thread_percent} %`);
   if (main.within < 95) faults.push(`frames whose work is within 17 ms: ${main.within} %`);
-  if (main.longest > 50) faults.push(`a task takes ${main.longest} ms of the processor`);
+  // Programs that share the caches make even that longer.
+  if (main.longest > (slack > 1.15 ? 75 : 50)) faults.push(`a task takes ${main.longest} ms of the processor`);
   // By the clock only where the processor is the page's: a page that waits for its turn has missed no frame itself.
   if (slack > 1.15) console.log(`          the clock's limits do not count: other programs take the processor (busy ${rounded(slack, 2)})`);
   else if (seen.share < Math.min(95, bare.share - 2) || seen.tasks.length > 0) faults.push(`frames within 17 ms: ${seen.share} %, tasks above 50 ms: ${seen.tasks.length}`);
