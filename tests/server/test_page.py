@@ -115,6 +115,16 @@ class Files(PageTest):
         for path in ("/thimble/v1/chats", "/thimble/v1/settings", "/thimble/v1/answers/x", "/thimble/v1/space"):
             self.assertEqual(self.server.ask("GET", path).status, 401, path)
 
+    def test_a_worker_that_another_program_left_retires(self):
+        # A browser looks for its script again at each visit; 404 would leave it in force.
+        for path in ("/sw.js", "/another/worker.js"):
+            answer = self.server.ask("GET", path, ["Service-Worker: script", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Dest: serviceworker"])
+            self.assertEqual((answer.status, answer.headers["content-type"]), (200, "text/javascript; charset=utf-8"))
+            self.assertEqual(answer.headers["cache-control"], "no-store")
+            self.assertIn(b"registration.unregister()", answer.body)
+            self.assertEqual(self.server.ask("GET", path).status, 404)
+            self.assertEqual(self.server.ask("GET", path, ["Service-Worker: other"]).status, 404)
+
     def test_with_keys_the_page_is_open_and_the_rest_is_not(self):
         with tempfile.NamedTemporaryFile("w") as keys:
             keys.write("a-secret-key\n")

@@ -220,6 +220,7 @@ async function asLongTexts(guarded) {
     const talk = talkOf(['short']);
     talk.messages[1].reasoning = '';
     talk.messages[1].text = longText(entry);
+    if (entry.asked) talk.messages[0].text = talk.messages[1].text;
     await service.request('POST', '/thimble/v1/chats/import', talk);
     const from = performance.now();
     await page.goto(`${service.url}/#/chat/${talk.chat.id}`);

@@ -184,9 +184,17 @@ async function traced(browser, work) {
   await session.send('Tracing.end');
   await complete;
   await session.detach();
-  const mains = new Set(events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(({ pid, tid }) => `${pid}/${tid}`));
-  const tasks = events.filter(({ name, pid, tid, tdur }) => /RunTask$/.test(name) && tdur !== undefined && mains.has(`${pid}/${tid}`)).map(({ tdur }) => tdur / 1000);
-  return { made, tasks };
+  // Of the process that did the most: Chromium has pages of its own beside ours.
+  const mains = new Map(events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(({ pid, tid }) => [`${pid}/${tid}`, []]));
+  for (const { name, pid, tid, ts, tdur } of events) {
+    if (name === 'ThreadControllerImpl::RunTask' && tdur !== undefined) mains.get(`${pid}/${tid}`)?.push({ at: ts / 1000, used: tdur / 1000 });
+  }
+  const sum = (list) => list.reduce((total, { used }) => total + used, 0);
+  const tasks = [...mains.values()].sort((one, other) => sum(other) - sum(one))[0] ?? [];
+  const frames = new Map();
+  for (const { at, used } of tasks) frames.set(Math.floor(at / 16.67), (frames.get(Math.floor(at / 16.67)) ?? 0) + used);
+  const within = [...frames.values()].filter((used) => used <= 17).length;
+  return { made, count: tasks.length, longest: Math.max(0, ...tasks.map(({ used }) => used)), used: sum(tasks), within: (100 * within) / frames.size };
 }
 
 async function streaming(speed) {
@@ -194,26 +202,32 @@ async function streaming(speed) {
   const bare = await watchFrames(empty, () => empty.waitForTimeout(3000));
   await empty.context().close();
   const page = await speed.opened();
-  const { made: seen, tasks } = await traced(speed.browser, () => watchFrames(page, async () => {
+  const before = busy();
+  const { made: seen, ...main } = await traced(speed.browser, () => watchFrames(page, async () => {
     await speed.ask(page, 'a long answer, please');
     await page.locator(`${kAnswer}[data-state=done]`).waitFor({ timeout: 120_000 });
   }));
+  const slack = Number(speed.values.slack) * Math.max(before, busy());
   const tokens = Number(await page.getByTestId('meter').getAttribute('data-tokens'));
   const rate = Number(await page.getByTestId('meter').getAttribute('data-tokens-per-second'));
   await page.context().close();
-  check(tokens >= 2000 && tasks.length > 1000, `${tokens} tokens, ${tasks.length} tasks`);
-  Object.assign(speed.figures, {
-    stream_tokens: tokens, stream_tokens_per_second: rate, frames: seen.count, frames_within_17_ms_percent: rounded(seen.share), empty_page_within_17_ms_percent: rounded(bare.share),
-    worst_frame_ms: rounded(seen.worst), empty_page_worst_frame_ms: rounded(bare.worst), long_tasks: seen.tasks.length, longest_task_ms: rounded(Math.max(0, ...seen.tasks)), empty_page_long_tasks: bare.tasks.length,
-    longest_task_processor_ms: rounded(Math.max(...tasks)), main_thread_share_percent: rounded((100 * tasks.reduce((a, b) => a + b, 0)) / ((tokens / rate) * 1000)),
-  });
+  check(tokens >= 2000 && main.count > 1000, `${tokens} tokens, ${main.count} tasks`);
   const { figures, faults } = speed;
-  console.log(`          frames within 17 ms: ${figures.frames_within_17_ms_percent} % (at least 95; an empty page has ${figures.empty_page_within_17_ms_percent} % here)`);
-  console.log(`          longest task: ${figures.longest_task_processor_ms} ms of the processor, ${figures.longest_task_ms} ms by the clock (at most 50), main thread ${figures.main_thread_share_percent} %`);
-  // An empty page says what this machine gives; nobody's page can have more.
-  if (seen.share < Math.min(95, bare.share - 3)) faults.push(`frames within 17 ms: ${seen.share} %`);
-  if (figures.longest_task_processor_ms > 50) faults.push(`a task takes ${figures.longest_task_processor_ms} ms of the processor`);
-  if (figures.longest_task_ms > 50 * Math.max(busy(), figures.busy ?? 1)) faults.push(`a task takes ${figures.longest_task_ms} ms`);
+  Object.assign(figures, {
+    busy: rounded(Math.max(figures.busy ?? 1, slack), 2),
+    stream_tokens: tokens, stream_tokens_per_second: rate, frames: seen.count, frames_within_17_ms_percent: rounded(seen.share), empty_page_within_17_ms_percent: rounded(bare.share),
+    frames_work_within_17_ms_percent: rounded(main.within), worst_frame_ms: rounded(seen.worst), empty_page_worst_frame_ms: rounded(bare.worst),
+    long_tasks: seen.tasks.length, longest_task_ms: rounded(Math.max(0, ...seen.tasks)), empty_page_long_tasks: bare.tasks.length,
+    longest_task_processor_ms: rounded(main.longest), main_thread_percent: rounded((100 * main.used) / ((tokens / rate) * 1000)),
+  });
+  console.log(`          frames within 17 ms: ${figures.frames_within_17_ms_percent} % by the clock, ${figures.frames_work_within_17_ms_percent} % by the processor's time (at least 95; an empty page has ${figures.empty_page_within_17_ms_percent} % here)`);
+  console.log(`          longest task: ${figures.longest_task_ms} ms by the clock, ${figures.longest_task_processor_ms} of the processor's (at most 50); main thread ${figures.main_thread_percent} %`);
+  if (main.within < 95) faults.push(`frames whose work is within 17 ms: ${main.within} %`);
+  // Programs that share the caches make even that longer.
+  if (main.longest > (slack > 1.15 ? 75 : 50)) faults.push(`a task takes ${main.longest} ms of the processor`);
+  // By the clock only where the processor is the page's: a page that waits for its turn has missed no frame itself.
+  if (slack > 1.15) console.log(`          the clock's limits do not count: other programs take the processor (busy ${rounded(slack, 2)})`);
+  else if (seen.share < Math.min(95, bare.share - 2) || seen.tasks.length > 0) faults.push(`frames within 17 ms: ${seen.share} %, tasks above 50 ms: ${seen.tasks.length}`);
 }
 
 // From the click on a chat of 1,000 messages until its end is drawn.
@@ -257,11 +271,10 @@ async function heap(speed) {
   for (let i = 1; i <= 200; i++) {
     await page.getByTestId('composer').fill(`Short answer ${i}`);
     await page.getByTestId('composer').press('Enter');
-    await page.waitForFunction(([selector, text]) => {
-      const questions = document.querySelectorAll('[data-testid=message][data-role=user]');
-      const answers = document.querySelectorAll(selector);
-      return questions[questions.length - 1]?.textContent.includes(text) && answers[answers.length - 1]?.dataset.state === 'done' && document.querySelector('[data-testid=send]');
-    }, [kAnswer, `Short answer ${i}`]);
+    await page.waitForFunction((text) => {
+      const [question, answer] = [...document.querySelectorAll('[data-testid=message]')].slice(-2);
+      return question?.textContent.trim() === text && answer?.dataset.role === 'assistant' && answer.dataset.state === 'done' && document.querySelector('[data-testid=send]');
+    }, `Short answer ${i}`);
     if (i === 20) early = await used();
   }
   const late = await used();

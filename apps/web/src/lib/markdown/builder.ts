@@ -5,6 +5,7 @@ import type { Token, Tokens } from 'marked';
 import { colour } from './code';
 import { blockElement, itemElement, listShell, type Words } from './dom';
 import { lex } from './lexer';
+import { fewerMarks } from './marks';
 import { renderMath } from './math';
 
 interface Block {
@@ -16,8 +17,6 @@ interface Block {
 
 // The last two blocks can still change their meaning: a line becomes a heading's or a table's, a list goes on.
 const kOpenBlocks = 2;
-// Browsers take minutes to draw one letter with many thousands of marks; none in any script has so many.
-const kTooManyMarks = /(\p{M}{32})\p{M}+/gu;
 
 export class MarkdownBuilder {
   private source = '';
@@ -32,7 +31,7 @@ export class MarkdownBuilder {
 
   // The whole text so far. A text that does not go on from the one before is made anew.
   update(text: string, isWhole: boolean): void {
-    const source = text.replace(/\r\n?/g, '\n').replace(kTooManyMarks, '$1'); // line ends as the lexer has them, whose lengths are counted
+    const source = fewerMarks(text.replace(/\r\n?/g, '\n')); // line ends as the lexer has them, whose lengths are counted
     if (!source.startsWith(this.source)) this.reset();
     this.source = source;
     const tokens = lex(source.slice(this.done)).filter((token) => token.type !== 'space' || token.raw !== '');
