@@ -5,7 +5,8 @@
 licences.py BUILD [--write]
 
 BUILD is a build folder (Ninja): the headers that the program's objects were made with tell the libraries. Fails on a header
-that tools/licences/libraries.json does not know, and where NOTICE differs from what that file says; --write makes NOTICE anew."""
+that tools/licences/libraries.json does not know, and where NOTICE differs from what that file and apps/web/src/licences.json (which
+the page's build holds against what is in the page) say; --write makes NOTICE anew."""
 import json
 import pathlib
 import re
@@ -14,6 +15,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tools/licences/libraries.json"
+PAGE = ROOT / "apps/web/src/licences.json"
+LOCK = ROOT / "apps/web/package-lock.json"
 NOTICE = ROOT / "NOTICE"
 BEGIN = "Libraries of others in the program (made by tools/licences.py):\n"
 # The compiler's and the C library's own headers: their licences let every program be made with them.
@@ -54,6 +57,21 @@ def library_of(header, libraries):
     return None
 
 
+def page_section():
+    """What is in the page that the program carries, of the versions that are locked."""
+    lock = json.loads(LOCK.read_text())["packages"]
+    lines = ["\nIn the page that it gives out:\n\n"]
+    for library in json.loads(PAGE.read_text()):
+        name = library["name"]
+        locked = lock[f"node_modules/{name}"]["version"]
+        if locked != library["version"]:
+            raise SystemExit(f"{PAGE.name} tells of {name} {library['version']}, and {locked} is locked: run scripts/build-page")
+        owners = [line.strip(" .") for line in library["text"].splitlines() if re.match(r"\s*Copyright \(c\)", line)]
+        owners = [re.sub(r"^Copyright \(c\) ", "", owner) for owner in owners]
+        lines.append(f"- {name}: {library['licence']}, Copyright (c) {'; '.join(owners)}\n")
+    return "".join(lines)
+
+
 def section(libraries):
     lines = [BEGIN]
     for how, words in (("inside", "Inside it:"), ("beside", "Loaded from the system when it starts:")):
@@ -62,6 +80,7 @@ def section(libraries):
             if library["how"] == how:
                 owners = f", Copyright (c) {'; '.join(library['copyright'])}" if library["copyright"] else ""
                 lines.append(f"- {library['name']}: {library['licence']}{owners}\n")
+    lines.append(page_section())
     for name in ("MIT", "BSD"):
         lines.append(f"\nThe {name} licence{'s' if name == 'BSD' else ''}:\n\n")
         lines += ["  " + line if line.strip() else line for line in (ROOT / f"tools/licences/{name}.txt").read_text().splitlines(True)]

@@ -1,16 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { readFileSync } from 'node:fs';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import licences from './src/licences.json';
 
 // The page and the service compare their versions; the project's is said in one place.
 const version = /VERSION (\d+\.\d+\.\d+)/.exec(readFileSync(new URL('../../CMakeLists.txt', import.meta.url), 'utf8'))?.[1] ?? '';
+
+// What of others ends up in the page is what its licences tell of, and NOTICE (tools/licences.py).
+const licencesOfAll: Plugin = {
+  name: 'licences-of-all',
+  generateBundle(_, bundle) {
+    const inside = new Set<string>();
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type !== 'chunk') continue;
+      for (const [id, module] of Object.entries(chunk.modules)) {
+        const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(id)?.[1];
+        if (name && module.renderedLength > 0) inside.add(name);
+      }
+    }
+    const told = new Set(licences.map(({ name }) => name));
+    const wrong = [...inside].filter((name) => !told.has(name)).concat([...told].filter((name) => !inside.has(name)));
+    if (wrong.length > 0) this.error(`src/licences.json and the page differ in ${wrong.join(', ')}`);
+  },
+};
 
 // Assets by relative names, so that the page works in any folder of any carrier, and nothing inlined, so that the content
 // policy needs no exceptions.
 export default defineConfig({
   base: './',
-  plugins: [svelte()],
+  plugins: [svelte(), licencesOfAll],
   define: { __THIMBLE_VERSION__: JSON.stringify(version) },
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   server: { port: 17742, proxy: { '/v1': 'http://127.0.0.1:17741', '/thimble': 'http://127.0.0.1:17741' } },
