@@ -136,6 +136,7 @@ export type CompletionRequest = {
   } | null;
   best_of?: 0 | 1 | null;
   echo?: boolean | null;
+  suffix?: string | null;
   logprobs?: number | null;
 };
 
@@ -300,6 +301,123 @@ export type PictureTokens = {
   high: number;
 };
 
+export type Conversation = {
+  id: string;
+  title: string;
+  model: string;
+  instructions: string;
+  folder: string;
+  head: string;
+  pinned: boolean;
+  created: number;
+  updated: number;
+  messages: number;
+  tokens: number;
+  pictures: number;
+};
+
+export type ListedConversation = {
+  id: string;
+  title: string;
+  model: string;
+  instructions: string;
+  folder: string;
+  head: string;
+  pinned: boolean;
+  created: number;
+  updated: number;
+  messages: number;
+  tokens: number;
+  pictures: number;
+  hit?: {
+    message: string;
+    excerpt: string;
+  };
+};
+
+export type NewConversation = {
+  id?: string | null;
+  title?: string | null;
+  instructions?: string | null;
+  folder?: string | null;
+  pinned?: boolean | null;
+  created?: number | null;
+  updated?: number | null;
+};
+
+export type ConversationChange = {
+  title?: string | null;
+  instructions?: string | null;
+  folder?: string | null;
+  head?: string | null;
+  pinned?: boolean | null;
+};
+
+export type MessagePicture = {
+  sha256: string;
+  name?: string;
+  width?: number;
+  height?: number;
+  detail?: "low" | "auto" | "high";
+  tokens?: number;
+};
+
+export type Message = {
+  id: string;
+  parent: string;
+  role: "user" | "assistant";
+  model: string;
+  state: "done" | "running" | "stopped" | "failed";
+  created: number;
+  text: string;
+  reasoning: string;
+  pictures: (MessagePicture)[];
+  facts: Record<string, unknown>;
+};
+
+export type MessageChange = {
+  model?: string | null;
+  state?: "done" | "running" | "stopped" | "failed" | null;
+  text?: string | null;
+  reasoning?: string | null;
+  pictures?: (NewMessagePicture)[] | null;
+  facts?: Record<string, unknown> | null;
+};
+
+export type NewMessage = {
+  id: string;
+  parent?: string | null;
+  role: "user" | "assistant";
+  model?: string | null;
+  state?: "done" | "running" | "stopped" | "failed" | null;
+  created?: number | null;
+  text?: string | null;
+  reasoning?: string | null;
+  pictures?: (NewMessagePicture)[] | null;
+  facts?: Record<string, unknown> | null;
+};
+
+export type NewMessagePicture = {
+  sha256: string;
+  name?: string | null;
+  width?: number | null;
+  height?: number | null;
+  detail?: "low" | "auto" | "high" | null;
+  tokens?: number | null;
+};
+
+export type StoreModel = {
+  name: string;
+  title?: string;
+  bytes: number;
+  built_in: boolean;
+  open: boolean;
+  opening?: number;
+  fits: boolean;
+  why?: string;
+  failure?: string;
+};
+
 export const kRoutes = [
   'GET /',
   'GET /health',
@@ -329,4 +447,21 @@ export const kRoutes = [
   'GET /thimble/v1/models/{name}/{file}',
   'PUT /thimble/v1/models/{name}/{file}',
   'DELETE /thimble/v1/models/{name}',
+  'POST /thimble/v1/models/{name}/open',
+  'POST /thimble/v1/models/unload',
+  'GET /thimble/v1/chats',
+  'POST /thimble/v1/chats',
+  'POST /thimble/v1/chats/import',
+  'GET /thimble/v1/chats/{chat}',
+  'PATCH /thimble/v1/chats/{chat}',
+  'DELETE /thimble/v1/chats/{chat}',
+  'POST /thimble/v1/chats/{chat}/messages',
+  'PATCH /thimble/v1/chats/{chat}/messages/{message}',
+  'DELETE /thimble/v1/chats/{chat}/messages/{message}',
+  'GET /thimble/v1/pictures/{sha256}',
+  'GET /thimble/v1/settings',
+  'PUT /thimble/v1/settings',
+  'GET /thimble/v1/space',
+  'GET /thimble/v1/answers/{answer}',
+  'DELETE /thimble/v1/answers/{answer}',
 ] as const;
