@@ -316,7 +316,7 @@ main(async () => {
   const speed = new Speed(values, service, browser);
   await step('load', () => speed.figure('first_load_gzip_kib', 200, 'KiB', () => firstLoad(speed)));
   await step('open', () => speed.figure('interactive_ms', 1000, 'ms', () => interactive(speed)));
-  await step('open', () => speed.figure('interactive_work_ms', 1000, 'ms', () => interactiveWork(speed)));
+  await step('open', () => speed.figure('interactive_work_ms', 1000, 'ms of work', () => interactiveWork(speed)));
   await step('stream', () => streaming(speed));
   await step('long', () => speed.figure('long_chat_ms', 300, 'ms', () => longChat(speed)));
   await step('heap', async () => {
