@@ -78,6 +78,14 @@ async function fromTheModel(guarded, replies) {
   await guarded.usable('model output');
 }
 
+// The watch hears what it is there for.
+async function isHeard(guarded, wanted, work, ...given) {
+  await guarded.page.evaluate(work, ...given);
+  await guarded.page.waitForTimeout(300);
+  const said = await guarded.clean('a fault on purpose').then(() => 'nothing', (error) => error.message);
+  check(wanted.test(said), `the watch is deaf: it says ${said}`);
+}
+
 async function fromTheStore(guarded, ids) {
   for (const id of ids) {
     await guarded.show(id);
@@ -282,14 +290,20 @@ main(async () => {
   await step('store', 'as messages of the store', async () => {
     for (const talk of talks) await service.request('POST', '/thimble/v1/chats/import', talk);
     await fromTheStore(guarded, talks.map(({ chat }) => chat.id));
+    await isHeard(guarded, /report: style/, () => document.body.setAttribute('style', 'color: red'));
+    await guarded.page.evaluate(() => document.body.removeAttribute('style'));
+    await isHeard(guarded, /ran: hit/, () => window.hit(1));
+    await isHeard(guarded, /a link to javascript/, () => {
+      const link = Object.assign(document.createElement('a'), { href: 'javascript:hit(1)', textContent: 'x' });
+      document.querySelector('.markdown').append(link);
+      setTimeout(() => link.remove(), 1000);
+    });
+    await guarded.page.waitForTimeout(1000);
   });
   await step('store', 'the same with no content policy', async () => {
     const open = await guard.open({ bypassCSP: true });
     await fromTheStore(open, talks.map(({ chat }) => chat.id));
-    // The watch hears what it is there for.
-    await open.page.evaluate(() => document.body.append(Object.assign(document.createElement('img'), { src: 'https://evil.test/heard' })));
-    await open.page.waitForTimeout(300);
-    await open.clean('a picture from elsewhere').then(() => check(false, 'the watch is deaf'), (error) => check(/evil\.test/.test(error.message), error.message));
+    await isHeard(open, /left: GET https:\/\/evil\.test/, () => document.body.append(Object.assign(document.createElement('img'), { src: 'https://evil.test/heard' })));
     await open.context.close();
   });
   await step('names', 'as titles, folders and other names', () => asNames(service, guarded));
