@@ -34,9 +34,10 @@ class MemoryChatStore : public service::ChatStore {
       if (!query.search.empty() && !FindWords(chat, query.search, &hit)) continue;
       hits.push_back(std::move(hit));
     }
-    std::stable_sort(hits.begin(), hits.end(), [](const auto& a, const auto& b) {
+    std::sort(hits.begin(), hits.end(), [](const auto& a, const auto& b) {
       if (a.chat.is_pinned != b.chat.is_pinned) return a.chat.is_pinned;
-      return a.chat.updated > b.chat.updated;
+      if (a.chat.updated != b.chat.updated) return a.chat.updated > b.chat.updated;
+      return a.chat.id < b.chat.id;
     });
     if (hits.size() > static_cast<std::size_t>(query.most)) hits.resize(static_cast<std::size_t>(query.most));
     return hits;
