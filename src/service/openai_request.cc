@@ -204,9 +204,9 @@ OrFault<Done> KeepPrompt(std::string_view /*key*/, const Json& value, RequestDra
 }
 
 OrFault<Done> ReadSuffix(std::string_view key, const Json& value, RequestDraft* draft) {
-  if (client_internal::SaysNothing(value)) return Done{};
+  if (value.IsNull()) return Done{};
   if (!value.IsString()) return WrongValue(key, "text", value);
-  draft->ask.suffix = value.text();
+  if (!value.text().empty()) draft->ask.suffix = value.text();
   return Done{};
 }
 

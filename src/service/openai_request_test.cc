@@ -341,11 +341,11 @@ TEST(CompletionRequest, FaultsNameTheKey) {
     const char* keys;
     const char* param;
   };
-  for (const Case& one :
-       {Case{R"("suffix": ["y"])", "suffix"}, Case{R"("n": 2)", "n"}, Case{R"("best_of": 2)", "best_of"},
-        Case{R"("logprobs": true)", "logprobs"}, Case{R"("logprobs": 21)", "logprobs"}, Case{R"("echo": 1)", "echo"},
-        Case{R"("echo": true, "logprobs": 0)", "logprobs"}, Case{R"("tools": [{}])", "tools"},
-        Case{R"("messages": [{}])", "messages"}})
+  for (const Case& one : {Case{R"("suffix": ["y"])", "suffix"}, Case{R"("suffix": {})", "suffix"},
+                          Case{R"("n": 2)", "n"}, Case{R"("best_of": 2)", "best_of"},
+                          Case{R"("logprobs": true)", "logprobs"}, Case{R"("logprobs": 21)", "logprobs"},
+                          Case{R"("echo": 1)", "echo"}, Case{R"("echo": true, "logprobs": 0)", "logprobs"},
+                          Case{R"("tools": [{}])", "tools"}, Case{R"("messages": [{}])", "messages"}})
     EXPECT_EQ(Refusal(R"({"prompt": "x", )" + std::string(one.keys) + "}", ParseCompletion).param, one.param)
         << one.keys;
   EXPECT_EQ(Refusal(R"({"prompt": [1], "suffix": "y"})", ParseCompletion).param, "suffix");

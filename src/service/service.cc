@@ -198,12 +198,12 @@ void Service::Ask(const Visitor& visit, const Json& body) {
     Answer(*visit, ask.error());
     return;
   }
-  const std::string* const name =
-      visit->route->kind == RouteKind::kChat && ask.value().is_stream ? AnswerName(visit->request) : nullptr;
+  const std::string* name = visit->route->kind == RouteKind::kChat ? AnswerName(visit->request) : nullptr;
   if (name != nullptr && !KeptAnswers::IsName(*name)) {
     Answer(*visit, Fault{400, "", "", "x-conversation-id", "X-Conversation-Id is 1 to 128 visible characters"});
     return;
   }
+  if (!ask.value().is_stream) name = nullptr;  // only streams go on
   auto job = std::make_shared<Job>();
   job->id = next_id_++;
   if (name == nullptr) job->id = visit->id;  // whoever leaves cancels it

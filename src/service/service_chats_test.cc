@@ -165,6 +165,17 @@ class ChatsTest : public ::testing::Test {
   double now_ = 100;
 };
 
+TEST_F(ChatsTest, NamesOfAnswersAreLookedAtAlsoWhereNothingGoesOn) {
+  for (const char* stream : {"true", "false"}) {
+    const auto sink = std::make_shared<KeepingSink>();
+    Submit("POST", "/v1/chat/completions",
+           std::string(R"({"messages":[{"role":"user","content":"x"}],"max_tokens":1,"stream":)") + stream + "}",
+           {{"content-type", "application/json"}, {"x-conversation-id", "a name"}}, sink);
+    EXPECT_EQ(sink->status, 400) << stream;
+    EXPECT_NE(sink->body.find("X-Conversation-Id"), std::string::npos) << sink->body;
+  }
+}
+
 TEST_F(ChatsTest, ChatsAreMadeChangedListedAndDeleted) {
   const auto made = Send("POST", "/thimble/v1/chats", R"({"title":"Foxes"})");
   EXPECT_EQ(made->status, 201);
