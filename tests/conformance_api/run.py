@@ -31,7 +31,7 @@ LEAST_CARGO = (1, 82)
 KEY = "a-key-of-the-tests"
 KEYLESS = ("openai", "anthropic")  # their own tests have keys with blanks; without a key file any is accepted
 SETUP_LIMIT = 900  # seconds for each step of an environment
-LIMIT = 300  # seconds for one suite, on a busy machine
+LIMIT = 180  # seconds for one suite, on a busy machine
 
 
 class Unable(Exception):

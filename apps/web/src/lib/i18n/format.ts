@@ -13,15 +13,15 @@ export function seconds(value: number): string {
 }
 
 export function bytes(value: number): string {
-  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
+  const units = ['kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
   let step = 0;
-  let rest = value;
+  let rest = value / 1000;
   while (rest >= 1000 && step < units.length - 1) {
     rest /= 1000;
     step++;
   }
   return new Intl.NumberFormat(language.code, {
-    style: 'unit', unit: units[step], unitDisplay: 'short', maximumFractionDigits: rest < 10 && step > 0 ? 1 : 0,
+    style: 'unit', unit: units[step], unitDisplay: 'short', maximumFractionDigits: rest < 10 ? 1 : 0,
   }).format(rest);
 }
 
