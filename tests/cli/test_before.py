@@ -70,8 +70,7 @@ class FilesOfVersion02(FilesOfAVersion, unittest.TestCase):
     before = DATA / "v0.2"
 
 
-class FilesOfVersion03(FilesOfAVersion, unittest.TestCase):
-    before = DATA / "v0.3"
+class WholePackOfAVersion:
     pack_is_older = False
 
     def test_a_whole_pack(self):
@@ -80,6 +79,28 @@ class FilesOfVersion03(FilesOfAVersion, unittest.TestCase):
                             for model in (self.before / "vl-q8_0.thimble", FIXTURES / "gguf/vl-q8_0.gguf"))
         self.assertEqual(packed, unpacked)
 
+
+class FilesOfVersion03(WholePackOfAVersion, FilesOfAVersion, unittest.TestCase):
+    before = DATA / "v0.3"
+
+
+class FilesOfVersion04(WholePackOfAVersion, FilesOfAVersion, unittest.TestCase):
+    before = DATA / "v0.4"
+
+    def test_a_history(self):
+        home = self.folder / "home"
+        shutil.copytree(self.before / "home", home)
+        environment = {"THIMBLE_HOME": str(home)}
+        (chat,) = answer("chats", "--json", env=environment)["chats"]
+        self.assertEqual((chat["title"], chat["messages"], chat["pictures"]), ("What is this?", 4, 1))
+        saved = self.folder / "saved.json"
+        done = thimble("chat", VL, "--resume", chat["id"], "-n", "3", "--temperature", "0", text=f"Go on.\n/save {saved}\n", env=environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (self.before / "chat.json", saved))
+        self.assertEqual([message["role"] for message in after], [message["role"] for message in before] + ["user", "assistant"])
+        self.assertEqual([message["content"] for message in after[2:5]], [message["content"] for message in before[2:]])
+        (found,) = answer("chats", "now?", "--json", env=environment)["chats"]
+        self.assertEqual((found["id"], found["messages"]), (chat["id"], 6))
 
 if __name__ == "__main__":
     unittest.main()
