@@ -25,6 +25,10 @@ target_include_directories(thimble_xgrammar SYSTEM PRIVATE ${THIMBLE_XGRAMMAR_DI
 target_compile_definitions(thimble_xgrammar PRIVATE XGRAMMAR_ENABLE_CPPTRACE=0 XGRAMMAR_ENABLE_INTERNAL_CHECK=0
   XGRAMMAR_LOG_CUSTOMIZE=1)
 target_compile_options(thimble_xgrammar PRIVATE -w)
+# Forms of other models' calls, and a language that nobody here asks for: translated quickly.
+file(GLOB xgrammar_unasked ${THIMBLE_XGRAMMAR_DIR}/cpp/converter_ext/*.cc ${THIMBLE_XGRAMMAR_DIR}/cpp/lark_converter.cc)
+list(FILTER xgrammar_unasked EXCLUDE REGEX "/qwen\\.cc$")
+set_source_files_properties(${xgrammar_unasked} PROPERTIES COMPILE_OPTIONS -O0)
 # The standard that it is written in: with clang and a library of C++20 its variants of types that are declared only are refused.
 set_target_properties(thimble_xgrammar PROPERTIES CXX_STANDARD 17)
 # It logs and fails by functions of src/grammar/token_masker.cc: the two need each other, and linkers that take a string
