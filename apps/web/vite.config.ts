@@ -3,7 +3,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { readFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
-import licences from './src/licences.json';
+import licences from './src/licences.json' with { type: 'json' };
 
 // The page and the service compare their versions; the project's is said in one place.
 const version = /VERSION (\d+\.\d+\.\d+)/.exec(readFileSync(new URL('../../CMakeLists.txt', import.meta.url), 'utf8'))?.[1] ?? '';
@@ -26,14 +26,30 @@ const licencesOfAll: Plugin = {
   },
 };
 
+// As plain files with the engine inside (tools/browser_page.mjs), the page says so, and what the server's headers say else.
+const kPolicy = [
+  "default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self'", "style-src 'self'", "font-src 'self'",
+  "img-src 'self' data: blob:", "connect-src 'self'", "manifest-src 'self'", "base-uri 'none'", "form-action 'none'",
+  "require-trusted-types-for 'script'", 'trusted-types default',
+].join('; ');
+const browserCarrier: Plugin = {
+  name: 'browser-carrier',
+  transformIndexHtml: () => [
+    { tag: 'meta', attrs: { 'http-equiv': 'content-security-policy', content: kPolicy }, injectTo: 'head-prepend' },
+    { tag: 'meta', attrs: { name: 'thimble-carrier', content: 'browser' }, injectTo: 'head' },
+    { tag: 'meta', attrs: { name: 'referrer', content: 'no-referrer' }, injectTo: 'head' },
+  ],
+};
+
 // Assets by relative names, so that the page works in any folder of any carrier, and nothing inlined, so that the content
 // policy needs no exceptions.
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   base: './',
-  plugins: [svelte(), licencesOfAll],
+  plugins: [svelte(), licencesOfAll, ...(mode === 'browser' ? [browserCarrier] : [])],
+  worker: { format: 'es' },
   define: { __THIMBLE_VERSION__: JSON.stringify(version) },
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   server: { port: 17742, proxy: { '/v1': 'http://127.0.0.1:17741', '/thimble': 'http://127.0.0.1:17741' } },
   test: { include: ['tests/unit/**/*.test.ts'], environment: 'jsdom' },
   resolve: process.env['VITEST'] ? { conditions: ['browser'] } : {},
-});
+}));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { isOfBrowser } from './lib/carrier_kind';
 import { dropForeignWorkers } from './lib/foreign_worker';
 import { watchRequests } from './lib/proof';
 import { chats } from './state/chats.svelte';
@@ -14,8 +15,11 @@ import { watch } from './state/watch.svelte';
 import './styles/index.css';
 
 watchRequests();
+if (isOfBrowser()) {
+  const { startShell } = await import('./shell/start');
+  if (await startShell()) await new Promise(() => undefined); // the page is being loaded again
+} else void dropForeignWorkers();
 readToken(); // before the router reads the fragment
-void dropForeignWorkers();
 await settings.start();
 router.start();
 ui.start();

@@ -22,6 +22,10 @@ class Chats {
   private readonly others = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('thimble:chats');
   private request = 0;
 
+  get isAnswering(): boolean {
+    return this.current.running !== null || [...this.open.values()].some((chat) => chat.running !== null);
+  }
+
   start(): void {
     this.others?.addEventListener('message', () => void this.onOthers());
   }
