@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page as plain files with the engine inside, for any host: dist-browser. Usage:
 //   node tools/browser_page.mjs MODULES     MODULES: the folder with thimble-*.wasm (scripts/build-wasm)
-// Beside the page: engine/ (the modules), sw.js with the digests of all files.
+// Beside the page: wasm/ (the modules), sw.js with the digests of all files.
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
@@ -27,8 +27,8 @@ function filesBelow(folder) {
 
 rmSync(out, { recursive: true, force: true });
 await build({ root, mode: 'browser', logLevel: 'warn', build: { outDir: out, emptyOutDir: true } });
-mkdirSync(join(out, 'engine'));
-for (const name of kModules) cpSync(join(modules, name), join(out, 'engine', name));
+mkdirSync(join(out, 'wasm'));
+for (const name of kModules) cpSync(join(modules, name), join(out, 'wasm', name));
 
 // Whatever changes in any file is another version.
 const files = filesBelow(out).map((path) => ({
