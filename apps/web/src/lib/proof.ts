@@ -53,9 +53,11 @@ export function requestsOfThisPage(): SeenRequests {
   return { ...seen, last: [...seen.last] };
 }
 
-// The policy under which the server sends this page.
+// The policy under which this page came: its own where it is plain files, else its server's.
 export async function contentPolicy(): Promise<string> {
   try {
+    const own = document.querySelector('meta[http-equiv=content-security-policy]')?.getAttribute('content');
+    if (own) return own.split(/;\s*/).join(';\n');
     const answer = await fetch('./', { method: 'HEAD', cache: 'no-store' });
     return (answer.headers.get('content-security-policy') ?? '').split(/;\s*/).join(';\n');
   } catch {

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startHost } from './host.mjs';
+import { startHost } from './host';
 
 const kPage = process.env['THIMBLE_BROWSER_PAGE'] ?? join(import.meta.dirname, '../../dist-browser');
 

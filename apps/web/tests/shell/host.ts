@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host of plain files, as simple as they come: a folder below /app/, no headers of its own. `host.folder` may be changed
-// while it runs; `host.asked` is what was asked for.
+// A host of plain files, as simple as they come: a folder below /app/, no headers of its own.
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 
-const kTypes = {
+const kTypes: Record<string, string> = {
   '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml',
   '.png': 'image/png', '.webmanifest': 'application/manifest+json', '.woff2': 'font/woff2', '.json': 'application/json',
 };
 
-export async function startHost(folder, headers = {}) {
-  const host = { folder, asked: [], sent: {} };
+export interface Host {
+  folder: string; // may be changed while it runs
+  asked: string[]; // "GET /app/..."
+  sent: Record<string, string>; // pages of another program, by their path
+  port: number;
+  url: string;
+  stop(): Promise<void>;
+}
+
+export async function startHost(folder: string, headers: Record<string, string> = {}): Promise<Host> {
+  const host = { folder, asked: [] as string[], sent: {} as Record<string, string>, port: 0, url: '', stop: async () => undefined } as Host;
   const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
     host.asked.push(`${request.method} ${path}`);
     if (host.sent[path]) {
       response.writeHead(200, { 'content-type': 'text/html', ...headers });
@@ -28,12 +37,12 @@ export async function startHost(folder, headers = {}) {
     response.writeHead(200, { 'content-type': kTypes[extname(file)] ?? 'application/octet-stream', ...headers });
     return createReadStream(file).pipe(response);
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  host.port = server.address().port;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  host.port = (server.address() as AddressInfo).port;
   host.url = `http://localhost:${host.port}/app/`;
-  host.stop = () => new Promise((resolve) => {
+  host.stop = () => new Promise<void>((resolve) => {
     server.closeAllConnections();
-    server.close(resolve);
+    server.close(() => resolve());
   });
   return host;
 }
