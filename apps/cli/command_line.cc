@@ -462,6 +462,8 @@ void AddServe(CLI::App* app, CommandLine* line) {
       ->check(From(0, 1e6));
   c->add_flag("--strict-model", o->is_strict, "refuse names of models that are not here");
   c->add_flag("--no-page", o->has_no_page, "no page at /, only the API");
+  c->add_option("--page-only", o->page_folder, "give out this folder's page, which computes in the browser, and no API")
+      ->type_name("FOLDER");
   c->add_flag("--no-open", o->opens_no_browser, "do not open the page in a browser");
   c->add_flag("--json", o->common.json, "print one JSON line when it is ready, for programs");
   AddPixels(c, &o->common);

@@ -122,6 +122,7 @@ struct ServeOptions {
   std::vector<std::string> allow_hosts;
   std::vector<std::string> allow_origins;
   bool has_no_page = false;
+  std::string page_folder;  // --page-only: its page is given out, and nothing else is done
   bool opens_no_browser = false;
   int parallel = 4;
   int queue = 64;

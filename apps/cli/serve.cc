@@ -13,6 +13,7 @@
 #include "host/store.h"
 #include "server/api_keys.h"
 #include "server/embedded_page.h"
+#include "server/folder_page.h"
 #include "server/private_file.h"
 #include "server/running_mark.h"
 #include "server/sandbox.h"
@@ -207,9 +208,48 @@ int PortIsTaken(const ServeOptions& options, const server::Options& network, con
   return kExitOk;
 }
 
+void ShowPageOnly(const ServeOptions& options, const server::Server& server, const server::SandboxReport& report) {
+  if (options.common.json) {
+    (void)PrintJson(Json::Object({{"url", Json::String(server.url())},
+                                  {"port", Json::Integer(server.port())},
+                                  {"pid", Json::Integer(getpid())}}));
+    std::fflush(stdout);
+    return;
+  }
+  Say(Cat("the page is at ", server.url(), "/ and computes in the browser; once it is open, it needs this no more"));
+  Say(server::DescribeSandbox(report));
+  Say("Ctrl-C ends it");
+}
+
+// The page with the engine inside, for a browser on this machine; as any host of plain files would give it.
+int ServePageOnly(const ServeOptions& options) {
+  const auto page = server::FolderPage::Open(host::ExpandHome(options.page_folder));
+  if (!page.ok()) return Fail(page.error());
+  server::Options network;
+  if (!options.host.empty()) network.addresses = {options.host};
+  network.port = static_cast<std::uint16_t>(options.port);
+  network.allow_hosts = options.allow_hosts;
+  for (const service::PageFile& file : page.value()->All()) network.open_paths.emplace_back(file.path);
+  const auto listening = server::Server::Listen(network);
+  if (!listening.ok())
+    return Fail(Error{listening.error().code, listening.error().message + "; --port N chooses another"});
+  server::Server& server = *listening.value();
+  const StopOnSignal stop(&server);
+  const bool opens = !options.common.json && !options.opens_no_browser && CanOpenBrowser();
+  if (opens) (void)OpenBrowser(Cat(server.url(), "/"));
+  server::SandboxReport report;
+  server::RestrictFiles({}, &report);
+  server::RestrictCalls(&report);
+  ShowPageOnly(options, server, report);
+  const auto handler = server::GivePage(page.value().get());
+  server.Run(handler.get());
+  return kExitOk;
+}
+
 }  // namespace
 
 int Serve(const ServeOptions& options) {
+  if (!options.page_folder.empty()) return ServePageOnly(options);
   auto open = ToOpenOptions(options.common);
   if (!open.ok()) return Fail(open.error());
   if (options.checks_sandbox) return CheckSandbox(open.value());
