@@ -57,4 +57,5 @@ for (const path of filesBelow(out)) {
   total += gzipSync(readFileSync(path)).length;
 }
 writeFileSync(join(out, 'version.txt'), `${version}\n`);
-console.log(`${relative(process.cwd(), out)}: ${files.length + 2} files, ${(total / 1024).toFixed(0)} KiB compressed, version ${version}`);
+cpSync(join(import.meta.dirname, 'host_headers.txt'), join(out, '_headers')); // for hosts that read such a file
+console.log(`${relative(process.cwd(), out)}: ${files.length + 3} files, ${(total / 1024).toFixed(0)} KiB compressed, version ${version}`);
