@@ -127,7 +127,7 @@ const kRoutes = [
   ['PATCH', /^\/chats\/(\w+)\/messages\/(\w+)$/, ([id, message], { body }) => store.changeMessage(id, message, body)],
   ['DELETE', /^\/chats\/(\w+)\/messages\/(\w+)$/, ([id, message]) => store.deleteMessage(id, message)],
   ['GET', /^\/settings$/, () => store.settings],
-  ['PUT', /^\/settings$/, (_, { body }) => ((store.settings = body), {})],
+  ['PUT', /^\/settings$/, (_, { body }) => store.setSettings(body)],
   ['GET', /^\/space$/, () => ({ models: 735000000, packs: 120000000, chats: 40960, pictures: 1200000, backups: 81920 })],
   ['DELETE', /^\/answers\/(\w+)$/, ([id]) => {
     const answer = answers.byId.get(id);
