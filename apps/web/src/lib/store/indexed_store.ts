@@ -100,9 +100,9 @@ export class IndexedStore implements ChatStore {
   }
 
   async get(id: string): Promise<{ chat: Chat; messages: Message[] }> {
-    const found = await this.read(id);
-    const running = found.messages.filter(({ state }) => state === 'running').map((message) => message.id);
-    return running.length > 0 && (await this.recover(running)) ? this.read(id) : found;
+    let found = await this.read(id);
+    if (found.running.length > 0 && (await this.recover(found.running))) found = await this.read(id);
+    return { chat: found.chat, messages: found.messages };
   }
 
   async create(given: NewChat): Promise<Chat> {
@@ -291,15 +291,17 @@ export class IndexedStore implements ChatStore {
     return this.options.now?.() ?? Date.now();
   }
 
-  private read(id: string): Promise<{ chat: Chat; messages: Message[] }> {
+  private read(id: string): Promise<{ chat: Chat; messages: Message[]; running: string[] }> {
     return this.database.run('readonly', ['chats', 'messages', 'journals'], async (transaction) => {
       const chat = await chatRow(transaction, id);
       const messages: Message[] = [];
+      const running: string[] = [];
       for (const row of await messageRows(transaction, id)) {
+        if (row.state === 'running') running.push(row.id);
         const whole = row.state === 'running' ? await withJournal(transaction, row) : row;
         messages.push(messageOf(this.stuck.has(row.id) ? { ...whole, state: 'stopped' } : whole));
       }
-      return { chat, messages };
+      return { chat, messages, running };
     });
   }
 
