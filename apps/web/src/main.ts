@@ -7,7 +7,7 @@ import { chats } from './state/chats.svelte';
 import { connection } from './state/connection.svelte';
 import { models } from './state/models.svelte';
 import { router } from './state/router.svelte';
-import { hasToken, readToken } from './state/session';
+import { carrierKind, hasToken, readToken } from './state/session';
 import { settings } from './state/settings.svelte';
 import { ui } from './state/ui.svelte';
 import { watch } from './state/watch.svelte';
@@ -15,7 +15,7 @@ import './styles/index.css';
 
 watchRequests();
 readToken(); // before the router reads the fragment
-void dropForeignWorkers();
+if (carrierKind === 'server') void dropForeignWorkers();
 await settings.start();
 router.start();
 ui.start();

@@ -35,8 +35,8 @@ export interface IndexedStoreOptions {
   look?(file: Blob, sha256: string): Promise<Omit<StoredPicture, 'sha256'>>;
   // What models take of this device's room.
   models?(): Promise<ModelSpace>;
-  // What a person has to know of the store.
-  state?(state: StoreState): void;
+  // What a person has to know of the store; `read` is called when they do.
+  state?(state: StoreState, read: () => void): void;
   // For tests.
   name?: string;
   factory?: IDBFactory;
@@ -60,7 +60,7 @@ export class IndexedStore implements ChatStore {
 
   private constructor(private readonly options: IndexedStoreOptions) {
     const events = {
-      state: (state: DatabaseState) => options.state?.(state),
+      state: (state: DatabaseState) => options.state?.(state, () => undefined),
       made: () => (this.isNew = true),
       closing: () => this.flush(),
     };
@@ -77,14 +77,9 @@ export class IndexedStore implements ChatStore {
     await store.recoverAll().catch((error: unknown) => {
       if (!(error instanceof ApiError) || error.status !== 507) throw error;
     });
-    if (store.keeping.hasLost(store.isNew)) options.state?.('lost');
+    if (store.keeping.hasLost(store.isNew)) options.state?.('lost', () => store.keeping.forgetLoss());
     store.watchPage();
     return store;
-  }
-
-  // The person has read that chats were lost.
-  forgetLoss(): void {
-    this.keeping.forgetLoss();
   }
 
   // Gives the database back; what was held is free for other tabs.
