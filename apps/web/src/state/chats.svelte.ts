@@ -6,6 +6,7 @@ import { faultText } from './faults';
 import { OpenChat } from './open_chat.svelte';
 import { router } from './router.svelte';
 import { keptStore, passingStore } from './session';
+import { listenToTabs, tellTabs } from './tabs';
 
 const kPage = 100;
 
@@ -19,7 +20,6 @@ class Chats {
   isLoaded = $state(false);
   current = $state.raw<OpenChat>(new OpenChat(keptStore, true, '', (chat) => this.onChange(chat)));
   private readonly open = new Map<string, OpenChat>(); // those whose answer is being written, too
-  private readonly others = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('thimble:chats');
   private request = 0;
 
   get isAnswering(): boolean {
@@ -27,7 +27,12 @@ class Chats {
   }
 
   start(): void {
-    this.others?.addEventListener('message', () => void this.onOthers());
+    listenToTabs({
+      changed: () => void this.onOthers(),
+      stop: (answer) => {
+        for (const chat of this.open.values()) if (chat.running?.message.id === answer && !chat.running.isElsewhere) void chat.stop();
+      },
+    });
   }
 
   get folders(): string[] {
@@ -40,7 +45,7 @@ class Chats {
       const list = await keptStore.list({ search: this.search.trim(), folder: this.folder || undefined, most: kPage });
       if (request !== this.request) return;
       this.list = list;
-      this.hasMore = list.length === kPage;
+      this.hasMore = list.length >= kPage; // pinned ones come in addition
       this.fault = '';
       this.isKeeping = true;
     } catch (error) {
@@ -57,7 +62,13 @@ class Chats {
     const list = await keptStore.list({ search: this.search.trim(), folder: this.folder || undefined, before: last.updated, most: kPage });
     const known = new Set(this.list.map(({ id }) => id));
     this.list = [...this.list, ...list.filter(({ id }) => !known.has(id))];
-    this.hasMore = list.length === kPage;
+    this.hasMore = list.length >= kPage;
+  }
+
+  // Chats came in another way than by being open.
+  async tookIn(): Promise<void> {
+    await this.refresh();
+    tellTabs('changed');
   }
 
   startNew(isKept = true): void {
@@ -91,7 +102,7 @@ class Chats {
     if (open) await open.change(change);
     else await keptStore.change(id, change);
     await this.refresh();
-    this.others?.postMessage('changed');
+    tellTabs('changed');
   }
 
   async delete(id: string): Promise<void> {
@@ -101,7 +112,7 @@ class Chats {
     this.open.delete(id);
     if (this.current.chat.id === id) this.startNew();
     await this.refresh();
-    this.others?.postMessage('changed');
+    tellTabs('changed');
   }
 
   // Every chat that is kept.
@@ -117,7 +128,7 @@ class Chats {
     }
     this.current = new OpenChat(keptStore, true, '', (chat) => this.onChange(chat));
     await this.refresh();
-    this.others?.postMessage('changed');
+    tellTabs('changed');
   }
 
   nudge(): void {
@@ -130,7 +141,7 @@ class Chats {
     if (chat === this.current && !chat.isNew && route.page === 'chat' && route.id === '') router.go(`chat/${chat.chat.id}`, true);
     if (!chat.isKept) return;
     void this.refresh();
-    this.others?.postMessage('changed');
+    tellTabs('changed');
   }
 
   // A few stay, so that going back is instant; those that are written, always.

@@ -8,6 +8,8 @@ const kByCode: Record<string, Key> = {
   context_length_exceeded: 'fault.tooLong',
   picture_not_found: 'fault.pictureGone',
   unreachable: 'fault.unreachable',
+  outdated: 'store.outdated',
+  newer: 'fault.newer',
 };
 const kByStatus: Record<number, Key> = {
   0: 'fault.unreachable',

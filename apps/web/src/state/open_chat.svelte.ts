@@ -3,6 +3,7 @@
 import { answerRequest, titleFrom } from '../lib/chat/request';
 import { branchTo, leafFrom, siblingsOf } from '../lib/chat/tree';
 import { ApiError } from '../lib/transport/transport';
+import type { AnswerJournal } from '../lib/store/journal';
 import { newId, type Chat, type ChatChange, type Message, type MessagePicture } from '../lib/store/types';
 import type { ChatStore } from '../lib/store/chat_store';
 import { Attachments } from './attachments.svelte';
@@ -138,31 +139,51 @@ export class OpenChat {
     if (!found || this.running) return;
     const message = $state(found);
     this.replace(message);
-    const running = new RunningAnswer(message, request);
+    let journal: AnswerJournal | null = null;
+    const running = new RunningAnswer(message, request, (grown) => journal?.write(grown));
     this.running = running;
-    const result = await running.run();
-    if (result === 'gone' && this.store.isJournaled) await this.fetchRest(message);
+    journal = await this.journalOf(running);
+    const result = running.isElsewhere ? 'gone' : await running.run();
+    if (result === 'gone' && (this.store.isJournaled || running.isElsewhere)) await this.fetchRest(message);
     else if (result === 'gone') message.state = message.text === '' ? 'failed' : 'stopped';
     const done = $state.snapshot(message) as Message;
+    if (journal) await this.guard(() => journal.finish(done));
     this.replace(done);
     this.running = null;
-    if (!this.store.isJournaled || done.state === 'failed') await this.keep(done);
+    if (!journal && !running.isElsewhere && done.state === 'failed') await this.keep(done);
     if (message.model) this.chat.model = message.model;
     this.chat.updated = Date.now();
     this.changed(this);
   }
 
-  // The service has the answer, but its parts no longer: ask for the message until it is complete.
+  // The journal that the answer goes into; null where the service has one, or another tab writes the answer.
+  private async journalOf(running: RunningAnswer): Promise<AnswerJournal | null> {
+    try {
+      return await this.store.journal(this.chat.id, running.message.id);
+    } catch (error) {
+      running.isElsewhere = error instanceof ApiError && error.status === 409;
+      if (!running.isElsewhere) this.fault = faultText(error);
+      return null;
+    }
+  }
+
+  // The service has the answer, but its parts no longer, or another tab writes it: ask for the message until it is
+  // complete.
   private async fetchRest(message: Message): Promise<void> {
-    for (let tries = 0; tries < 300; tries++) {
+    for (let tries = 0; tries < 300 || this.running?.isElsewhere; tries++) {
       try {
         const { messages } = await this.store.get(this.chat.id);
         const stored = messages.find(({ id }) => id === message.id);
+        Object.assign(message, stored ?? { state: 'stopped' });
         if (!stored) return;
-        Object.assign(message, stored);
         if (stored.state !== 'running' || !this.running) return;
-      } catch {
-        // It may come back.
+        if (stored.text !== '') this.running.phase = 'writing';
+      } catch (error) {
+        // The chat was deleted, or this tab has no store any more. Else it may come back.
+        if (error instanceof ApiError && [404, 409].includes(error.status)) {
+          message.state = 'stopped';
+          return;
+        }
       }
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }

@@ -6,11 +6,13 @@ import type { Message } from '../lib/store/types';
 import { announcer } from './announcer.svelte';
 import { faultText } from './faults';
 import { transport } from './session';
+import { tellTabs } from './tabs';
 
 export class RunningAnswer {
   place = $state(0); // in the queue; 0: its turn
   progress = $state.raw<PromptProgress | null>(null);
   isLost = $state(false);
+  isElsewhere = $state(false); // another tab writes it
   phase = $state<'waiting' | 'thinking' | 'writing'>('waiting');
   thinkingSince = $state(0);
   readonly began = Date.now();
@@ -23,6 +25,7 @@ export class RunningAnswer {
   constructor(
     readonly message: Message,
     private readonly request: Record<string, unknown> | null,
+    private readonly grown: (message: Message) => void = () => undefined, // after each part
   ) {
     this.isFresh = request !== null;
     this.follower = new Follower(
@@ -54,6 +57,7 @@ export class RunningAnswer {
   }
 
   async stop(): Promise<void> {
+    if (this.isElsewhere) return tellTabs({ stop: this.message.id });
     this.isStopped = true;
     const isKnown = await stopAnswer(transport, this.message.id).catch(() => false);
     // The service ends the stream itself, with what came; else it is cut here.
@@ -79,6 +83,7 @@ export class RunningAnswer {
     this.place = 0;
     if (chunk.prompt_progress) this.progress = chunk.prompt_progress;
     applyChunk(this.message, chunk);
+    this.grown(this.message);
     if (!hasWords(chunk)) return;
     if (this.phase === 'waiting' && this.isFresh) this.message.facts.ttft_ms = Date.now() - this.began;
     const delta = chunk.choices?.[0]?.delta;

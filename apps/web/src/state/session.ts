@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the whole page talks through: one transport, one store. Another carrier puts others in their place.
-import { FetchTransport } from '../lib/transport/fetch_transport';
+// What the whole page talks through: one transport, one store, of whatever carries this page.
+import { openCarrier } from '../lib/carrier';
 import { takeToken } from '../lib/transport/token';
-import type { Transport } from '../lib/transport/transport';
-import { HttpStore, sendPicture } from '../lib/store/http_store';
+import { sendPicture } from '../lib/store/http_store';
 import { MemoryStore } from '../lib/store/memory_store';
-import type { ChatStore } from '../lib/store/chat_store';
+import { storeNotice } from './store_notice.svelte';
 
 let token = '';
 
@@ -17,8 +16,8 @@ function storage(): Storage {
   }
 }
 
-export const transport: Transport = new FetchTransport('', () => token);
-export const keptStore: ChatStore = new HttpStore(transport);
+const carrier = openCarrier({ token: () => token, storeState: storeNotice.take });
+export const { kind: carrierKind, transport, keptStore } = carrier;
 // For chats that are not kept, and where the service keeps none.
 export const passingStore = new MemoryStore((file) => sendPicture(transport, file, false));
 
@@ -26,6 +25,7 @@ export function readToken(): void {
   token = takeToken(window.location, window.history, storage());
 }
 
+// An engine of this page's own asks for none.
 export function hasToken(): boolean {
-  return token !== '';
+  return carrierKind === 'browser' || token !== '';
 }

@@ -73,7 +73,7 @@ export async function exportAll(): Promise<void> {
         writer.add(`chats/${id}.json`, encoder.encode(chatFileText({ chat, messages, pictures: {} })), true);
       }
       if (fresh.length === 0) break;
-      before = Math.min(...list.map(({ updated }) => updated));
+      before = list.at(-1)!.updated; // the first page may begin with old ones that are pinned
     }
     saveFile(`thimble-${new Date().toISOString().slice(0, 10)}.zip`, writer.finish());
   } catch (error) {
@@ -91,7 +91,7 @@ export async function importFiles(chats: typeof Chats, files: File[]): Promise<v
     const isBroken = error instanceof ChatFileError || error instanceof ZipError;
     ui.tell(isBroken ? t('transfer.broken') : faultText(error));
   }
-  await chats.refresh();
+  await chats.tookIn();
 }
 
 async function importFile(file: File): Promise<number> {
@@ -152,7 +152,7 @@ export async function forkChat(chats: typeof Chats, from: OpenChat, message: Mes
   const chat = { ...$state.snapshot(from.chat), id: newId(), head: names.get(message.id) ?? '', pinned: false, created: now, updated: now };
   try {
     const made = await from.store.import(chat, messages);
-    if (from.isKept) await chats.refresh();
+    if (from.isKept) await chats.tookIn();
     router.go(`chat/${made.id}`);
   } catch (error) {
     ui.tell(faultText(error));

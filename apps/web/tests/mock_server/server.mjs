@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page and a service that plays its part (docs/serve.md), for tests of the page without the engine.
 //
-//   node server.mjs [--port N] [--script FILE] [--blind] [--upstream URL]
+//   node server.mjs [--port N] [--script FILE] [--blind] [--upstream URL] [--page FOLDER [--storeless]]
 //
 // Prints {"url", "token"} when it listens. --upstream sends what is no file of the page to a server that is running, so
-// that a page can be tried that is not inside it.
+// that a page can be tried that is not inside it. --page: another build of the page; --storeless: it keeps no chats and
+// asks for no token, as an engine in the page's own worker.
 import { createServer, request as httpRequest } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
@@ -17,7 +18,7 @@ for (let i = 2; i < process.argv.length; i++) {
   const name = process.argv[i].replace(/^--/, '');
   options[name] = process.argv[i + 1]?.startsWith('--') || i + 1 >= process.argv.length ? true : process.argv[++i];
 }
-const dist = join(fileURLToPath(new URL('.', import.meta.url)), '../../dist');
+const dist = options.page ?? join(fileURLToPath(new URL('.', import.meta.url)), '../../dist');
 const token = '0123456789abcdef0123456789abcdef';
 const script = options.script ? JSON.parse(readFileSync(options.script, 'utf8')) : { default: 'Hello.' };
 const store = new Store();
@@ -127,7 +128,7 @@ const kRoutes = [
   ['PATCH', /^\/chats\/(\w+)\/messages\/(\w+)$/, ([id, message], { body }) => store.changeMessage(id, message, body)],
   ['DELETE', /^\/chats\/(\w+)\/messages\/(\w+)$/, ([id, message]) => store.deleteMessage(id, message)],
   ['GET', /^\/settings$/, () => store.settings],
-  ['PUT', /^\/settings$/, (_, { body }) => ((store.settings = body), {})],
+  ['PUT', /^\/settings$/, (_, { body }) => store.setSettings(body)],
   ['GET', /^\/space$/, () => ({ models: 735000000, packs: 120000000, chats: 40960, pictures: 1200000, backups: 81920 })],
   ['DELETE', /^\/answers\/(\w+)$/, ([id]) => {
     const answer = answers.byId.get(id);
@@ -142,7 +143,7 @@ function answerJson(response, status, value) {
 }
 
 async function api(request, response, url) {
-  if (request.headers['x-thimble-token'] !== token) throw new Fault(401, 'the token is wrong');
+  if (!options.storeless && request.headers['x-thimble-token'] !== token) throw new Fault(401, 'the token is wrong');
   const parts = [];
   for await (const part of request) parts.push(part);
   const bytes = Buffer.concat(parts);
@@ -161,6 +162,7 @@ async function api(request, response, url) {
     await answers.follow(answer, Number(url.searchParams.get('from') ?? 0), response);
     return;
   }
+  if (options.storeless && /^\/(chats|settings)/.test(path)) throw new Fault(501, 'no chats are kept here');
   const picture = /^\/pictures\/(\w+)$/.exec(path);
   if (picture && request.method === 'GET') {
     const kept = store.pictures.get(picture[1]);

@@ -32,17 +32,19 @@ export class Store {
   }
 
   list(query) {
-    const search = (query.get('search') ?? '').toLowerCase();
+    const words = wordsOf(query.get('search') ?? '');
     const found = [];
     for (const { chat, messages } of this.chats.values()) {
       if (query.has('folder') && chat.folder !== query.get('folder')) continue;
-      if (query.has('before') && chat.updated >= Number(query.get('before'))) continue;
-      const hit = search ? hitIn(chat, messages, search) : undefined;
-      if (search && !hit) continue;
+      if (query.has('before') && (chat.pinned || chat.updated >= Number(query.get('before')))) continue;
+      const hit = words.length > 0 ? hitIn(chat, messages, words) : undefined;
+      if (words.length > 0 && !hit) continue;
       found.push(hit ? { ...chat, hit } : chat);
     }
     found.sort((a, b) => b.pinned - a.pinned || b.updated - a.updated);
-    return { chats: copy(found.slice(0, Number(query.get('most') ?? 100))) };
+    // All pinned ones, and one that is not.
+    const pinned = found.filter(({ pinned }) => pinned).length;
+    return { chats: copy(found.slice(0, Math.max(Number(query.get('most') ?? 100), pinned + 1))) };
   }
 
   get(id) {
@@ -61,21 +63,25 @@ export class Store {
   }
 
   change(id, change) {
-    const { chat } = this.find(id);
+    const { chat, messages } = this.find(id);
+    if (change.head && !messages.has(change.head)) throw new Fault(404, 'there is no such message');
     for (const key of ['title', 'instructions', 'folder', 'head', 'pinned']) if (key in change) chat[key] = change[key];
+    if ('title' in change || 'instructions' in change) chat.updated = this.now();
     return copy(chat);
   }
 
   delete(id) {
-    this.find(id);
+    const { messages } = this.find(id);
     this.chats.delete(id);
+    this.dropPictures([...messages.values()]);
   }
 
   add(id, message) {
     const { chat, messages } = this.find(id);
-    if (messages.has(message.id)) throw new Fault(409, 'there is a message with this id');
+    this.check(message);
+    if (message.state === 'running' && message.role === 'user') throw new Fault(400, 'only an answer can be on its way');
+    if (this.running(message.id)) throw new Fault(409, 'there is a message with this id');
     if (message.parent && !messages.has(message.parent)) throw new Fault(404, 'there is no such parent');
-    for (const { sha256 } of message.pictures ?? []) if (!this.pictures.has(sha256)) throw new Fault(404, 'there is no such picture');
     messages.set(message.id, { facts: {}, pictures: [], ...copy(message) });
     chat.head = message.id;
     this.count(chat, messages);
@@ -86,9 +92,18 @@ export class Store {
     const { chat, messages } = this.find(id);
     const message = messages.get(messageId);
     if (!message) throw new Fault(404, 'there is no such message');
+    this.check({ role: 'user', ...change });
+    const before = copy(message);
     Object.assign(message, copy(change));
     this.count(chat, messages);
+    if (change.pictures) this.dropPictures([before]);
     return {};
+  }
+
+  check({ role, text = '', pictures = [] }) {
+    if (role !== 'user' && role !== 'assistant') throw new Fault(400, 'there is no such role');
+    if (Buffer.byteLength(text) > 4 * 1024 * 1024) throw new Fault(413, 'the text is too long');
+    for (const { sha256 } of pictures) if (!this.pictures.has(sha256)) throw new Fault(404, 'there is no such picture');
   }
 
   deleteMessage(id, messageId) {
@@ -96,30 +111,52 @@ export class Store {
     const first = messages.get(messageId);
     if (!first) throw new Fault(404, 'there is no such message');
     const gone = [messageId];
+    const removed = [];
     for (let i = 0; i < gone.length; i++) {
+      removed.push(messages.get(gone[i]));
       messages.delete(gone[i]);
       for (const message of messages.values()) if (message.parent === gone[i]) gone.push(message.id);
     }
     if (gone.includes(chat.head)) chat.head = first.parent;
     this.count(chat, messages);
+    this.dropPictures(removed);
+  }
+
+  // Pictures go with the last message that names them.
+  dropPictures(removed) {
+    const named = new Set([...this.chats.values()].flatMap(({ messages }) => [...messages.values()]).flatMap(({ pictures }) => (pictures ?? []).map(({ sha256 }) => sha256)));
+    for (const { pictures } of removed) for (const { sha256 } of pictures ?? []) if (!named.has(sha256)) this.pictures.delete(sha256);
   }
 
   import({ chat: given, messages: list }) {
     if (!given || !Array.isArray(list)) throw new Fault(400, 'no conversation');
     const taken = new Set([...this.chats.values()].flatMap(({ messages }) => [...messages.keys()]));
     const names = new Map([['', '']]);
-    for (const { id } of list) names.set(id, taken.has(id) ? newId() : id);
-    const chat = { ...given, id: this.chats.has(given.id) ? newId() : given.id, head: names.get(given.head) ?? '' };
+    for (const message of list) {
+      this.check(message);
+      if (names.has(message.id) || !names.has(message.parent)) throw new Fault(400, 'no conversation');
+      names.set(message.id, taken.has(message.id) ? newId() : message.id);
+    }
+    if (!names.has(given.head)) throw new Fault(400, 'there is no such head');
+    const chat = { ...given, id: this.chats.has(given.id) ? newId() : given.id, head: names.get(given.head || (list.at(-1)?.id ?? '')) };
     const messages = new Map();
     for (const message of list) {
       const own = names.get(message.id);
       messages.set(own, { ...copy(message), id: own, parent: names.get(message.parent) ?? '' });
+      if (message.state === 'running') messages.get(own).state = 'stopped';
     }
     this.chats.set(chat.id, { chat, messages });
     const { updated } = chat;
     this.count(chat, messages);
     chat.updated = updated || this.now();
     return copy(chat);
+  }
+
+  setSettings(settings) {
+    if (Array.isArray(settings)) throw new Fault(400, 'settings are one object');
+    if (JSON.stringify(settings).length > 65_536) throw new Fault(413, 'settings may have 64 KiB');
+    this.settings = settings;
+    return {};
   }
 
   putPicture(bytes, type) {
@@ -146,20 +183,33 @@ export class Store {
     chat.pictures = 0;
     for (const message of messages.values()) {
       chat.pictures += message.pictures?.length ?? 0;
-      chat.tokens += message.facts?.usage?.completion_tokens ?? 0;
+      chat.tokens += (message.facts?.usage?.prompt_tokens ?? 0) + (message.facts?.usage?.completion_tokens ?? 0);
       if (message.model) chat.model = message.model;
     }
     chat.updated = this.now();
   }
 }
 
-function hitIn(chat, messages, search) {
-  const texts = [{ id: '', text: chat.title }, ...messages.values()];
-  for (const { id, text } of texts) {
-    const at = text.toLowerCase().indexOf(search);
-    if (at < 0) continue;
-    const end = at + search.length;
-    return { message: id, excerpt: `${text.slice(Math.max(0, at - 60), at)}\uE000${text.slice(at, end)}\uE001${text.slice(end, end + 80)}` };
-  }
-  return undefined;
+// Letter by letter, so that places stay the same.
+const small = (text) => [...text].map((letter) => (letter === 'İ' ? 'i' : letter.toLowerCase())).join('');
+const plain = (text) => text.replace(/[\uE000\uE001]/g, '');
+
+function wordsOf(search) {
+  if (search.length > 1000) throw new Fault(400, 'a search may have 1000 characters');
+  return small(search).split(/\s+/).filter((word) => word !== '');
+}
+
+function hitIn(chat, messages, words) {
+  const texts = [{ id: '', text: chat.title }, ...[...messages.values()].reverse()];
+  const found = texts.find(({ text }) => words.every((word) => small(plain(text)).includes(word)));
+  if (!found) return undefined;
+  const letters = [...plain(found.text)];
+  const places = words.map((word) => [...small(letters.join('')).split(word)[0]].length);
+  const at = Math.min(...places);
+  const end = at + [...words[places.indexOf(at)]].length;
+  const from = Math.max(0, at - 60);
+  const to = Math.max(from + 160, end);
+  const part = (a, b) => letters.slice(a, b).join('');
+  const excerpt = `${from > 0 ? '…' : ''}${part(from, at)}\uE000${part(at, end)}\uE001${part(end, to)}${to < letters.length ? '…' : ''}`;
+  return { message: found.id, excerpt: excerpt.replace(/\s/g, ' ') };
 }

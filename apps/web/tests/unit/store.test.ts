@@ -4,7 +4,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll } from 'vitest';
+import 'fake-indexeddb/auto';
 import { HttpStore } from '../../src/lib/store/http_store';
+import { IndexedStore } from '../../src/lib/store/indexed_store';
 import { MemoryStore } from '../../src/lib/store/memory_store';
 import { FetchTransport } from '../../src/lib/transport/fetch_transport';
 import { makePng } from '../e2e/png';
@@ -13,6 +15,9 @@ import { storeSuite } from './store_suite';
 const picture = () => new Blob([new Uint8Array(makePng(40, 30))], { type: 'image/png' });
 
 storeSuite('MemoryStore', async () => new MemoryStore(), picture);
+
+let databases = 0;
+storeSuite('IndexedStore', () => IndexedStore.open({ name: `suite ${databases++}` }), picture);
 
 // Over the routes: a server that runs (THIMBLE_URL, THIMBLE_TOKEN), or the mock. Its chats are deleted before each test,
 // so give it a home of its own.

@@ -56,6 +56,11 @@ export class HttpStore implements ChatStore {
     return ask<Chat>(this.transport, 'POST', `${kRoot}/chats/import`, { chat, messages });
   }
 
+  // The service keeps it.
+  async journal() {
+    return null;
+  }
+
   putPicture(file: Blob) {
     return sendPicture(this.transport, file, true);
   }

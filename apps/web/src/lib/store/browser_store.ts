@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store of a page that has its engine in itself, put together: conversations in the browser's database, pictures
+// looked at by the engine, models' room told by it.
+import { ask, type Transport } from '../transport/transport';
+import { sendPicture } from './http_store';
+import { IndexedStore, type StoreState } from './indexed_store';
+import type { Space } from './types';
+
+export function openBrowserStore(transport: Transport, state: (state: StoreState, read: () => void) => void): Promise<IndexedStore> {
+  return IndexedStore.open({
+    look: (file) => sendPicture(transport, file, false),
+    models: async () => {
+      const { models, packs } = await ask<Space>(transport, 'GET', '/thimble/v1/space');
+      return { models, packs };
+    },
+    state,
+  });
+}

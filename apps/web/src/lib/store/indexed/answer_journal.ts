@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// AnswerJournal over the database: pieces of a running answer, at most one every 100 ms.
+import type { AnswerJournal, Finished, Grown } from '../journal';
+import type { Database } from './database';
+import { partsOf, plain } from './rows';
+import type { PartRow } from './schema';
+
+const kPause = 100; // milliseconds
+
+export class IndexedJournal implements AnswerJournal {
+  private latest: Grown | null = null;
+  private written = { text: '', reasoning: '' };
+  private next = 0;
+  private isBroken = false; // a piece was not taken: the next one is the whole
+  private isOver = false;
+  private last = -Infinity;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly message: string,
+    // Puts the answer into its message and takes the pieces away.
+    private readonly end: (answer: Finished) => Promise<void>,
+  ) {}
+
+  write({ text, reasoning, model, facts }: Grown): void {
+    if (this.isOver) return;
+    this.latest = { text, reasoning, model, facts };
+    const wait = this.last + kPause - performance.now();
+    // Timers of tabs that are not seen are slow; the answer's own parts are not.
+    if (wait <= 0) this.flush();
+    else this.timer ??= setTimeout(() => this.flush(), wait);
+  }
+
+  flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const { latest, written } = this;
+    if (!latest) return;
+    this.latest = null;
+    const goesOn = !this.isBroken && latest.text.startsWith(written.text) && latest.reasoning.startsWith(written.reasoning);
+    // After a lost connection all parts come again: what is written already is more.
+    const isBehind = !this.isBroken && written.text.startsWith(latest.text) && written.reasoning.startsWith(latest.reasoning);
+    if (isBehind) return;
+    this.last = performance.now();
+    if (!goesOn) this.next = 0;
+    const part: PartRow = {
+      message: this.message,
+      n: this.next++,
+      text: goesOn ? latest.text.slice(written.text.length) : latest.text,
+      reasoning: goesOn ? latest.reasoning.slice(written.reasoning.length) : latest.reasoning,
+      model: latest.model,
+      facts: plain(latest.facts),
+    };
+    this.written = { text: latest.text, reasoning: latest.reasoning };
+    this.isBroken = false;
+    const sent = this.database.send(['journals'], (transaction) => {
+      const journals = transaction.objectStore('journals');
+      if (part.n === 0) journals.delete(partsOf(this.message));
+      journals.put(part);
+    });
+    sent.catch(() => (this.isBroken = true));
+  }
+
+  async finish(answer: Finished): Promise<void> {
+    if (this.isOver) return;
+    this.latest = null;
+    clearTimeout(this.timer);
+    this.isOver = true;
+    try {
+      await this.end(answer);
+    } catch (error) {
+      // What there is may still fit as a piece.
+      this.latest = answer;
+      this.flush();
+      throw error;
+    }
+  }
+}
