@@ -2,7 +2,8 @@
 // The page's end of the engine's worker, over all its lives: starts it, starts another one when it ended unasked (twice at
 // most), and tells what state it is in.
 import { ApiError } from '../lib/transport/transport';
-import type { AnswerPart, EngineFacts, FailureCode, FromWorker, LogLevel, PickedFile, StartOptions, ToWorker, WorkerState } from './protocol';
+import { newId } from '../lib/store/types';
+import { lifeLock, type AnswerPart, type EngineFacts, type FailureCode, type FromWorker, type LogLevel, type PickedFile, type StartOptions, type ToWorker, type WorkerState } from './protocol';
 import { hasThreads, type Variant } from './variants';
 
 // A Worker, or what plays its part in tests.
@@ -41,7 +42,7 @@ export class EngineLink {
 
   constructor(
     private readonly make: () => WorkerEnd,
-    private readonly options: Omit<StartOptions, 'skip'>,
+    private readonly options: Omit<StartOptions, 'skip' | 'life'>,
   ) {}
 
   // Hears of each state from now on; gives what ends that.
@@ -63,10 +64,15 @@ export class EngineLink {
     this.end();
     this.setState({ state: 'starting', restarts: this.restarts, ...(why === undefined ? {} : { why }) });
     const worker = this.make();
+    const life = newId();
     this.worker = worker;
-    worker.onmessage = ({ data }) => worker === this.worker && this.take(data);
+    worker.onmessage = ({ data }) => {
+      if (worker !== this.worker) return;
+      if (data.kind === 'alive') this.watch(worker, life);
+      else this.take(data);
+    };
     worker.onerror = (event) => worker === this.worker && this.died(event.message || "the worker's script did not load");
-    this.post({ kind: 'start', options: { ...this.options, skip: [...this.skip] } });
+    this.post({ kind: 'start', options: { ...this.options, skip: [...this.skip], life } });
     if (this.picked.length > 0) this.post({ kind: 'pick', files: this.picked });
   }
 
@@ -111,6 +117,13 @@ export class EngineLink {
       default:
         return null;
     }
+  }
+
+  // Gets the worker's lock when that has ended, however it did.
+  private watch(worker: WorkerEnd, life: string): void {
+    void navigator.locks.request(lifeLock(life), () => {
+      if (worker === this.worker) this.died('the browser ended its worker');
+    });
   }
 
   private take(message: FromWorker): void {

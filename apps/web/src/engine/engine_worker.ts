@@ -8,7 +8,7 @@ import { openFolder, StorageBusy } from './opfs';
 import { Ownership } from './ownership';
 import { ownScript } from './own_script';
 import { PickedFiles } from './picked_files';
-import type { FailureCode, FromWorker, LogLevel, StartOptions, ToWorker, WorkerState } from './protocol';
+import { lifeLock, type EngineFacts, type FailureCode, type FromWorker, type LogLevel, type StartOptions, type ToWorker, type WorkerState } from './protocol';
 import { EngineStorage } from './storage';
 import { browserClock, Turns } from './turns';
 import { lookAtBrowser, memoryMaxima, threadsFor, variantsFor, type Variant } from './variants';
@@ -58,7 +58,17 @@ class EngineWorker {
     }
   }
 
+  // A lock that goes with this worker: the page, which waits for it, hears when something ends the worker in silence.
+  private live(name: string): void {
+    if (!('locks' in navigator)) return;
+    void navigator.locks.request(name, () => {
+      post({ kind: 'alive' });
+      return new Promise(() => undefined);
+    });
+  }
+
   private async start(options: StartOptions): Promise<void> {
+    this.live(lifeLock(options.life));
     tell({ state: 'starting' });
     try {
       await this.ownership.take();
@@ -91,12 +101,13 @@ class EngineWorker {
       }
       const { engine, isa, mostMemory } = this.loaded;
       const { context, kv, version, page } = options;
-      if (!engine.start({ threads, context, kv, version, page: { ...page, variant, threads, isolated: facts.isIsolated, storage: this.pool ? 'kept' : 'picked' } })) {
+      const told: EngineFacts = { variant, threads, isIsolated: facts.isIsolated, storage: this.pool ? 'kept' : 'picked', mostMemory, isa };
+      if (!engine.start({ threads, context, kv, version, memory_bytes: mostMemory, page: { ...page, ...told } })) {
         throw new Error('the engine could not be started');
       }
       note(`${variant}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`);
       this.run(engine);
-      tell({ state: 'ready', facts: { variant, threads, isIsolated: facts.isIsolated, storage: this.pool ? 'kept' : 'picked', mostMemory, isa } });
+      tell({ state: 'ready', facts: told });
       return;
     }
     throw last;

@@ -76,7 +76,7 @@ async function instantiate(parts: LoadParts, module: WebAssembly.Module): Promis
   const instance = (await WebAssembly.instantiate(module, imports)).exports as unknown as EngineExports;
   holder.memory ??= instance.memory ?? null;
   if (!holder.memory) throw new ModuleRefused('the module has no memory');
-  return { instance, raw: holder.memory, maximum: given?.maximum ?? 65535, memory, outbox };
+  return { instance, raw: holder.memory, maximum: given?.maximum ?? parts.maxima[0]!, memory, outbox };
 }
 
 function alignUp(at: number, align: number): number {

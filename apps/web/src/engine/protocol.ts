@@ -10,6 +10,7 @@ export interface StartOptions {
   threads: number; // 0: as the device has them
   mostMemory: number; // bytes; 0: as the device says
   skip: Variant[]; // that failed before
+  life: string; // of this worker
   page: Record<string, unknown>; // what the page knows of its browser; `info` tells it again
 }
 
@@ -69,8 +70,10 @@ export type FromWorker =
   | { kind: 'state'; state: WorkerState }
   | { kind: 'answers'; parts: AnswerPart[] }
   | { kind: 'log'; level: LogLevel; text: string }
+  | { kind: 'alive' } // it has its life's lock
   // From a compute worker: its messages get through while the engine waits for it in vain.
   | { kind: 'alarm'; port: MessagePort };
 
+export const lifeLock = (life: string) => `thimble-life-${life}`;
 export const kLock = 'thimble-engine';
 export const kChannel = 'thimble:engine';
