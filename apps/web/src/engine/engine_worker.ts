@@ -74,10 +74,13 @@ class EngineWorker {
       await this.ownership.take();
       if (this.isLeaving) return;
       tell({ state: 'starting' });
+      const began = performance.now();
       const folder = await openFolder(note);
       this.pool = folder ? await HandlePool.open(folder, note) : null;
       await this.free.refresh(true);
+      const opened = performance.now();
       await this.load(options);
+      note(`files open after ${Math.round(opened - began)} ms, the engine ${Math.round(performance.now() - opened)} ms later`);
     } catch (error) {
       if (error instanceof StorageBusy) this.fail('storage_busy', error);
       else if (error instanceof NoModule) this.fail('no_module', error);

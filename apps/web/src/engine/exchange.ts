@@ -37,6 +37,12 @@ export class Exchange {
     this.wake?.();
   }
 
+  // By whoever asked: what came and was not read yet does not come any more.
+  abort(fault: unknown): void {
+    if (!this.isDone) this.pieces.length = 0;
+    this.fail(fault);
+  }
+
   private answerOf({ status, headers }: NonNullable<AnswerPart['begin']>): TransportAnswer {
     const byName = new Headers(headers);
     return { status, header: (name) => byName.get(name), body: () => this.read() };

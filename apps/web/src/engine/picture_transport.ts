@@ -5,7 +5,8 @@ import { ApiError, textOf, type Transport, type TransportAnswer, type TransportR
 import { answerOf, jsonAnswer } from './made_answer';
 
 const kPut = /^\/thimble\/v1\/pictures(?:\?|$)/;
-const kNamed = /thimble:([0-9a-f]{64})/g;
+// As JSON of a request has it. In a text its quotes have backslashes, so words of a chat are never taken for a name.
+const kNamed = /("(?:url|image_url)":")thimble:([0-9a-f]{64})"/g;
 
 export interface PictureParts {
   decode: (file: Blob) => Promise<Uint8Array<ArrayBuffer>>; // to BMP
@@ -71,10 +72,10 @@ export class PictureTransport implements Transport {
   // Names that the engine does not know are made known first. It keeps the newest pictures only, so one that was sent
   // long ago may be gone: then all are sent again, once.
   private async ask(request: TransportRequest, body: string): Promise<TransportAnswer> {
-    const names = [...new Set([...body.matchAll(kNamed)].map(([, sha256]) => sha256!))];
+    const names = [...new Set([...body.matchAll(kNamed)].map(([, , sha256]) => sha256!))];
     const sent = async () => {
       for (const name of names) if (!this.ids.has(name)) await this.sendKept(name, request.signal);
-      return this.inner.request({ ...request, body: body.replace(kNamed, (_, sha256: string) => `thimble:${this.ids.get(sha256) ?? sha256}`) });
+      return this.inner.request({ ...request, body: body.replace(kNamed, (_, key: string, sha256: string) => `${key}thimble:${this.ids.get(sha256) ?? sha256}"`) });
     };
     try {
       const answer = await sent();

@@ -56,9 +56,12 @@ export class WorkerTransport implements Transport {
       }
     });
     link.onLost((fault) => {
-      const lost = [...this.open.values()];
+      const lost = [...this.open];
       this.open.clear();
-      for (const exchange of lost) exchange.fail(fault);
+      for (const [id, exchange] of lost) {
+        this.link.post({ kind: 'cancel', id }); // a worker that waits for its turn has it still
+        exchange.fail(fault);
+      }
     });
   }
 
@@ -78,7 +81,7 @@ export class WorkerTransport implements Transport {
     const abort = () => {
       const fault = abortOf(signal!);
       leave();
-      exchange.fail(fault);
+      exchange.abort(fault);
     };
     signal?.addEventListener('abort', abort);
     this.open.set(id, exchange);

@@ -160,6 +160,13 @@ describe('PictureTransport', () => {
     expect(decoded.length).toBe(3);
   });
 
+  it('leaves words alone that look like a name', async () => {
+    const { transport, inner } = open();
+    const body = JSON.stringify({ messages: [{ content: `"url":"thimble:${'a'.repeat(64)}"` }] });
+    await transport.request({ method: 'POST', path: '/v1/chat/completions', body });
+    expect(inner.asked.map((request) => request.body)).toEqual([body]);
+  });
+
   it('says what the engine says where nobody has the picture', async () => {
     const { transport } = open();
     const answer = await transport.request({ method: 'POST', path: '/v1/chat/completions', body: asks('0'.repeat(64)) });

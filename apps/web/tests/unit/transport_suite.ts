@@ -140,6 +140,16 @@ export function transportSuite(name: string, open: () => Promise<Played>): void 
       await vi.waitFor(() => expect(service.gone).toBe(1));
     });
 
+    it('gives nothing more after that, though it came', async () => {
+      const { transport, service } = await open();
+      const abort = new AbortController();
+      const answer = await transport.request({ method: 'GET', path: '/begun', signal: abort.signal });
+      service.replies[0]!.part('two ');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      abort.abort();
+      await expect(bytesOf(answer)).rejects.toMatchObject({ name: 'AbortError' });
+    });
+
     it('says so where the reason is another one', async () => {
       const { transport } = await open();
       const signal = AbortSignal.abort(new Error('too late'));
