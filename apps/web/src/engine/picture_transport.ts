@@ -8,6 +8,9 @@ const kPut = /^\/thimble\/v1\/pictures(?:\?|$)/;
 // As JSON of a request has it. In a text its quotes have backslashes, so words of a chat are never taken for a name.
 const kNamed = /("(?:url|image_url)":")thimble:([0-9a-f]{64})"/g;
 
+// Files that were sent from this page are remembered: those of chats that are not kept are in no store.
+const kMostRemembered = 64 * 1024 * 1024;
+
 export interface PictureParts {
   decode: (file: Blob) => Promise<Uint8Array<ArrayBuffer>>; // to BMP
   original: (sha256: string) => Promise<Blob>; // a kept picture's file; rejects where it is not here
@@ -24,6 +27,7 @@ export async function sha256Of(file: Blob): Promise<string> {
 
 export class PictureTransport implements Transport {
   private readonly ids = new Map<string, string>(); // the engine's, by the file's SHA-256
+  private readonly files = new Map<string, Blob>(); // the latest last
   private work: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -47,6 +51,7 @@ export class PictureTransport implements Transport {
     try {
       const sha256 = await sha256Of(file);
       const told = await this.oneAtATime(() => this.send(sha256, file, request.signal));
+      this.remember(sha256, file);
       return jsonAnswer(200, { ...told, sha256 });
     } catch (error) {
       return answerOf(error);
@@ -91,13 +96,20 @@ export class PictureTransport implements Transport {
   }
 
   private async sendKept(sha256: string, signal?: AbortSignal): Promise<void> {
-    let file: Blob;
-    try {
-      file = await this.parts.original(sha256);
-    } catch {
-      return; // the engine says that it has no such picture
+    const file = await this.parts.original(sha256).catch(() => this.files.get(sha256));
+    if (file) await this.oneAtATime(() => this.send(sha256, file, signal));
+    // Else the engine says that it has no such picture.
+  }
+
+  private remember(sha256: string, file: Blob): void {
+    this.files.delete(sha256);
+    this.files.set(sha256, file);
+    let bytes = [...this.files.values()].reduce((sum, { size }) => sum + size, 0);
+    for (const [oldest, { size }] of this.files) {
+      if (bytes <= kMostRemembered || oldest === sha256) break;
+      this.files.delete(oldest);
+      bytes -= size;
     }
-    await this.oneAtATime(() => this.send(sha256, file, signal));
   }
 
   private oneAtATime<T>(work: () => Promise<T>): Promise<T> {

@@ -160,6 +160,16 @@ describe('PictureTransport', () => {
     expect(decoded.length).toBe(3);
   });
 
+  it('has the file itself where no store keeps it', async () => {
+    const { transport, decoded, shelf } = open();
+    const passing = new Blob(['passing']);
+    const { sha256 } = await sendPicture(transport, passing, false);
+    shelf.clear();
+    const answer = await transport.request({ method: 'POST', path: '/v1/chat/completions', body: asks(sha256) });
+    expect(answer.status).toBe(200);
+    expect(decoded).toEqual(['passing', 'passing']);
+  });
+
   it('leaves words alone that look like a name', async () => {
     const { transport, inner } = open();
     const body = JSON.stringify({ messages: [{ content: `"url":"thimble:${'a'.repeat(64)}"` }] });
