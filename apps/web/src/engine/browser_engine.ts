@@ -28,7 +28,7 @@ export interface BrowserEngineOptions {
   page?: Record<string, unknown>; // what `info` tells again of the browser
 }
 
-const kBuiltin = { model: 'builtin', file: 'builtin.gguf' };
+const kBuiltin = { model: 'built-in', file: 'builtin.gguf' };
 
 export class BrowserEngine {
   readonly transport: Transport;

@@ -220,7 +220,7 @@ test('the built-in model comes from the same host, in pieces, and goes on after 
   const good = await run();
   expect(good).not.toHaveProperty('fault');
   expect(good.seen).toEqual([800_000, 827_200]);
-  await engine.value('open', 'builtin');
+  await engine.value('open', 'built-in');
 });
 
 test('a host without these pieces has none to give', async ({ engine }) => {
