@@ -49,6 +49,8 @@ export default defineConfig(({ mode }) => ({
   worker: { format: 'es' },
   define: { __THIMBLE_VERSION__: JSON.stringify(version) },
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
+  // Module workers, which load theirs by relative names too.
+  worker: { format: 'es' },
   server: { port: 17742, proxy: { '/v1': 'http://127.0.0.1:17741', '/thimble': 'http://127.0.0.1:17741' } },
   test: { include: ['tests/unit/**/*.test.ts'], environment: 'jsdom' },
   resolve: process.env['VITEST'] ? { conditions: ['browser'] } : {},

@@ -38,7 +38,7 @@ export function lookAtBrowser(): BrowserFacts {
     hasSimd: validates(kSimdProbe),
     hasRelaxed: validates(kRelaxedProbe),
     cores: hardwareConcurrency || 1,
-    // An iPad calls itself a Mac. Workers are not told of touch: the page passes it on (StartOptions.mostMemory).
+    // An iPad calls itself a Mac. Workers are not told of touch: the page says how much memory (mostMemory).
     isSmall: /Android|iPhone|iPad|Mobile/.test(userAgent) || (/Macintosh/.test(userAgent) && (maxTouchPoints ?? 0) > 1),
   };
 }
