@@ -11,6 +11,9 @@ target_include_directories(thimble_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(thimble_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -ffp-contract=off -fno-math-errno
   $<$<BOOL:${THIMBLE_WERROR}>:-Werror>)
+if(THIMBLE_WASM_THREADS)
+  target_compile_options(thimble_options INTERFACE -matomics -mbulk-memory)
+endif()
 if(THIMBLE_WASM_RELAXED)
   target_compile_options(thimble_options INTERFACE -mrelaxed-simd)
 endif()

@@ -31,6 +31,8 @@ MAY = {
     "apps/cli": ["base", "sys", "files", "text", "sampling", "image", "engine", "measure", "talk", "grammar", "host", "service/chat_store.h", "service/chat_form.h",
                  "model/config.h", "model/load.h", "model/batch.h", "kernels/kernels.h"],
     "apps/server": ["base", "sys", "files/json.h", "text", "engine", "talk", "grammar", "service", "host"],
+    "apps/wasm": ["base", "sys", "files", "text", "image/decode_codecs.h", "engine", "model/config.h", "model/write_pack.h",
+                  "model/unused_tensors.h", "kernels/kernels.h", "kernels/self_check.h", "service", "host/model_folder.h"],
     "bench": ALL,
     "fuzz": ["base", "sys", "kernels", "image", "files", "text", "sampling", "ops", "model", "engine", "talk", "grammar",
              "service", "host"],

@@ -83,6 +83,7 @@ struct Prepared {
 void Estimate(const EngineOptions& options, Prepared* p) {
   p->needs = EstimateMemory(*p->text, p->vision.get(), p->config, options.precision, KvTypeOf(options),
                             p->table->packed->rounded_floats, p->context, kGatePatches, p->threads);
+  p->needs.activation_bytes = Scratch::BytesNeeded(p->config, options.most_rows, p->threads);
   // A checkpoint is one of the state's two halves, and the page that it shares until the session writes on.
   p->needs.state_bytes += DecoderState::RecurrentBytes(p->config) / 2 * (Session::kMaxCheckpoints - 1);
   p->needs.state_bytes += DecoderState::KvBytes(p->config, 1, KvTypeOf(options)) * Session::kMaxCheckpoints;
@@ -166,6 +167,10 @@ Result<Prepared> Prepare(const ModelFiles& files, const EngineOptions& options) 
   if (options.context > p.config.context_length) {
     p.warnings.push_back(
         Cat("the model was made for at most ", p.config.context_length, " tokens; the context is ", p.context));
+  }
+  if (options.most_rows < 64 || options.most_rows > Decoder::kMaxRows || options.most_rows % 64 != 0) {
+    return Error{Code::kInvalid, Cat("[engine] ", options.most_rows, " rows a pass; multiples of 64 up to ",
+                                     Decoder::kMaxRows, " are possible")};
   }
   if (options.threads < 0 || options.threads > 1024)
     return Error{Code::kInvalid, Cat("[engine] ", options.threads, " threads; 1 to 1024 are possible")};
@@ -270,6 +275,7 @@ Status TakePrepared(const EngineOptions& options, Prepared* p, EngineParts* part
   parts->prompts.vocab = parts->config.vocab;
   if (parts->config.vision.has_value()) parts->prompts.patches = parts->config.vision->patches;
   parts->table = p->table;
+  parts->most_rows = options.most_rows;
   return Done{};
 }
 
@@ -352,7 +358,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   THIMBLE_RETURN_IF_ERROR(TakeTextModel(std::move(*vocabulary).value(), p.why_unpaired, &parts));
   THIMBLE_RETURN_IF_ERROR(CheckReads(files));
   if (p.is_short_of_memory) parts.prompts.blind_code = Code::kExhausted;
-  THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, Decoder::kMaxRows, p.threads));
+  THIMBLE_ASSIGN_OR_RETURN(parts.scratch, Scratch::Create(parts.config, options.most_rows, p.threads));
   parts.album.SetMostBytes(options.album_bytes);
   parts.beginnings.SetBudget(BeginningsBytes(options.beginnings_bytes, parts.memory->free()));
   parts.memory->SetSavings([&parts] {

@@ -7,6 +7,7 @@
 #include "engine/prompt_counts.h"
 #include "files/model_file.h"
 #include "model/config.h"
+#include "model/decoder.h"
 #include "model/load.h"
 #include "model/vision.h"
 #include "ops/ops.h"
@@ -47,7 +48,10 @@ struct EngineOptions {
   // after loading. 0: they share none.
   std::uint64_t beginnings_bytes = std::uint64_t{2} << 30;
   std::size_t album_bytes = std::size_t{256} << 20;  // memory for what the tower made of pictures, likewise shared
-  bool check_memory = true;                          // refuse before loading, and new sessions, when they cannot fit
+  // Rows of a prompt that are read in one pass at most: a multiple of 64 up to Decoder::kMaxRows. Fewer take less
+  // memory for activations, and somewhat more time.
+  int most_rows = Decoder::kMaxRows;
+  bool check_memory = true;  // refuse before loading, and new sessions, when they cannot fit
   // Bytes that this process can still take, where the caller knows better than the system does; 0: unknown.
   std::function<std::uint64_t()> free_memory;
   PackCacheOptions pack_cache;  // off unless asked for

@@ -37,6 +37,7 @@ struct EngineParts {
   Precision precision = Precision::kFast;
   bool checks_memory = true;
   KvType kv_type = KvType::kF16;
+  int most_rows = Decoder::kMaxRows;  // that scratch has room for
   double load_seconds = 0;
   const kernels::KernelTable* table = nullptr;
   Weights weights;

@@ -69,10 +69,10 @@ double Reading::share() const {
 }
 
 std::int64_t Reading::MostRows(bool may_be_left) const {
-  std::int64_t most = Decoder::kMaxRows;
+  std::int64_t most = m_.parts->most_rows;
   if (m_.parts->workshop.num_writing() > 0) {
     const double seconds = row_seconds_ * static_cast<double>(kMostRowsBesideWriters);
-    most = seconds > kSliceSeconds ? kLeastRows : kMostRowsBesideWriters;
+    most = std::min(most, seconds > kSliceSeconds ? kLeastRows : kMostRowsBesideWriters);
   }
   if (may_be_left) {
     const double layers = m_.parts->config.num_layers();

@@ -190,7 +190,7 @@ Result<int> Session::EvaluateRows(const GenerateRequest& request, LogitRows rows
   const Decoder decoder(&m.parts->config, &m.parts->weights);
   const auto total = static_cast<std::int64_t>(prompt.ids.size());
   for (std::int64_t first = 0; first < total;) {
-    const std::int64_t count = std::min<std::int64_t>(Decoder::kMaxRows, total - first);
+    const std::int64_t count = std::min<std::int64_t>(m.parts->most_rows, total - first);
     const bool is_last = first + count == total;
     const LogitRows wanted = is_last && rows == LogitRows::kLast ? LogitRows::kLast : LogitRows::kNone;
     const Batch batch = BatchOf(prompt, pictures, first, count, wanted);

@@ -8,15 +8,14 @@
 #include "host/model_folder.h"
 #include "host/settle_upload.h"
 #include "host/store.h"
+#include "service/upload_rules.h"
 #include "sys/folder.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -36,51 +35,10 @@ using service::PieceOutcome;
 namespace {
 
 constexpr const char* kPlace = "store";
-constexpr std::string_view kPartEnding = ".part";
-// Of a model; the largest that there are come in some 100.
-constexpr std::size_t kMostFiles = 256;
 // Read and hashed in one step of Finish.
 constexpr std::size_t kStepBytes = std::size_t{8} << 20;
 
 std::string FolderOfUpload(const std::string& model) { return Cat(ModelsFolder(), "/.", model, ".upload"); }
-
-Fault MakeFault(int status, std::string code, std::string message) {
-  return Fault{status, "", std::move(code), "", std::move(message)};
-}
-
-std::optional<Fault> CheckNames(const std::string& model, const std::string& file) {
-  if (!IsPlainName(model) || model == "builtin") {
-    return MakeFault(400, "invalid_name",
-                     "A model's name is letters, digits, '.', '-' and '_', and not builtin; choose another name.");
-  }
-  constexpr std::array<std::string_view, 5> kEndings = {".gguf", ".safetensors", ".json", ".jinja", ".txt"};
-  const bool is_known = std::any_of(kEndings.begin(), kEndings.end(), [&](auto end) { return IsNamedLike(file, end); });
-  if (IsPlainName(file) && is_known && file != "manifest.json") return std::nullopt;
-  return MakeFault(400, "invalid_name",
-                   "A file's name is letters, digits, '.', '-' and '_', and ends in .gguf, .safetensors, .json, .jinja "
-                   "or .txt (and is not manifest.json).");
-}
-
-// "model.gguf.1000.part": a file of 1000 bytes of which some are there.
-std::string PartName(const std::string& file, std::uint64_t total) { return Cat(file, ".", total, kPartEnding); }
-
-// What the name in an upload's folder says; `bytes` is yet to be filled in.
-std::optional<ModelFileState> ReadName(std::string name) {
-  if (name == kManifestName) return std::nullopt;
-  ModelFileState state;
-  if (!name.ends_with(kPartEnding)) {
-    state.name = std::move(name);
-    state.is_whole = true;
-    return state;
-  }
-  name.resize(name.size() - kPartEnding.size());
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string::npos) return std::nullopt;
-  const auto [end, error] = std::from_chars(name.data() + dot + 1, name.data() + name.size(), state.total);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  state.name = name.substr(0, dot);
-  return state;
-}
 
 std::vector<ModelFileState> FilesOf(const std::string& folder) {
   std::vector<ModelFileState> files;
@@ -88,7 +46,7 @@ std::vector<ModelFileState> FilesOf(const std::string& folder) {
   if (!names.ok()) return files;
   const auto hashes = HashesInManifest(folder);
   for (const std::string& name : names.value()) {
-    auto state = ReadName(name);
+    auto state = name == kManifestName ? std::nullopt : service::ReadUploadName(name);
     if (!state.has_value()) continue;
     std::error_code none;
     const auto bytes = fs::file_size(Cat(folder, "/", name), none);
@@ -164,9 +122,7 @@ class FileModelStore::Upload : public service::ModelUpload {
 };
 
 Status FileModelStore::Upload::Take(std::span<const std::uint8_t> bytes) {
-  if (bytes.size() > piece_.end - at_)
-    return Error{Code::kInvalid,
-                 Cat("[store] more bytes than the ", piece_.end - piece_.begin, " that were announced")};
+  if (bytes.size() > piece_.end - at_) return service::TooManyBytes(piece_);
   while (!bytes.empty()) {
     const ssize_t count = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(at_));
     if (count < 0 && errno == EINTR) continue;
@@ -189,11 +145,7 @@ Fault FileModelStore::Upload::FaultOfDisk(const Error& error) const {
 }
 
 OrFault<std::optional<PieceOutcome>> FileModelStore::Upload::Finish() {
-  if (at_ < piece_.end) {
-    return MakeFault(400, "incomplete_body",
-                     Cat("The body ended ", piece_.end - at_, " bytes before it was to; ", at_, " bytes of ",
-                         piece_.file, " are there: go on with Content-Range."));
-  }
+  if (at_ < piece_.end) return service::IncompleteBody(piece_, at_);
   PieceOutcome outcome;
   outcome.file = {piece_.file, at_, piece_.total, "", false};
   if (at_ < piece_.total) return std::optional(outcome);
@@ -221,14 +173,12 @@ Result<bool> FileModelStore::Upload::HashSome() {
 
 OrFault<std::optional<PieceOutcome>> FileModelStore::Upload::Settle() {
   const std::string folder = FolderOfUpload(piece_.model);
-  const std::string part = Cat(folder, "/", PartName(piece_.file, piece_.total));
+  const std::string part = Cat(folder, "/", service::PartName(piece_.file, piece_.total));
   close(std::exchange(fd_, -1));
   const std::string hash = hash_.Finish();
   if (!piece_.sha256.empty() && piece_.sha256 != hash) {
     unlink(part.c_str());
-    return MakeFault(400, "digest_mismatch",
-                     Cat("The SHA-256 of what came is ", hash, ", and was to be ", piece_.sha256,
-                         "; the file is not kept: send it again from its beginning."));
+    return service::WrongDigest(hash, piece_.sha256);
   }
   auto settled = SettleFile({piece_.model, folder, piece_.file, part, hash});
   if (!settled.ok()) {
@@ -253,42 +203,25 @@ std::unique_ptr<FileModelStore::Claim> FileModelStore::TryClaim(const std::strin
 }
 
 OrFault<std::unique_ptr<service::ModelUpload>> FileModelStore::Begin(const ModelPiece& piece) {
-  if (auto fault = CheckNames(piece.model, piece.file); fault.has_value()) return *fault;
-  if (piece.begin >= piece.end || piece.end > piece.total)
-    return MakeFault(400, "invalid_range", "The file, or the piece of it, has no bytes.");
-  if (KindOfPath(Cat(ModelsFolder(), "/", piece.model)) != PathKind::kNothing) {
-    return MakeFault(409, "model_exists",
-                     Cat("The store has a model ", piece.model, " already; delete it, or choose another name."));
-  }
+  if (auto fault = service::CheckPiece(piece); fault.has_value()) return *fault;
+  if (KindOfPath(Cat(ModelsFolder(), "/", piece.model)) != PathKind::kNothing) return service::ModelExists(piece.model);
   auto claim = TryClaim(piece.model);
-  if (claim == nullptr)
-    return MakeFault(409, "model_busy", Cat("Something is being done with ", piece.model, "; try again when it is."));
+  if (claim == nullptr) return service::ModelBusy(piece.model);
   const std::string folder = FolderOfUpload(piece.model);
   const auto files = FilesOf(folder);
+  if (auto fault = service::CheckBegin(piece, files); fault.has_value()) return *fault;
   const auto is_this = [&](const ModelFileState& state) { return state.name == piece.file; };
-  const auto found = std::find_if(files.begin(), files.end(), is_this);
-  const std::optional<ModelFileState> old = found == files.end() ? std::nullopt : std::optional(*found);
-  const bool goes_on = old.has_value() && !old->is_whole && old->total == piece.total;
-  if (const std::uint64_t there = goes_on ? old->bytes : 0; piece.begin > there) {
-    return MakeFault(416, "invalid_range",
-                     old.has_value() && old->is_whole
-                         ? Cat(piece.file, " is there whole; send it from its beginning to replace it.")
-                         : Cat(there, " bytes of ", piece.file, " are there: go on behind them, or begin anew."));
-  }
-  if (!old.has_value() && files.size() >= kMostFiles)
-    return MakeFault(400, "too_many_files", Cat("A model has at most ", kMostFiles, " files."));
+  const auto old = std::find_if(files.begin(), files.end(), is_this);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return service::FaultOf(SystemError(kPlace, "cannot create", piece.model, error.value()));
-  if (piece.begin == 0 && old.has_value())
-    fs::remove(Cat(folder, "/", old->is_whole ? piece.file : PartName(piece.file, old->total)), error);
+  if (piece.begin == 0 && old != files.end())
+    fs::remove(Cat(folder, "/", old->is_whole ? piece.file : service::PartName(piece.file, old->total)), error);
   if (const std::uint64_t free = free_bytes_(folder); piece.total - piece.begin > free) {
     fs::remove(folder, error);  // where nothing else is in it
-    return MakeFault(507, "disk_full",
-                     Cat("The file takes ", FormatBytes(piece.total - piece.begin), ", the disk has ",
-                         FormatBytes(free), " free; make room."));
+    return service::NoRoomForFile(piece.total - piece.begin, free, "disk");
   }
-  const std::string path = Cat(folder, "/", PartName(piece.file, piece.total));
+  const std::string path = Cat(folder, "/", service::PartName(piece.file, piece.total));
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   // What is there beyond the beginning is sent again.
   if (fd < 0 || ftruncate(fd, static_cast<off_t>(piece.begin)) != 0) {
@@ -301,11 +234,11 @@ OrFault<std::unique_ptr<service::ModelUpload>> FileModelStore::Begin(const Model
 }
 
 OrFault<ModelFileState> FileModelStore::Find(const std::string& model, const std::string& file) const {
-  if (auto fault = CheckNames(model, file); fault.has_value()) return *fault;
+  if (auto fault = service::CheckPiece({model, file, 0, 1, 1, ""}); fault.has_value()) return *fault;
   for (const std::string& folder : {FolderOfUpload(model), Cat(ModelsFolder(), "/", model)}) {
     if (auto state = FileOf(folder, file); state.has_value()) return *std::move(state);
   }
-  return MakeFault(404, "file_not_found", Cat("Nothing of ", file, " is in ", model, "."));
+  return service::NoSuchFile(model, file);
 }
 
 std::vector<service::UnfinishedModel> FileModelStore::Unfinished() const {
@@ -325,9 +258,9 @@ std::vector<service::UnfinishedModel> FileModelStore::Unfinished() const {
 
 OrFault<Done> FileModelStore::Delete(const std::string& model) {
   if (!IsPlainName(model) || model == "builtin")
-    return MakeFault(404, "model_not_found", "The store has no model of this name.");
+    return Fault{404, "", "model_not_found", "", "The store has no model of this name."};
   const auto claim = TryClaim(model);
-  if (claim == nullptr) return MakeFault(409, "model_busy", Cat("Something is being done with ", model, "."));
+  if (claim == nullptr) return service::ModelBusy(model);
   bool was_there = false;
   for (const std::string& path : {Cat(ModelsFolder(), "/", model), FolderOfUpload(model)}) {
     std::error_code error;
@@ -339,7 +272,7 @@ OrFault<Done> FileModelStore::Delete(const std::string& model) {
     if (!error) fs::remove_all(gone, error);
     if (error) return service::FaultOf(SystemError(kPlace, "cannot delete", model, error.value()));
   }
-  if (!was_there) return MakeFault(404, "model_not_found", Cat("The store has no model ", model, "."));
+  if (!was_there) return service::NoSuchModel(model);
   return Done{};
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/nearest_word.h"
 #include "base/text.h"
+#include "service/upload_rules.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
 
@@ -43,14 +44,7 @@ std::uint64_t SizeOf(const std::string& path) {
 
 }  // namespace
 
-bool IsPlainName(const std::string& name) {
-  constexpr std::size_t kLongest = 128;
-  return !name.empty() && name.size() <= kLongest && name[0] != '.' && name[0] != '-' &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-                  c == '_';
-         });
-}
+bool IsPlainName(const std::string& name) { return service::IsPlainName(name); }
 
 std::string StoreHome() {
   if (const std::string home = Environment("THIMBLE_HOME"); !home.empty()) return home;

@@ -47,7 +47,7 @@ Status Bench::Read(int num_tokens, DecoderState* state, bool wants_logits) const
   std::vector<Position> positions;
   for (int read = 0; read < num_tokens;) {
     if (goes_on_ && !goes_on_()) return Cancelled();
-    const int count = std::min(Decoder::kMaxRows, num_tokens - read);
+    const int count = std::min(parts.most_rows, num_tokens - read);
     ids.clear();
     positions.clear();
     for (int i = 0; i < count; ++i) {

@@ -28,8 +28,12 @@ class Loader {
   // Text model and draft head, and the tower where the options or a pack cache want it.
   Result<Weights> Run();
   Result<std::shared_ptr<const VisionWeights>> RunTower();
-  // The whole pack of `file`, one of the two (write_pack.cc).
-  Status WritePack(const ModelFile& file, PackWriter* writer);
+  // For a whole pack of `file`, one of the two (write_pack.cc): packs a matrix that is in it, writes it and lets it go;
+  // `packed` hears of the tensors that it was made from. Others, and those that stay as they are, are left alone.
+  Status WriteMatrix(const ModelFile& file, const PlannedWeight& weight, PackWriter* writer,
+                     std::unordered_set<const TensorEntry*>* packed);
+  // What the options' progress is told as the whole.
+  void ExpectBytes(std::uint64_t total) { total_ = total; }
 
  private:
   // One file holds text model and tower.
@@ -59,8 +63,6 @@ class Loader {
   // From a whole pack's entry.
   Status FromPack(const FoundTensor& found, const PackedEntry& entry, const MatrixForm& form, std::int64_t rows,
                   std::int64_t cols, PackedMatrix* out);
-  Status WriteMatrices(const ModelFile& file, const WeightPlan& plan, PackWriter* writer,
-                       std::unordered_set<const TensorEntry*>* packed);
 
   [[nodiscard]] bool LooksLikeMlx() const;
   void CheckNorms(const Weights& weights) const;

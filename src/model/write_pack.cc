@@ -56,64 +56,60 @@ Status WriteHeads(const ModelFile& file, PackWriter* writer) {
   return Done{};
 }
 
-// The tensors that are not packed, as they are.
-Status WriteTensors(const ModelFile& file, const std::unordered_set<const TensorEntry*>& packed, PackWriter* writer) {
-  for (const TensorEntry& tensor : file.tensors()) {
-    if (packed.contains(&tensor) || tensor.size_bytes == 0) continue;
-    TensorEntry plain = tensor;
-    plain.unknown_type.clear();
-    auto bytes = file.View(plain);
-    if (!bytes.ok()) return WithPlace(bytes.error(), TensorFinder::PathOf(file, tensor));
-    PackedEntry entry = Named(tensor.name, PackedKind::kTensor);
-    entry.rows = static_cast<std::int64_t>(tensor.offset);
-    entry.dtype = static_cast<std::uint32_t>(tensor.source);
-    THIMBLE_RETURN_IF_ERROR(writer->Add(std::move(entry), bytes.value().span()));
-    file.Release(tensor);
-  }
-  return Done{};
-}
-
 }  // namespace
 
-Status Loader::WriteMatrices(const ModelFile& file, const WeightPlan& plan, PackWriter* writer,
-                             std::unordered_set<const TensorEntry*>* packed) {
-  for (const PlannedWeight& weight : plan) {
-    if (weight.kind != WeightKind::kMatrix || &finder_.FileOf(weight.part) != &file) continue;
-    THIMBLE_ASSIGN_OR_RETURN(const std::vector<FoundTensor> found, finder_.Find(weight));
-    // Pieces that are joined stay as they are.
-    if (found.size() > 1) continue;
-    THIMBLE_RETURN_IF_ERROR(Matrix(weight, found.front()));
-    if (weight.matrix->family() != kernels::Family::kFileRows) {
-      const TensorEntry* tensor = found.front().tensor;
-      const std::span<const std::byte> bytes(weight.matrix->bytes(),
-                                             static_cast<std::size_t>(weight.matrix->size_bytes()));
-      THIMBLE_RETURN_IF_ERROR(writer->Add(EntryOf(tensor->name, *weight.matrix), bytes));
-      packed->insert(tensor);
-      if (found.front().mlx.has_value()) packed->insert({found.front().mlx->scales, found.front().mlx->biases});
-    }
-    *weight.matrix = PackedMatrix();
+Status Loader::WriteMatrix(const ModelFile& file, const PlannedWeight& weight, PackWriter* writer,
+                           std::unordered_set<const TensorEntry*>* packed) {
+  if (weight.kind != WeightKind::kMatrix || &finder_.FileOf(weight.part) != &file) return Done{};
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<FoundTensor> found, finder_.Find(weight));
+  // Pieces that are joined stay as they are.
+  if (found.size() > 1) return Done{};
+  THIMBLE_RETURN_IF_ERROR(Matrix(weight, found.front()));
+  if (weight.matrix->family() != kernels::Family::kFileRows) {
+    const TensorEntry* tensor = found.front().tensor;
+    const std::span<const std::byte> bytes(weight.matrix->bytes(),
+                                           static_cast<std::size_t>(weight.matrix->size_bytes()));
+    THIMBLE_RETURN_IF_ERROR(writer->Add(EntryOf(tensor->name, *weight.matrix), bytes));
+    packed->insert(tensor);
+    if (found.front().mlx.has_value()) packed->insert({found.front().mlx->scales, found.front().mlx->biases});
   }
+  *weight.matrix = PackedMatrix();
   return Done{};
 }
 
-Status Loader::WritePack(const ModelFile& file, PackWriter* writer) {
-  total_ = file.total_bytes();
-  THIMBLE_RETURN_IF_ERROR(WriteHeads(file, writer));
-  std::unordered_set<const TensorEntry*> packed;
-  if (&file == &text_) {
-    Weights weights;
-    THIMBLE_RETURN_IF_ERROR(WriteMatrices(file, PlanWeights(config_, &weights), writer, &packed));
+struct PackMaker::Parts {
+  Parts(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, const LoadOptions& how,
+        PackedFile which, PackHeader header, PackWriter::Sink sink)
+      : file(which == PackedFile::kText ? text : *vision),
+        options(how),
+        loader(text, vision, config, options),
+        writer(std::move(header), std::move(sink), options.pool) {
+    loader.ExpectBytes(file.total_bytes());
+    if (which == PackedFile::kText) plan = PlanWeights(config, &weights);
+    if (!config.vision.has_value()) return;
+    for (PlannedWeight& weight : PlanTower(*config.vision, &tower)) plan.push_back(std::move(weight));
   }
-  if (config_.vision.has_value()) {
-    VisionWeights tower;
-    THIMBLE_RETURN_IF_ERROR(WriteMatrices(file, PlanTower(*config_.vision, &tower), writer, &packed));
-  }
-  THIMBLE_RETURN_IF_ERROR(WriteTensors(file, packed, writer));
-  return writer->Finish();
-}
 
-Status WritePack(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, const LoadOptions& options,
-                 PackedFile which, const PackWriter::Sink& sink) {
+  const ModelFile& file;
+  const LoadOptions options;
+  Loader loader;
+  PackWriter writer;
+  // Where the plan's matrices lie for as long as each is written.
+  Weights weights;
+  VisionWeights tower;
+  WeightPlan plan;
+  bool has_heads = false;
+  std::size_t next_weight = 0;
+  std::size_t next_tensor = 0;
+  std::unordered_set<const TensorEntry*> packed;
+};
+
+PackMaker::PackMaker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+PackMaker::~PackMaker() = default;
+
+Result<std::unique_ptr<PackMaker>> PackMaker::Begin(const ModelFile& text, const ModelFile* vision,
+                                                    const ModelConfig& config, const LoadOptions& options,
+                                                    PackedFile which, PackWriter::Sink sink) {
   THIMBLE_CHECK(which == PackedFile::kText || vision != nullptr);
   const ModelFile& file = which == PackedFile::kText ? text : *vision;
   if (file.pack() != nullptr)
@@ -122,8 +118,51 @@ Status WritePack(const ModelFile& text, const ModelFile* vision, const ModelConf
   own.precision = Precision::kFast;
   own.pack_cache = {};
   THIMBLE_ASSIGN_OR_RETURN(std::string identity, file.Identity());
-  PackWriter writer({kernels::kPanelRevision, std::move(identity), true}, sink, own.pool);
-  return Loader(text, vision, config, own).WritePack(file, &writer);
+  PackHeader header{kernels::kPanelRevision, std::move(identity), true};
+  return std::unique_ptr<PackMaker>(
+      new PackMaker(std::make_unique<Parts>(text, vision, config, own, which, std::move(header), std::move(sink))));
+}
+
+// As it is.
+Status PackMaker::WriteTensor(const TensorEntry& tensor) {
+  TensorEntry plain = tensor;
+  plain.unknown_type.clear();
+  auto bytes = parts_->file.View(plain);
+  if (!bytes.ok()) return WithPlace(bytes.error(), TensorFinder::PathOf(parts_->file, tensor));
+  PackedEntry entry = Named(tensor.name, PackedKind::kTensor);
+  entry.rows = static_cast<std::int64_t>(tensor.offset);
+  entry.dtype = static_cast<std::uint32_t>(tensor.source);
+  THIMBLE_RETURN_IF_ERROR(parts_->writer.Add(std::move(entry), bytes.value().span()));
+  parts_->file.Release(tensor);
+  return Done{};
+}
+
+Result<bool> PackMaker::Step() {
+  Parts& p = *parts_;
+  if (!std::exchange(p.has_heads, true)) {
+    THIMBLE_RETURN_IF_ERROR(WriteHeads(p.file, &p.writer));
+    return false;
+  }
+  if (p.next_weight < p.plan.size()) {
+    THIMBLE_RETURN_IF_ERROR(p.loader.WriteMatrix(p.file, p.plan[p.next_weight++], &p.writer, &p.packed));
+    return false;
+  }
+  if (p.next_tensor < p.file.tensors().size()) {
+    const TensorEntry& tensor = p.file.tensors()[p.next_tensor++];
+    if (!p.packed.contains(&tensor) && tensor.size_bytes > 0) THIMBLE_RETURN_IF_ERROR(WriteTensor(tensor));
+    return false;
+  }
+  THIMBLE_RETURN_IF_ERROR(p.writer.Finish());
+  return true;
+}
+
+Status WritePack(const ModelFile& text, const ModelFile* vision, const ModelConfig& config, const LoadOptions& options,
+                 PackedFile which, const PackWriter::Sink& sink) {
+  THIMBLE_ASSIGN_OR_RETURN(const auto maker, PackMaker::Begin(text, vision, config, options, which, sink));
+  while (true) {
+    THIMBLE_ASSIGN_OR_RETURN(const bool is_over, maker->Step());
+    if (is_over) return Done{};
+  }
 }
 
 }  // namespace thimble

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 namespace thimble {
 
@@ -15,22 +14,13 @@ namespace {
 
 using kernels::Family;
 
-// Scratch of a worker for widened weight rows. Grows to the largest tile seen and stays, so that the token loop does
-// not allocate after its first turn.
-float* WideningScratch(std::size_t floats) {
-  static thread_local std::vector<float> scratch;
-  if (scratch.size() < floats) scratch.resize(floats);
-  return scratch.data();
-}
-
-// Widens `count` rows of `w` from `first` on; the result's stride is w.cols(). Float rows of the file are used in
-// place.
-const float* WidenRows(const Ops& ops, const PackedMatrix& w, std::int64_t first, std::int64_t count) {
+// Widens `count` rows of `w` from `first` on into `out`; the result's stride is w.cols(). Float rows of the file are
+// used in place.
+const float* WidenRows(const Ops& ops, const PackedMatrix& w, std::int64_t first, std::int64_t count, float* out) {
   const auto row_bytes = static_cast<std::int64_t>(RowBytes(w.dtype(), static_cast<std::uint64_t>(w.cols())));
   const std::byte* rows = w.bytes() + first * row_bytes;
   const auto address = reinterpret_cast<std::uintptr_t>(rows);
   if (w.dtype() == DType::kF32 && address % alignof(float) == 0) return reinterpret_cast<const float*>(rows);
-  float* out = WideningScratch(static_cast<std::size_t>(count * w.cols()));
   const bool is_aligned = address % alignof(std::uint16_t) == 0;
   if (w.dtype() == DType::kF16 && is_aligned) {
     ops.kernels.f32->f16_to_f32(reinterpret_cast<const std::uint16_t*>(rows), count * w.cols(), out);
@@ -56,6 +46,9 @@ struct Plan {
   std::int64_t unit_rows;  // of the weight
   std::int64_t num_units;
   std::int64_t least;  // units that a task should not be shorter than
+
+  // That a unit's rows become where they are widened in memory: floats.
+  [[nodiscard]] std::int64_t widened() const { return w->family() == Family::kFileRows ? unit_rows * w->cols() : 0; }
 };
 
 // A task of more multiply-adds than this (some milliseconds of a fast core) would keep a cancelled pass going; the pool
@@ -78,7 +71,8 @@ Plan PlanPacked(const PackedMatrix& w, MatView<float> out, const kernels::Quanti
   return Plan{&w, out, x, is_wide, kernels::kPanelRows, num_panels, least};
 }
 
-void RunFileRows(const Ops& ops, MatView<const float> x, const Plan& plan, std::int64_t unit) {
+// `widened`: room for Plan::widened() floats.
+void RunFileRows(const Ops& ops, MatView<const float> x, const Plan& plan, std::int64_t unit, float* widened) {
   const kernels::FloatKernels& f32 = *ops.kernels.f32;
   const PackedMatrix& w = *plan.w;
   const MatView<float>& out = plan.out;
@@ -93,7 +87,7 @@ void RunFileRows(const Ops& ops, MatView<const float> x, const Plan& plan, std::
     in_registers(x.data, x.stride, x.rows, halves, w.cols(), count, w.cols(), out.data + first, out.stride);
     return;
   }
-  const float* rows = WidenRows(ops, w, first, count);
+  const float* rows = WidenRows(ops, w, first, count, widened);
   f32.gemm(x.data, x.stride, x.rows, rows, w.cols(), count, w.cols(), out.data + first, out.stride);
 }
 
@@ -115,11 +109,12 @@ void RunPanels(const Ops& ops, const Plan& plan, std::int64_t first, std::int64_
 }
 
 // Units [first, end) of a product. A weight's own factor is applied to finished sums: one rounding an output.
-void RunUnits(const Ops& ops, MatView<const float> x, const Plan& plan, std::int64_t first, std::int64_t end) {
+void RunUnits(const Ops& ops, MatView<const float> x, const Plan& plan, std::int64_t first, std::int64_t end,
+              float* widened) {
   if (plan.w->family() != Family::kFileRows) {
     RunPanels(ops, plan, first, end - first);
   } else {
-    for (std::int64_t unit = first; unit < end; ++unit) RunFileRows(ops, x, plan, unit);
+    for (std::int64_t unit = first; unit < end; ++unit) RunFileRows(ops, x, plan, unit, widened);
   }
   const float scale = plan.w->scale();
   if (scale == 1.0F) return;
@@ -167,6 +162,12 @@ kernels::QuantisedRows Activations::Quantised(const Ops& ops) {
   return x;
 }
 
+float* Activations::WideningRoom(std::int64_t floats) {
+  const auto size = static_cast<std::size_t>(floats);
+  if (widened_.size() < size) widened_.resize(size);
+  return widened_.data();
+}
+
 void MatMul(const Ops& ops, Activations* x, std::span<const Product> products) {
   THIMBLE_CHECK(products.size() <= kMaxProducts);
   const MatView<const float> rows = x->rows();
@@ -175,6 +176,7 @@ void MatMul(const Ops& ops, Activations* x, std::span<const Product> products) {
   std::int64_t num_units = 0;
   std::int64_t least = 1;
   std::int64_t unit_rows = 1;
+  std::int64_t widened = 0;  // floats, of each thread
   for (std::size_t i = 0; i < products.size(); ++i) {
     const PackedMatrix& w = *products[i].w;
     const MatView<float>& out = products[i].out;
@@ -183,15 +185,18 @@ void MatMul(const Ops& ops, Activations* x, std::span<const Product> products) {
     num_units += plans[i].num_units;
     least = std::max(least, plans[i].least);
     unit_rows = std::max(unit_rows, plans[i].unit_rows);
+    widened = std::max(widened, plans[i].widened());
   }
+  float* const room = x->WideningRoom(widened * ops.pool.num_threads());
   // All products are one line of units, and a task a piece of it.
   const std::int64_t most = std::max(least, kMostOfTask / (rows.rows * rows.cols * unit_rows));
   const TaskSplit split(num_units, least, ops.pool.num_threads(), ops.pool.slowest_share(), most);
-  ops.pool.Run(split.num_tasks(), [&](int task, int) {
+  ops.pool.Run(split.num_tasks(), [&](int task, int worker) {
     std::int64_t first = split.Start(task);
     std::int64_t end = split.Start(task + 1);
     for (const Plan* plan = plans.data(); end > 0; ++plan) {
-      if (first < plan->num_units) RunUnits(ops, rows, *plan, first, std::min(end, plan->num_units));
+      if (first < plan->num_units)
+        RunUnits(ops, rows, *plan, first, std::min(end, plan->num_units), room + worker * widened);
       first = std::max<std::int64_t>(0, first - plan->num_units);
       end -= plan->num_units;
     }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace thimble {
 
@@ -28,10 +29,15 @@ class Activations {
   // Their codes, scales and sums, made when first asked for.
   kernels::QuantisedRows Quantised(const Ops& ops);
 
+  // For MatMul: memory for weights' rows that are widened to floats, of all threads together. Grows to the most that
+  // was asked for and stays, so that the token loop does not allocate after its first turn, and tasks never do.
+  float* WideningRoom(std::int64_t floats);
+
  private:
   MatView<const float> rows_;
   bool is_quantised_ = false;
   Buffer<kernels::QuantisedSuper> supers_;
+  std::vector<float> widened_;
 };
 
 // A weight [N, K] and where its product goes, [T, N].

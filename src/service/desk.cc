@@ -28,6 +28,11 @@ Fault ModelFault(const Error& error, const std::string& name) {
   return fault;
 }
 
+Fault NoModelHere() {
+  return Fault{503, "", "model_not_loaded", "",
+               "No model is open here yet: name one, after importing it if there is none."};
+}
+
 // Says something to the client. Where memory runs out over it, the answer ends as it is, and only this one.
 template <typename Words>
 void Say(Job* job, Words&& words) {
@@ -76,6 +81,7 @@ std::optional<Fault> Desk::Admit(const std::shared_ptr<Job>& job) {
     if (auto fault = BusyFault(name); fault.has_value()) return fault;
     previous_ = std::exchange(wanted_, name);
   }
+  if (wanted_.empty()) return NoModelHere();
   if (jobs_.size() >= static_cast<std::size_t>(options_.parallel + options_.queue))
     return Fault{429, "", "queue_full", "", "Too many requests are waiting already. Try again in a few seconds."};
   jobs_.emplace(job->id, job);
@@ -123,6 +129,15 @@ std::optional<Fault> Desk::Unload() {
   }
   wake_();
   return std::nullopt;
+}
+
+bool Desk::Forget(const std::string& name) {
+  const MutexLock lock(&mutex_);
+  if (state_.live != nullptr && state_.live->name == name) return false;
+  if (name != wanted_) return true;
+  if (!options_.model.empty() || !jobs_.empty() || state_.is_opening || opens_soon_) return false;
+  wanted_.clear();
+  return true;
 }
 
 void Desk::Ready(std::shared_ptr<Job> job) {
@@ -223,6 +238,7 @@ std::optional<std::string> Desk::ToOpen() {
     return is_idle || closes ? std::optional<std::string>("") : std::nullopt;
   }
   if (!is_first && !opens && waiting_.empty()) return std::nullopt;  // nobody needs one
+  if (wanted_.empty() && state_.live == nullptr) return std::nullopt;
   return wanted_;
 }
 
@@ -384,7 +400,8 @@ bool Desk::StepActive() {
     if (job->is_cancelled || !job->sink->IsFull()) some[count++] = job->generation.get();
   }
   if (count == 0) return false;
-  Generation::StepTogether(std::span(some).first(count));
+  const double deadline = options_.step_seconds > 0 ? MonotonicSeconds() + options_.step_seconds : 0;
+  Generation::StepTogether(std::span(some).first(count), deadline);
   const MutexLock lock(&mutex_);
   ++state_.passes;
   state_.pass_rows += count;

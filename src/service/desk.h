@@ -22,11 +22,12 @@
 namespace thimble::service {
 
 struct DeskOptions {
-  std::string model;            // that answers where a request names none
+  std::string model;            // that answers where a request names none; empty: none is opened before one is named
   int parallel = 4;             // requests that are read and written at the same time
   int queue = 64;               // requests that may wait besides
   bool is_strict = false;       // names of no model here are refused; else the open model answers them
   double idle_seconds = 0;      // without a request, after which the model's memory is given back; 0: never
+  double step_seconds = 0;      // after which a step ends between two layers; 0: passes are taken whole
   FilterMaker filter_for = {};  // may be empty
 };
 
@@ -80,8 +81,13 @@ class Desk {
   // being opened.
   std::optional<Fault> Unload();
 
-  // Does one thing: opens a model, or takes a step of all who write and one who reads, of at most some 0.3 s. True:
-  // there is more to do at once. Else in PumpDue() seconds, or when `wake` was called.
+  // Where none is open and nobody waits for one, `name` is not the one to be opened any more. Only of a desk that began
+  // without a model. Whether it is none that answers or will answer.
+  bool Forget(const std::string& name);
+
+  // Does one thing: opens a model, or takes a step of all who write and one who reads, of at most some 0.3 s or a
+  // little more than step_seconds. True: there is more to do at once. Else in PumpDue() seconds, or when `wake` was
+  // called.
   bool Pump();
   [[nodiscard]] double PumpDue() const;
 

@@ -18,8 +18,6 @@ namespace {
 
 // Bodies up to this are read at once: some milliseconds. Larger ones, with pictures in them, wait for Help.
 constexpr std::size_t kQuickBody = 256 << 10;
-// Pixels of pictures that a page has handed over.
-constexpr std::size_t kShelfBytes = std::size_t{256} << 20;
 
 OrFault<Ask> ParseAsk(RouteKind kind, const Json& body) {
   switch (kind) {
@@ -87,7 +85,7 @@ Service::Service(ServiceOptions options, ModelShelf* shelf, PictureDecoder* deco
       began_(options_.now()),
       shelf_(shelf),
       decoder_(decoder),
-      pictures_(kShelfBytes),
+      pictures_(options_.picture_bytes),
       help_(wakers.help),
       kept_(options_.kept, options_.clock, wakers.help),
       replies_(options_.chats, options_.clock, wakers.help),
@@ -269,6 +267,9 @@ OrFault<std::shared_ptr<LiveModel>> Service::NeedModel() const {
   if (auto model = desk_.live(); model != nullptr) return model;
   const DeskState state = desk_.State();
   if (state.failure.has_value()) return Fault{503, "", "model_not_loaded", "", state.failure->message};
+  if (state.model.empty())
+    return Fault{503, "", "model_not_loaded", "",
+                 "No model is open here yet: open one, after importing it if there is none."};
   return Fault{503, "", "", "", "The model is being loaded. Try again in a few seconds."};
 }
 

@@ -25,18 +25,20 @@ namespace thimble::service {
 
 struct ServiceOptions {
   DeskOptions desk;
-  std::string version;                            // "0.4.0"
-  std::function<std::int64_t()> now;              // seconds since 1970
-  std::function<std::string()> new_id;            // 24 letters and digits that nobody can guess
-  std::function<Json()> about_carrier;            // an object: what info tells beside the service's own
-  std::function<std::uint64_t()> resident_bytes;  // of this process; may be empty
-  ModelStore* store = nullptr;                    // nullptr: models cannot be sent or deleted here
-  ChatStore* chats = nullptr;                     // nullptr: conversations are not kept here
-  std::string why_no_chats;                       // then: the sentence that says why; empty: an ordinary one
-  const PageFiles* page = nullptr;                // nullptr: there is no page here
-  std::function<std::uint64_t()> pack_bytes;      // that packs of models take; may be empty
-  KeptLimits kept;                                // of answers that go on without their readers
-  std::function<double()> clock;                  // seconds since some time; empty: the system's
+  std::string version;                                 // "0.4.0"
+  std::function<std::int64_t()> now;                   // seconds since 1970
+  std::function<std::string()> new_id;                 // 24 letters and digits that nobody can guess
+  std::function<Json()> about_carrier;                 // an object: what info tells beside the service's own
+  std::function<std::uint64_t()> resident_bytes;       // of this process; may be empty
+  std::function<std::uint64_t()> free_bytes;           // that this process can still take; empty: what the system says
+  ModelStore* store = nullptr;                         // nullptr: models cannot be sent or deleted here
+  ChatStore* chats = nullptr;                          // nullptr: conversations are not kept here
+  std::string why_no_chats;                            // then: the sentence that says why; empty: an ordinary one
+  const PageFiles* page = nullptr;                     // nullptr: there is no page here
+  std::function<std::uint64_t()> pack_bytes;           // that packs of models take; may be empty
+  std::size_t picture_bytes = std::size_t{256} << 20;  // of pictures' pixels that a page has handed over
+  KeptLimits kept;                                     // of answers that go on without their readers
+  std::function<double()> clock;                       // seconds since some time; empty: the system's
 };
 
 class Service : public Handler {
@@ -93,6 +95,7 @@ class Service : public Handler {
   OrFault<WholeAnswer> Model(const Visit& visit, const std::string& name);
   WholeAnswer Models(const Visit& visit);
   WholeAnswer StoreModels();
+  [[nodiscard]] std::uint64_t FreeBytes() const;
   OrFault<WholeAnswer> OpenModel(const Visit& visit);
   OrFault<WholeAnswer> UnloadModel(const Visit& visit);
   static bool IsOfChats(RouteKind kind);

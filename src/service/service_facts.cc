@@ -84,7 +84,7 @@ OrFault<Picture> PictureFromPixels(std::string_view type, std::string_view bytes
 
 WholeAnswer Service::Health() {
   const DeskState state = desk_.State();
-  return HealthAnswer(state.live == nullptr && state.loading < 1 && !state.was_open);
+  return HealthAnswer(state.live == nullptr && state.loading < 1 && !state.was_open && !state.model.empty());
 }
 
 WholeAnswer Service::Models(const Visit& visit) {
@@ -186,14 +186,14 @@ WholeAnswer Service::Info() {
     model.Set("instructions", Json::String(engine.isa()));
   }
   if (state.failure.has_value()) model.Set("failure", Json::String(state.failure->message));
-  Json info = Json::Object(
-      {{"version", Json::String(options_.version)},
-       {"model", std::move(model)},
-       {"machine", Json::Object({{"cores", Json::Integer(NumUsableCores())},
-                                 {"memory_free", Json::Integer(static_cast<std::int64_t>(AvailableMemoryBytes()))}})},
-       {"limits", Json::Object({{"parallel", Json::Integer(options_.desk.parallel)},
-                                {"queue", Json::Integer(options_.desk.queue)},
-                                {"picture_bytes", Json::Integer(64 << 20)}})}});
+  Json info =
+      Json::Object({{"version", Json::String(options_.version)},
+                    {"model", std::move(model)},
+                    {"machine", Json::Object({{"cores", Json::Integer(NumUsableCores())},
+                                              {"memory_free", Json::Integer(static_cast<std::int64_t>(FreeBytes()))}})},
+                    {"limits", Json::Object({{"parallel", Json::Integer(options_.desk.parallel)},
+                                             {"queue", Json::Integer(options_.desk.queue)},
+                                             {"picture_bytes", Json::Integer(64 << 20)}})}});
   if (options_.about_carrier) {
     const Json more = options_.about_carrier();
     for (const auto& [key, value] : more.members()) info.Set(key, value);
@@ -201,9 +201,15 @@ WholeAnswer Service::Info() {
   return JsonAnswer(info.Dump());
 }
 
+std::uint64_t Service::FreeBytes() const {
+  return options_.free_bytes ? options_.free_bytes() : AvailableMemoryBytes();
+}
+
 WholeAnswer Service::StoreModels() {
   const DeskState state = desk_.State();
-  const std::uint64_t free = AvailableMemoryBytes();
+  std::uint64_t free = FreeBytes();
+  // Where memory is counted exactly, what the open model has is free for another one.
+  if (options_.free_bytes && state.live != nullptr) free += state.live->engine->memory_needs().weights_bytes;
   std::vector<Json> items;
   for (const ShelfModel& model : shelf_->List()) {
     const bool is_open = state.live != nullptr && state.live->name == model.name;

@@ -120,8 +120,7 @@ OrFault<WholeAnswer> Service::UnloadModel(const Visit& visit) {
 OrFault<WholeAnswer> Service::DeleteModel(const Visit& visit) {
   if (options_.store == nullptr) return NoStore();
   const std::string& name = visit.names[0];
-  const DeskState state = desk_.State();
-  if (name == state.model || (state.live != nullptr && state.live->name == name))
+  if (!desk_.Forget(name))
     return Fault{409, "", "model_open", "", Cat("The model ", name, " is the one that answers here.")};
   for (const ShelfModel& model : shelf_->List()) {
     if (model.name == name && model.is_builtin)

@@ -11,7 +11,9 @@ namespace thimble {
 
 #if defined(__wasm__)
 
+#if !defined(__wasm_atomics__)  // else thread_pool_wasm.cc knows
 int NumUsableCores() { return 1; }
+#endif
 
 std::uint64_t AvailableMemoryBytes() { return 0; }
 

@@ -46,3 +46,19 @@ foreach(folder conformance portable)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/*_test.cc)
   thimble_wasi_test(${folder} SOURCES ${sources} LIBS thimble_core thimble_host)
 endforeach()
+
+# The module as a page's worker drives it (apps/wasm/tests). What it says is compared with the native command's words where
+# that is built beside.
+file(GLOB module_tests CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/apps/wasm/tests ${PROJECT_SOURCE_DIR}/apps/wasm/tests/*.test.mjs)
+foreach(file ${module_tests})
+  string(REGEX REPLACE "\\.test\\.mjs$" "" name ${file})
+  add_test(NAME wasm.${name} COMMAND ${wasi_node} --test ${PROJECT_SOURCE_DIR}/apps/wasm/tests/${file})
+  set_tests_properties(wasm.${name} PROPERTIES LABELS unit TIMEOUT 600 ENVIRONMENT
+    "THIMBLE_MODULE=$<TARGET_FILE:thimble_wasm>;THIMBLE_FIXTURES=${THIMBLE_FIXTURES_DIR};THIMBLE_NATIVE=${PROJECT_SOURCE_DIR}/build/thimble")
+endforeach()
+# These programs have one thread; with atomics in the objects alone the memory stays their own.
+if(THIMBLE_WASM_THREADS)
+  foreach(name base kernels sampling ops measure files text image engine conformance portable)
+    target_link_options(test_${name} PRIVATE -Wl,--no-check-features)
+  endforeach()
+endif()

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The models that can be opened in the page: those of the store, and files that were picked.
+#pragma once
+
+#include "engine/engine.h"
+#include "service/carrier_parts.h"
+#include "wasm/storage.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace thimble::browser {
+
+class StoredModelShelf : public service::ModelShelf {
+ public:
+  // `how`: how each is opened. `reserve` (may be empty): is told about how many bytes of memory one takes, before.
+  // `opened` hears of every engine.
+  StoredModelShelf(Storage* storage, EngineOptions how, std::function<void(std::uint64_t)> reserve,
+                   std::function<void(const Engine&)> opened);
+
+  // A picked file has its own name, with the ending.
+  [[nodiscard]] std::vector<service::ShelfModel> List() const override;
+  Result<std::shared_ptr<const Engine>> Open(const std::string& name,
+                                             const std::function<bool(double share)>& progress) override;
+
+ private:
+  [[nodiscard]] Result<ModelFiles> FilesOf(const std::string& name) const;
+  [[nodiscard]] Result<ModelFiles> StoredFiles(const std::string& name, bool has_vision) const;
+  [[nodiscard]] Result<ModelFiles> PickedFiles(const std::string& name, const std::vector<StoredFile>& picked) const;
+
+  Storage* storage_;
+  EngineOptions how_;
+  std::function<void(std::uint64_t)> reserve_;
+  std::function<void(const Engine&)> opened_;
+};
+
+}  // namespace thimble::browser

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Storage: files by flat names, as the page keeps them for us (the origin's private files; files from a file chooser).
+// Everything happens at once: whoever calls waits.
+#pragma once
+
+#include "base/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace thimble::browser {
+
+// Of a name, in bytes.
+inline constexpr std::size_t kLongestName = 255;
+
+struct StoredFile {
+  std::string name;
+  std::uint64_t bytes = 0;
+};
+
+// A file that is open, as long as this lives. One name is open once at a time.
+class OpenFile {
+ public:
+  virtual ~OpenFile() = default;
+  // kSystem where it cannot be asked for.
+  [[nodiscard]] virtual Result<std::uint64_t> Size() const = 0;
+  // Bytes read, fewer at the file's end. kSystem.
+  [[nodiscard]] virtual Result<std::size_t> ReadAt(std::uint64_t offset, std::span<std::byte> to) const = 0;
+  // All of them. kExhausted where there is no room for more, kSystem.
+  virtual Status WriteAt(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+  virtual Status Truncate(std::uint64_t size) = 0;
+  // What was written survives the page.
+  virtual Status Flush() = 0;
+};
+
+class Storage {
+ public:
+  virtual ~Storage() = default;
+  [[nodiscard]] virtual std::vector<StoredFile> List() const = 0;
+  // kNotFound where there is none (and `creates` is false) or there is no room for one more.
+  virtual Result<std::unique_ptr<OpenFile>> Open(const std::string& name, bool creates) = 0;
+  virtual Status Delete(const std::string& name) = 0;
+  // Replaces what is there.
+  virtual Status Rename(const std::string& from, const std::string& to) = 0;
+  // Bytes that may still be written; nullopt: the browser does not say.
+  [[nodiscard]] virtual std::optional<std::uint64_t> FreeBytes() const = 0;
+};
+
+}  // namespace thimble::browser
