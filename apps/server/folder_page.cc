@@ -118,6 +118,11 @@ Status FolderPage::Add(const std::string& name, const std::string& path) {
                     .gzip = {},
                     .brotli = {},
                     .is_hashed = name.starts_with("assets/")});
+  if (name == "index.html") {  // a host gives it by its name, too
+    service::PageFile named = files_.back();
+    named.path = "/index.html";
+    files_.push_back(named);
+  }
   kept_.push_back(std::move(file));
   return Done{};
 }

@@ -30,7 +30,7 @@ const licencesOfAll: Plugin = {
 const kPolicy = [
   "default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self'", "style-src 'self'", "font-src 'self'",
   "img-src 'self' data: blob:", "connect-src 'self'", "manifest-src 'self'", "base-uri 'none'", "form-action 'none'",
-  "require-trusted-types-for 'script'", 'trusted-types default',
+  "require-trusted-types-for 'script'", 'trusted-types thimble-worker',
 ].join('; ');
 const browserCarrier: Plugin = {
   name: 'browser-carrier',
@@ -46,7 +46,6 @@ const browserCarrier: Plugin = {
 export default defineConfig(({ mode }) => ({
   base: './',
   plugins: [svelte(), licencesOfAll, ...(mode === 'browser' ? [browserCarrier] : [])],
-  worker: { format: 'es' },
   define: { __THIMBLE_VERSION__: JSON.stringify(version) },
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   // Module workers, which load theirs by relative names too.

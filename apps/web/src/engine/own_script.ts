@@ -11,9 +11,21 @@ interface TrustedTypes {
 
 let policy: TrustedPolicy | null = null;
 
+// Whether `url` is below the folder `top`.
+export function isOwnScript(url: string, top: string): boolean {
+  try {
+    return new URL(url, top).href.startsWith(top);
+  } catch {
+    return false;
+  }
+}
+
+// The page's folder; in a worker, which lies deeper in it, the address' origin.
+const top = () => (typeof document === 'undefined' ? `${self.location.origin}/` : new URL('./', document.baseURI).href);
+
 function checked(url: string): string {
   const whole = new URL(url, self.location.href);
-  if (whole.origin !== self.location.origin) throw new TypeError(`${url} is no script of this page`);
+  if (!isOwnScript(whole.href, top())) throw new TypeError(`${url} is no script of this page`);
   return whole.href;
 }
 

@@ -7,6 +7,7 @@ export interface ShellParts {
   isIsolated: () => boolean;
   onChange: () => void; // of hasUpdate, isKept
   reload: () => void;
+  ownScript: (url: string) => string; // what may be loaded as a worker
 }
 
 const kTried = 'thimble:isolation';
@@ -38,7 +39,7 @@ export class Shell {
     if (!workers) return false;
     try {
       await this.dropStrangers(workers);
-      this.registration = await workers.register(new URL(kWorker, new URL('./', this.page)).href, { updateViaCache: 'none' });
+      this.registration = await workers.register(this.parts.ownScript(new URL(kWorker, new URL('./', this.page)).href), { updateViaCache: 'none' });
       this.watch(workers, this.registration);
       if (this.parts.isIsolated()) {
         this.parts.storage.removeItem(kTried);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { ownScript } from '../engine/own_script';
 import { updates } from '../state/updates.svelte';
 import { Shell } from './shell';
-import { trustOwnWorkers } from './trusted_types';
 import { WakeLock } from './wake_lock';
 
 function storage(): Storage {
@@ -18,6 +18,7 @@ export const shell = new Shell(
     storage: storage(),
     isIsolated: () => window.crossOriginIsolated,
     reload: () => window.location.reload(),
+    ownScript,
     onChange: () => {
       updates.isHere = shell.hasUpdate;
       updates.isKept = shell.isKept;
@@ -29,7 +30,6 @@ export const wakeLock = new WakeLock();
 
 // True: the page is being loaded again.
 export function startShell(): Promise<boolean> {
-  trustOwnWorkers();
   updates.take = () => shell.takeUpdate();
   return shell.start();
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it, vi } from 'vitest';
 import { Shell, isOwnWorker, type ShellParts } from '../../src/shell/shell';
-import { isOwnScript } from '../../src/shell/trusted_types';
+import { isOwnScript } from '../../src/engine/own_script';
 import { WakeLock } from '../../src/shell/wake_lock';
 
 const kPage = 'https://host.example/tools/thimble/index.html?lang=de#/chat/x';
+const kTop = 'https://host.example/tools/thimble/';
 
 describe('scripts of the page', () => {
   it('are those of its folder', () => {
-    expect(isOwnScript('./assets/engine.js', kPage)).toBe(true);
-    expect(isOwnScript('https://host.example/tools/thimble/sw.js', kPage)).toBe(true);
+    expect(isOwnScript('./assets/engine.js', kTop)).toBe(true);
+    expect(isOwnScript('https://host.example/tools/thimble/sw.js', kTop)).toBe(true);
     for (const foreign of ['https://elsewhere.example/tools/thimble/a.js', '/tools/other.js', '../a.js', 'data:text/javascript,1', 'blob:https://host.example/1', 'javascript:1', 'http://host.example/tools/thimble/a.js', '//elsewhere.example/tools/thimble/x.js', 'https://host.example/tools/thimble/../x.js', 'https://host.example/tools/thimblex/x.js', 'http://[']) {
-      expect(isOwnScript(foreign, kPage), foreign).toBe(false);
+      expect(isOwnScript(foreign, kTop), foreign).toBe(false);
     }
   });
 
@@ -47,6 +48,7 @@ function makeShell(workers: ServiceWorkerContainer | null, isIsolated = false, c
     isIsolated: () => isIsolated,
     reload,
     onChange: () => undefined,
+    ownScript: (url) => url,
   };
   return { shell: new Shell(parts, kPage), reload, kept, parts };
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine in a worker as a Transport. A page without one (no WebAssembly modules beside it) has its chats and no
-// answers.
-import { ApiError, type Transport } from './transport';
+// The engine in a worker of this page as a Transport. Loaded where the page has one, and put in its place by tests.
+import type { Transport } from './transport';
 
 export async function openEngine(): Promise<Transport> {
-  throw new ApiError(503, 'no_engine', 'this page came without its engine');
+  return (await import('../../state/page_engine')).openPageEngine();
 }
