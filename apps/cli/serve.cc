@@ -238,6 +238,7 @@ int Serve(const ServeOptions& options) {
   DecodeOptions decode;
   decode.max_pixels = options.common.max_image_pixels;
   decode.alpha = options.common.alpha == "drop" ? Alpha::kDrop : Alpha::kWhite;
+  decode.max_jpeg_pixels = options.common.exact ? 0 : kLargestJpeg;
   host::CodecPictureDecoder decoder(decode);
 
   host::FileModelStore store;
