@@ -131,7 +131,10 @@ Result<server::Options> NetworkOptions(const ServeOptions& options) {
   network.allow_hosts = options.allow_hosts;
   network.allow_origins = options.allow_origins;
   if (const service::PageFiles* const page = PageOf(options); page != nullptr) {
-    for (const service::PageFile& file : page->All()) network.open_paths.emplace_back(file.path);
+    for (const service::PageFile& file : page->All()) {
+      network.open_paths.emplace_back(file.path);
+      if (file.type.starts_with("text/html")) network.pages.emplace_back(file.path);
+    }
   }
   if (!options.key_file.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(network.keys, server::ApiKeys::Read(host::ExpandHome(options.key_file)));

@@ -26,6 +26,7 @@ struct GateRules {
   ApiKeys keys;                         // none: whoever reaches the port may use the APIs
   ApiKeys token;                        // the page's; opens everything. None: /thimble/v1/ stays closed
   std::vector<std::string> open_paths;  // may be read without a key; with '/' at the end: everything below
+  std::vector<std::string> pages;       // to which links of other sites may lead: nothing secret is in them
 };
 
 // The first line and the headers as they came, the headers' names in lower case.

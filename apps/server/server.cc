@@ -133,6 +133,7 @@ class TcpServer : public Server {
     rules.keys = std::move(options.keys);
     if (!options.token.empty()) rules.token.Add(options.token);
     rules.open_paths = std::move(options.open_paths);
+    rules.pages = std::move(options.pages);
     carrier_->limits = options.limits;
     url_ = Cat("http://", places.front().host_name, ":", listener_.port());
     return Done{};

@@ -27,6 +27,8 @@ struct Options {
   std::string token;  // of the routes under /thimble/v1/, and as good as a key; empty: those routes are closed
   // What may be read without a key; with '/' at the end: everything below.
   std::vector<std::string> open_paths = {"/", "/health", "/v1/health", "/models", "/v1/models"};
+  // Pages, without anything secret in them, to which links of other sites may lead.
+  std::vector<std::string> pages;
   Limits limits;
 };
 

@@ -109,6 +109,15 @@ class Files(PageTest):
     def test_who_may_have_them(self):
         self.assertEqual(self.server.ask("GET", "/", host="evil.test").status, 403)
         self.assertEqual(self.server.ask("GET", "/", ["Sec-Fetch-Site: cross-site"]).status, 403)
+        link = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-User: ?1"]
+        answer = self.server.ask("GET", "/", [*link, "Sec-Fetch-Dest: document"])
+        self.assertEqual((answer.status, answer.body), (200, (PAGE / "index.html").read_bytes()))
+        self.assertIn("frame-ancestors 'none'", answer.headers["content-security-policy"])
+        self.assertEqual(answer.headers["cross-origin-opener-policy"], "same-origin")
+        self.assertEqual(self.server.ask("GET", "/", [*link, "Sec-Fetch-Dest: iframe"]).status, 403)
+        self.assertEqual(self.server.ask("GET", "/", [*link, "Sec-Fetch-Dest: document"], host="evil.test").status, 403)
+        for path in ("/assets/look-C0ffee12.css", "/v1/models", "/thimble/v1/chats"):
+            self.assertEqual(self.server.ask("GET", path, [*link, "Sec-Fetch-Dest: document"]).status, 403, path)
         self.assertEqual(self.server.ask("GET", "/assets/none.js").status, 404)
         self.assertEqual(self.server.ask("GET", "/assets/../index.html").status, 400)
         self.assertEqual(self.server.ask("POST", "/assets/look-C0ffee12.css", body="{}").status, 404)
