@@ -10,6 +10,7 @@
 #include "host/chat_store.h"
 #include "host/model_shelf.h"
 #include "host/model_store.h"
+#include "host/pack_files.h"
 #include "host/store.h"
 #include "server/api_keys.h"
 #include "server/embedded_page.h"
@@ -151,21 +152,20 @@ double IdleSeconds(const ServeOptions& options, const host::OpenOptions& open) {
   return is_large ? kIdleMinutes * 60 : 0;
 }
 
-// Bytes of the packs beside models and in the folder for caches.
-std::uint64_t PackBytes() {
-  std::uint64_t bytes = 0;
-  for (const std::string& folder : {host::ModelsFolder(), host::CacheFolder()}) {
-    std::error_code error;
-    constexpr int kDeepest = 2;
-    for (auto it = std::filesystem::recursive_directory_iterator(folder, error);
-         !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
-      if (it.depth() >= kDeepest) it.disable_recursion_pending();
-      std::error_code gone;
-      const bool is_pack = it->path().filename().string().find(".thimble-") != std::string::npos;
-      if (is_pack && it->is_regular_file(gone)) bytes += it->file_size(gone);
-    }
-  }
-  return bytes;
+// Where packs lie: beside the store's models, and in the folder for caches. Those of models that lie elsewhere are
+// their owner's business.
+std::vector<std::string> PackFolders() {
+  std::vector<std::string> folders{host::ModelsFolder()};
+  if (std::string cache = host::CacheFolder(); !cache.empty()) folders.push_back(std::move(cache));
+  return folders;
+}
+
+// Of the models that `open` opens from now on.
+std::shared_ptr<const host::WatchedPacks> WatchPacks(host::OpenOptions* open) {
+  if (open->pack_cache.store == nullptr) return nullptr;
+  auto packs = std::make_shared<const host::WatchedPacks>(open->pack_cache.store);
+  open->pack_cache.store = packs;
+  return packs;
 }
 
 // Programs are answered without it, too: nullptr, and why.
@@ -234,6 +234,7 @@ int Serve(const ServeOptions& options) {
   // Before the sandbox, which starts no programs.
   ShowPage(options, server.url(), network.value().token);
 
+  const auto packs = WatchPacks(&open.value());
   const std::string name = host::ShelfName(options.common.model, open.value().model);
   host::FileModelShelf shelf(open.value(), name, [](const Engine& engine) {
     for (const std::string& warning : engine.warnings()) Warn(warning);
@@ -252,7 +253,8 @@ int Serve(const ServeOptions& options) {
   serve.service.page = PageOf(options);
   const auto history = OpenHistory(&serve.service.why_no_chats);
   serve.service.chats = history.get();
-  serve.service.pack_bytes = PackBytes;
+  serve.service.pack_bytes = [] { return host::PackBytes(PackFolders()); };
+  serve.service.delete_packs = [packs] { return host::DeletePacks(PackFolders(), packs.get()); };
   serve.service.version = THIMBLE_VERSION;
   serve.service.desk.model = name;
   serve.service.desk.parallel = options.parallel;

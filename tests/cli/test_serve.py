@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """thimble serve as scripts and people start it; what it answers is tested in src/service, and how in tests/server."""
+import base64
 import contextlib
 import errno
+import functools
 import hashlib
 import http.client
 import json
@@ -386,6 +388,61 @@ class Sending(Home):
         while self.get("/" + path)[1].get("bytes") != count and time.monotonic() < end:
             time.sleep(0.01)
         return client
+
+
+class Packs(Sending):
+    def setUp(self):
+        super().setUp()
+        folder = self.home / "models/tied"
+        folder.mkdir(parents=True)
+        (folder / "tied.gguf").write_bytes(self.data)
+        self.pack = folder / "tied.gguf.thimble-pack"
+
+    def packs(self):
+        status, _, body = ask(self.facts, "GET", "/thimble/v1/space", headers={"X-Thimble-Token": self.facts["token"]})
+        self.assertEqual(status, 200, body)
+        return json.loads(body)["packs"]
+
+    def delete(self):
+        return ask(self.facts, "DELETE", "/thimble/v1/packs", headers={"X-Thimble-Token": self.facts["token"]})[0]
+
+    def test_those_that_nobody_reads_go(self):
+        process, self.facts = self.start("--pack-cache", "on", model="tied")
+        self.assertEqual(self.packs(), self.pack.stat().st_size)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE), 0)
+        other = self.home.parent / "cache/thimble/elsewhere/m.gguf.thimble-pack8"
+        other.parent.mkdir(parents=True, exist_ok=True)
+        other.write_bytes(b"THIMPACK" + b"x" * 1000)
+        _, self.facts = self.start(model="tied")  # which reads it
+        self.assertEqual(self.packs(), self.pack.stat().st_size + 1008)
+        self.assertEqual(self.delete(), 204)
+        self.assertEqual(self.packs(), self.pack.stat().st_size)
+        self.assertEqual(chat(self.facts)[0], 200)
+        self.assertEqual(ask(self.facts, "POST", "/thimble/v1/models/unload", {}, {"X-Thimble-Token": self.facts["token"]})[0], 204)
+        end = time.monotonic() + PATIENCE
+        while self.pack.exists() and time.monotonic() < end:  # the engine's thread lets go of the model
+            self.assertEqual(self.delete(), 204)
+            time.sleep(0.01)
+        self.assertEqual((self.packs(), os.listdir(self.pack.parent)), (0, ["tied.gguf"]))
+        self.assertEqual(chat(self.facts)[0], 200)
+
+
+class Pictures(Home):
+    def test_a_jpeg_above_the_limit_is_read_smaller(self):
+        _, facts = self.start("--max-image-pixels", "5000", model=VL_GGUF)
+        put = functools.partial(ask, facts, "PUT", "/thimble/v1/pictures", headers={"X-Thimble-Token": facts["token"], "Content-Type": "image/jpeg"})
+        status, _, body = put((FIXTURES / "vision/images/baseline.jpg").read_bytes())
+        picture = json.loads(body)
+        self.assertEqual((status, picture["width"], picture["height"]), (200, 60, 45))
+        price = ask(facts, "GET", "/thimble/v1/picture-price?width=60&height=45", headers={"X-Thimble-Token": facts["token"]})
+        self.assertEqual(json.loads(price[2])["tokens"], picture["tokens"])
+        status, _, body = put((FIXTURES / "vision/images/large.png").read_bytes())
+        self.assertEqual(status, 413)
+        self.assertRegex(json.loads(body)["error"]["message"], "a picture may have 5000 pixels, found .*: (save it as a JPEG, .*)?make it smaller$")
+        address = "data:image/jpeg;base64," + base64.b64encode((FIXTURES / "vision/images/exif6.jpg").read_bytes()).decode()
+        status, _, body = chat(facts, [{"type": "image_url", "image_url": {"url": address}}, {"type": "text", "text": "What is it?"}])
+        self.assertEqual(status, 200, body)
 
 
 class Models(Sending):

@@ -121,6 +121,8 @@ class Files(PageTest):
         self.assertEqual(self.server.ask("GET", "/assets/none.js").status, 404)
         self.assertEqual(self.server.ask("GET", "/assets/../index.html").status, 400)
         self.assertEqual(self.server.ask("POST", "/assets/look-C0ffee12.css", body="{}").status, 404)
+        self.assertEqual(self.server.ask("DELETE", "/thimble/v1/packs").status, 401)
+        self.assertEqual(self.server.page_ask("DELETE", "/thimble/v1/packs").status, 501)  # this server has none
         for path in ("/thimble/v1/chats", "/thimble/v1/settings", "/thimble/v1/answers/x", "/thimble/v1/space"):
             self.assertEqual(self.server.ask("GET", path).status, 401, path)
 
