@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import tempfile
@@ -426,6 +427,49 @@ class Packs(Sending):
             time.sleep(0.01)
         self.assertEqual((self.packs(), os.listdir(self.pack.parent)), (0, ["tied.gguf"]))
         self.assertEqual(chat(self.facts)[0], 200)
+
+
+class Search(Home):
+    def setUp(self):
+        super().setUp()
+        _, self.facts = self.start()
+        self.token = {"X-Thimble-Token": self.facts["token"]}
+        if self.api("GET", "chats")[0] == 501:
+            self.skipTest("this build keeps no conversations")
+        self.assertEqual(self.api("POST", "chats", {"id": "c" * 24, "title": "Kettles"})[0], 201)
+        self.say("1", "the kettle whistles")
+
+    def api(self, method, path, body=None):
+        status, _, answer = ask(self.facts, method, "/thimble/v1/" + path, body, self.token)
+        return status, json.loads(answer or "{}")
+
+    def say(self, name, text):
+        status, _ = self.api("POST", f"chats/{'c' * 24}/messages", {"id": name * 24, "role": "user", "text": text})
+        return self.assertEqual(status, 201)
+
+    def found(self, words):
+        status, answer = self.api("GET", "chats?search=" + words)
+        self.assertEqual(status, 200, answer)
+        return len(answer["chats"])
+
+    def damage(self):
+        """What tells where the index has its parts is no longer readable."""
+        with contextlib.closing(sqlite3.connect(self.home / "chats/chats.sqlite")) as file:
+            file.execute("UPDATE text_search_data SET block = x'ffffffffffffffffffff' WHERE id = 10")
+            file.commit()
+
+    def test_a_damaged_index_is_made_anew(self):
+        self.assertEqual(self.found("whistles"), 1)
+        self.damage()
+        self.assertEqual(self.found("whistles"), 1)
+        self.damage()
+        # The next one says so, and then it is made anew.
+        status, answer = self.api("POST", f"chats/{'c' * 24}/messages", {"id": "2" * 24, "role": "user", "text": "a samovar"})
+        if status == 500:
+            self.assertIn("try again", answer["error"]["message"])
+            self.say("2", "a samovar")
+        self.assertEqual((self.found("whistles"), self.found("samovar")), (1, 1))
+        self.assertEqual(len(self.api("GET", "chats/" + "c" * 24)[1]["messages"]), 2)
 
 
 class Pictures(Home):
