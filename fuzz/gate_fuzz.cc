@@ -24,6 +24,7 @@ thimble::server::GateRules Rules() {
   rules.token.Add("the-token");
   rules.open_paths = {"/health", "/assets/", "/page"};
   rules.pages = {"/page"};
+  rules.takes_codes = true;
   return rules;
 }
 
@@ -86,6 +87,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     return header.name == "sec-fetch-site" && thimble::Trim(header.value) == "cross-site";
   });
   if (is_foreign && verdict.foreign_origin.empty() && (verdict.path != "/page" || head.method != "GET")) std::abort();
+  if (verdict.is_code && (verdict.path != thimble::server::kCodePath || head.method != "POST")) std::abort();
+  if (verdict.is_code) return 0;
   if (verdict.path.starts_with("/thimble/v1/") && !Shows(head, "the-token")) std::abort();
   const bool is_open = verdict.path == "/health" || verdict.path == "/page" || verdict.path.starts_with("/assets/");
   if (!is_open && !Shows(head, "the-key") && !Shows(head, "the-token")) std::abort();

@@ -14,6 +14,7 @@
 #include "host/store.h"
 #include "server/api_keys.h"
 #include "server/embedded_page.h"
+#include "server/opening_code.h"
 #include "server/private_file.h"
 #include "server/running_mark.h"
 #include "server/sandbox.h"
@@ -25,6 +26,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 
 namespace thimble::cli {
@@ -117,11 +119,19 @@ const service::PageFiles* PageOf(const ServeOptions& options) {
 // The token behind '#' goes to the page, and in no request.
 std::string PageAddress(const std::string& url, const std::string& token) { return Cat(url, "/#token=", token); }
 
+// What opens the page, for the eyes of others: a browser's arguments can be read as long as it runs. Servers that other
+// machines reach take no codes.
+std::string OpeningAddress(const std::string& url, const std::string& token) {
+  const bool is_local = url.starts_with("http://127.") || url.starts_with("http://[::1]");
+  const auto code = server::DrawOpeningCode(token, static_cast<std::int64_t>(std::time(nullptr)));
+  return is_local && code.ok() ? Cat(url, "/#code=", code.value()) : PageAddress(url, token);
+}
+
 // In a browser where somebody sits before one, else in words.
 void ShowPage(const ServeOptions& options, const std::string& url, const std::string& token) {
   if (PageOf(options) == nullptr || options.common.json) return;
   const std::string address = PageAddress(url, token);
-  const bool is_open = !options.opens_no_browser && CanOpenBrowser() && OpenBrowser(address);
+  const bool is_open = !options.opens_no_browser && CanOpenBrowser() && OpenBrowser(OpeningAddress(url, token));
   Say(is_open ? Cat("your browser opens the page: ", url) : Cat("the page: ", address));
 }
 
@@ -137,6 +147,7 @@ Result<server::Options> NetworkOptions(const ServeOptions& options) {
       if (file.type.starts_with("text/html")) network.pages.emplace_back(file.path);
     }
   }
+  network.takes_codes = PageOf(options) != nullptr;
   if (!options.key_file.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(network.keys, server::ApiKeys::Read(host::ExpandHome(options.key_file)));
   }

@@ -174,6 +174,8 @@ std::vector<std::string_view> ShownKeys(const Head& head, bool for_page) {
 }
 
 std::optional<Fault> CheckKey(const GateRules& rules, const Head& head, Verdict* verdict) {
+  verdict->is_code = rules.takes_codes && head.method == "POST" && verdict->path == kCodePath;
+  if (verdict->is_code) return std::nullopt;
   const bool for_page = IsUnder(verdict->path, kPageRoutes);
   if (!for_page && (rules.keys.empty() || IsOpen(rules, head, verdict->path))) return std::nullopt;
   const auto keys = ShownKeys(head, for_page);

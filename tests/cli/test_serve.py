@@ -111,6 +111,24 @@ class Page(Home):
         self.assertEqual(terminal.finish(), 0)
         return said
 
+    def type_at_end(self, *args):
+        """What one that ends by itself says."""
+        terminal = Terminal("serve", VL, *args, env=self.env)
+        self.addCleanup(terminal.close)
+        said = terminal.read_until("your browser opens the page")
+        self.assertEqual(terminal.finish(), 0)
+        return said
+
+    def opened_code(self, url):
+        """What the browser was given in place of the token."""
+        end = time.monotonic() + PATIENCE
+        while not self.opened.exists():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        given = re.fullmatch(re.escape(url) + "/#code=([0-9a-f]{106})\n", self.opened.read_text())
+        self.assertTrue(given, self.opened.read_text())
+        return given.group(1)
+
     def test_the_page_and_nothing_else_is_open_to_all(self):
         _, facts = self.start()
         status, headers, body = ask(facts, "GET", "/")
@@ -126,17 +144,24 @@ class Page(Home):
     def test_a_browser_opens_it(self):
         if not self.has_page():
             self.skipTest("this build has no page")
-        said = self.type_at_terminal()
-        address = re.search(r"your browser opens the page: (http://127.0.0.1:[0-9]+)\r?\n", said)
+        terminal = Terminal("serve", VL, "--port", "0", env=self.env)
+        self.addCleanup(terminal.close)
+        said = terminal.read_until("Ctrl-C ends it")
+        address = re.search(r"your browser opens the page: (http://127.0.0.1:([0-9]+))\r?\n", said)
         self.assertTrue(address, said)
-        end = time.monotonic() + PATIENCE
-        while not self.opened.exists():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
         token = (self.home / "token").read_text().strip()
-        self.assertEqual(self.opened.read_text(), f"{address.group(1)}/#token={token}\n")
+        first = self.opened_code(address.group(1))
         self.assertNotIn(token, said)
         self.assertNotIn("socket:", pathlib.Path(f"{self.opened}.files").read_text())
+        # A second one opens the page of the first.
+        self.opened.unlink()
+        self.assertIn("your server is running already", self.type_at_end("--port", address.group(2)))
+        for code in (self.opened_code(address.group(1)), first):
+            status, _, body = ask(int(address.group(2)), "POST", "/thimble/v1/token", {"code": code})
+            self.assertEqual((status, json.loads(body)), (200, {"token": token}))
+            self.assertEqual(ask(int(address.group(2)), "POST", "/thimble/v1/token", {"code": code})[0], 401)
+        terminal.signal(signal.SIGINT)
+        self.assertEqual(terminal.finish(), 0)
 
     def test_its_address_is_said_where_none_can(self):
         if not self.has_page():

@@ -105,6 +105,7 @@ Result<Options> NetworkOptions(const Wanted& wanted, const service::PageFiles* p
   if (!wanted.key_file.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(network.keys, ApiKeys::Read(wanted.key_file));
   }
+  network.takes_codes = page != nullptr;
   if (page != nullptr) {
     for (const service::PageFile& file : page->All()) {
       network.open_paths.emplace_back(file.path);
