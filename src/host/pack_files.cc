@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -49,9 +49,9 @@ void ForEachPack(std::span<const std::string> folders, F&& take) {
 // Whether it begins as packs do: a file that only has such a name stays.
 bool BeginsAsPack(int fd) {
   constexpr std::string_view kMagic = "THIMPACK";
-  char begin[kMagic.size()];
-  return pread(fd, begin, sizeof(begin), 0) == static_cast<ssize_t>(sizeof(begin)) &&
-         std::string_view(begin, sizeof(begin)) == kMagic;
+  std::array<char, kMagic.size()> begin{};
+  return pread(fd, begin.data(), begin.size(), 0) == static_cast<ssize_t>(begin.size()) &&
+         std::string_view(begin.data(), begin.size()) == kMagic;
 }
 
 // Whoever writes the file holds its lock, and looks after taking it whether the name still leads to it.
