@@ -35,6 +35,7 @@ struct ServiceOptions {
   std::string why_no_chats;                       // then: the sentence that says why; empty: an ordinary one
   const PageFiles* page = nullptr;                // nullptr: there is no page here
   std::function<std::uint64_t()> pack_bytes;      // that packs of models take; may be empty
+  std::function<Status()> delete_packs;           // those that no open model uses; empty: there are none here
   KeptLimits kept;                                // of answers that go on without their readers
   std::function<double()> clock;                  // seconds since some time; empty: the system's
 };
@@ -103,6 +104,7 @@ class Service : public Handler {
   OrFault<WholeAnswer> AddMessage(const Visit& visit);
   OrFault<WholeAnswer> ChangeMessage(const Visit& visit);
   OrFault<WholeAnswer> SpaceOf();
+  OrFault<WholeAnswer> DeletePacks();
   OrFault<Done> Keep(const Visit& visit, const std::string& name, const std::shared_ptr<Job>& job);
   void ReadKept(const Visit& visit);
   OrFault<WholeAnswer> StopKept(const std::string& name);

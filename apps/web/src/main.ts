@@ -14,7 +14,7 @@ import { watch } from './state/watch.svelte';
 import './styles/index.css';
 
 watchRequests();
-readToken(); // before the router reads the fragment
+await readToken(); // before the router reads the fragment
 void dropForeignWorkers();
 await settings.start();
 router.start();

@@ -462,6 +462,7 @@ export const kRoutes = [
   'GET /thimble/v1/settings',
   'PUT /thimble/v1/settings',
   'GET /thimble/v1/space',
+  'DELETE /thimble/v1/packs',
   'GET /thimble/v1/answers/{answer}',
   'DELETE /thimble/v1/answers/{answer}',
 ] as const;

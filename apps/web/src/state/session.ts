@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the whole page talks through: one transport, one store. Another carrier puts others in their place.
 import { FetchTransport } from '../lib/transport/fetch_transport';
-import { takeToken } from '../lib/transport/token';
+import { exchangeCode, takeCode, takeToken } from '../lib/transport/token';
 import type { Transport } from '../lib/transport/transport';
 import { HttpStore, sendPicture } from '../lib/store/http_store';
 import { MemoryStore } from '../lib/store/memory_store';
@@ -22,8 +22,10 @@ export const keptStore: ChatStore = new HttpStore(transport);
 // For chats that are not kept, and where the service keeps none.
 export const passingStore = new MemoryStore((file) => sendPicture(transport, file, false));
 
-export function readToken(): void {
-  token = takeToken(window.location, window.history, storage());
+export async function readToken(): Promise<void> {
+  const code = takeCode(window.location, window.history);
+  if (code !== '') token = await exchangeCode(code, window.fetch.bind(window), storage());
+  if (token === '') token = takeToken(window.location, window.history, storage());
 }
 
 export function hasToken(): boolean {
