@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { applyChunk } from '../../src/lib/chat/chunks';
 import { excerptParts, groupChats } from '../../src/lib/chat/groups';
 import { meterOf } from '../../src/lib/chat/meter';
-import { answerRequest, titleFrom } from '../../src/lib/chat/request';
+import { answerRequest, continueRequest, cutEnd, isCut, titleFrom } from '../../src/lib/chat/request';
 import { refusalOf } from '../../src/lib/pictures/prepare';
 import { takeToken } from '../../src/lib/transport/token';
 import { sandboxLines, socketsHold } from '../../src/lib/proof';
@@ -28,6 +28,27 @@ describe('requests', () => {
     ]);
     expect('top_p' in request).toBe(false);
     expect(answerRequest([message('user', '', 'x')], wishes)['messages']).toHaveLength(1);
+  });
+
+  it('go on with an answer behind its words, or in its thoughts', () => {
+    const question = message('user', '', 'Count');
+    const went = (text: string, reasoning: string) => {
+      const request = continueRequest([question, message('assistant', question.id, text, { reasoning })], wishes);
+      expect(request).toMatchObject({ continue_final_message: true, stream: true, max_tokens: 2048 });
+      return (request['messages'] as unknown[]).at(-1);
+    };
+    expect(went('One, two', '')).toEqual({ role: 'assistant', content: 'One, two' });
+    expect(went('One, two', 'Hm.')).toEqual({ role: 'assistant', content: 'One, two', reasoning_content: 'Hm.' });
+    expect(went('', 'Hm. It')).toEqual({ role: 'assistant', content: '<think>\nHm. It' });
+    expect(cutEnd({ text: 'One, \n', reasoning: 'Hm. ' })).toEqual({ text: 'One,', reasoning: 'Hm. ' });
+    expect(cutEnd({ text: '\n', reasoning: 'Hm. ' })).toEqual({ text: '', reasoning: 'Hm.' });
+  });
+
+  it('go on only with what was cut off, and has a beginning', () => {
+    const answer = (text: string, state: 'done' | 'stopped' | 'failed' | 'running', finish?: string, reasoning = '') =>
+      isCut(message('assistant', 'x', text, { state, reasoning, facts: finish ? { finish } : {} }));
+    expect([answer('a', 'stopped'), answer('a', 'failed'), answer('a', 'done', 'length'), answer('a', 'done', 'context'), answer('', 'stopped', '', 'Hm')]).toEqual(Array(5).fill(true));
+    expect([answer('a', 'done', 'stop'), answer('a', 'done'), answer('a', 'running'), answer(' ', 'stopped'), answer('', 'failed')]).toEqual(Array(5).fill(false));
   });
 
   it('give a chat its title', () => {
