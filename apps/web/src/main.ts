@@ -7,14 +7,20 @@ import { chats } from './state/chats.svelte';
 import { connection } from './state/connection.svelte';
 import { models } from './state/models.svelte';
 import { router } from './state/router.svelte';
-import { hasToken, readToken } from './state/session';
+import { hasToken, onNewToken, readToken } from './state/session';
 import { settings } from './state/settings.svelte';
 import { ui } from './state/ui.svelte';
 import { watch } from './state/watch.svelte';
 import './styles/index.css';
 
 watchRequests();
-readToken(); // before the router reads the fragment
+// Before the router reads the fragment.
+readToken();
+onNewToken(() => {
+  router.restore();
+  void settings.load();
+  void connection.look();
+});
 void dropForeignWorkers();
 await settings.start();
 router.start();

@@ -26,6 +26,12 @@ class Router {
     this.read();
   }
 
+  // Something else stood behind the #: what is shown stays shown.
+  restore(): void {
+    const { page, id } = this.route;
+    window.history.replaceState(null, '', `#/${page}${id ? `/${id}` : ''}`);
+  }
+
   private read(): void {
     this.route = parseRoute(window.location.hash);
   }

@@ -26,6 +26,15 @@ export function readToken(): void {
   token = takeToken(window.location, window.history, storage());
 }
 
+// The address with another token, opened where this page is already: a browser changes the fragment, and loads nothing.
+export function onNewToken(listener: () => void): void {
+  window.addEventListener('hashchange', () => {
+    const before = window.location.hash;
+    readToken();
+    if (window.location.hash !== before) listener();
+  });
+}
+
 export function hasToken(): boolean {
   return token !== '';
 }

@@ -57,7 +57,7 @@ test('a stopped answer is gone on with, as the same message', async ({ chat }) =
   await page.getByTestId('continue').click();
   await chat.finished();
   const whole = `${kept} It goes on behind what was there, and comes to the end of a continued answer.`;
-  await expect(chat.answers().locator('.markdown')).toHaveText(whole);
+  expect((await chat.answers().locator('.markdown').innerText()).trim()).toBe(whole); // one paragraph
   await expect(chat.answers()).toHaveAttribute('data-id', id!);
   await expect(page.getByTestId('branches')).toHaveCount(0);
   await expect(page.getByTestId('continue')).toHaveCount(0);
