@@ -88,7 +88,7 @@ test('an answer that is gone on with survives a reload, and so does one in a cha
   await expect(chat.answers().locator('.markdown')).toHaveText(end);
 });
 
-test('two clicks in one moment make one answer', async ({ chat }) => {
+test('two clicks in one moment make one answer @desktop', async ({ chat }) => {
   const { page } = chat;
   let asked = 0;
   page.on('request', (request) => (asked += request.url().endsWith('/v1/chat/completions') ? 1 : 0));
@@ -115,7 +115,7 @@ test('two clicks in one moment make one answer', async ({ chat }) => {
   expect(asked).toBe(4);
 });
 
-test('a question is edited while its answer is being written: the new one is answered', async ({ chat }) => {
+test('a question is edited while its answer is being written: the new one is answered @desktop', async ({ chat }) => {
   const { page } = chat;
   await chat.say('Tell me something long');
   await expect(chat.answers()).toContainText('Two comes');
@@ -181,6 +181,7 @@ test('a line of code stays one line, and scrolls sideways', async ({ chat }) => 
   };
   expect(await chat.answers().locator('.code code').evaluate(shape)).toEqual({ lines: 0, scrolls: true });
   await page.getByTestId('proof').click();
+  await expect(page.locator('.page .fold')).toHaveCount(4);
   for (const fold of await page.locator('.page .fold > summary').all()) await fold.click();
   const commands = page.locator('.page pre.command code');
   await expect(commands).toHaveCount(3);

@@ -53,7 +53,7 @@ test('the server is killed in the middle of an answer and started again: what ca
   await expect(page.getByTestId('branches')).toHaveCount(0);
 });
 
-test('a server that is killed while an answer is gone on with', async ({ own: chat, server }) => {
+test('a server that is killed while an answer is gone on with @desktop', async ({ own: chat, server }) => {
   const { page } = chat;
   await chat.say('Tell me something long');
   await expect(chat.answers()).toContainText('Two comes next');
@@ -73,7 +73,7 @@ test('a server that is killed while an answer is gone on with', async ({ own: ch
   expect(await words(chat)).toBe(kept + kEnd);
 });
 
-test('a chat that is not kept goes on over a kill, too: this page has it', async ({ own: chat, server }) => {
+test('a chat that is not kept goes on over a kill, too: this page has it @desktop', async ({ own: chat, server }) => {
   const { page } = chat;
   await chat.showRail();
   await page.getByTestId('rail-menu').click();
@@ -85,13 +85,14 @@ test('a chat that is not kept goes on over a kill, too: this page has it', async
   const seen = await words(chat);
   await server.start();
   await expect(chat.answers()).toHaveAttribute('data-state', 'stopped', { timeout: 20_000 });
-  expect(await words(chat)).toBe(seen);
+  const kept = await words(chat);
+  expect(kept.startsWith(seen), `${kept} / ${seen}`).toBe(true);
   await page.getByTestId('continue').click();
   await chat.finished();
-  expect(await words(chat)).toBe(seen + kEnd);
+  expect(await words(chat)).toBe(kept + kEnd);
 });
 
-test('a server with another home has another token: the page says which address to open', async ({ own: chat, server }) => {
+test('a server with another home has another token: the page says which address to open @desktop', async ({ own: chat, server }) => {
   const { page } = chat;
   await chat.say('Tell me something long');
   await expect(chat.answers()).toContainText('Two comes next');
@@ -172,7 +173,7 @@ test.describe('thimble serve with a model that cannot see', () => {
     await expect(model('vl-q8_0')).toHaveCount(0);
   });
 
-  test('a model that is a folder comes in by its files', async ({ own: chat }) => {
+  test('a model that is a folder comes in by its files @desktop', async ({ own: chat }) => {
     const { page } = chat;
     await page.getByTestId('models').click();
     const files = ['config.json', 'generation_config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'model.safetensors'];
