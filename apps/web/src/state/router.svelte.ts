@@ -28,8 +28,8 @@ class Router {
 
   // Something else stood behind the #: what is shown stays shown.
   restore(): void {
-    const { page, id } = this.route;
-    window.history.replaceState(null, '', `#/${page}${id ? `/${id}` : ''}`);
+    const { route } = this;
+    window.history.replaceState(null, '', `#/${route.page}${route.page === 'chat' && route.id ? `/${route.id}` : ''}`);
   }
 
   private read(): void {
