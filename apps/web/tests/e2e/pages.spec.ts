@@ -59,6 +59,8 @@ test('the language is chosen in the settings and stays', async ({ chat }) => {
   await expect(page.locator('html')).toHaveAttribute('dir', 'rtl');
   await page.reload();
   await expect(page.locator('html')).toHaveAttribute('dir', 'rtl');
+  await page.getByTestId('language').selectOption('zh');
+  await expect(page.locator('html')).toHaveAttribute('lang', 'zh-Hans');
   await page.getByTestId('language').selectOption('');
   await expect(page.locator('html')).toHaveAttribute('dir', 'ltr');
 });

@@ -62,7 +62,7 @@ function sizeOf(bytes) {
 
 function info() {
   return {
-    version: '0.3.0 (mock)',
+    version: 'mock',
     model: { name: open || 'builtin', open: open !== '', loading: 1, context, sees: sees(), threads: 2, instructions: 'avx2', ...(sees() ? {} : { why_blind: 'this model cannot see' }) },
     machine: { cores: 2, memory_free: 6100000000 },
     limits: { parallel: 4, queue: 64, picture_bytes: 67108864 },
