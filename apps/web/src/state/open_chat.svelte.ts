@@ -65,7 +65,7 @@ export class OpenChat {
     this.isLoading = this.messages.length === 0;
     try {
       const { chat, messages } = await this.store.get(this.chat.id);
-      if (this.running) return; // what is here is newer
+      if (this.isBusy) return; // what is here is newer
       this.chat = chat;
       this.messages = messages;
       this.fault = '';

@@ -88,6 +88,22 @@ test('an answer that is gone on with survives a reload, and so does one in a cha
   await expect(chat.answers().locator('.markdown')).toHaveText(end);
 });
 
+test('an answer that was stopped in its thoughts goes on in them @desktop', async ({ chat }) => {
+  const { page } = chat;
+  await page.goto(`${chat.service.url}/#/settings`);
+  await page.getByTestId('setting-thinking').getByText('on', { exact: true }).click();
+  await page.goto(`${chat.service.url}/#/chat`);
+  await chat.say('ponder: which colour?');
+  await page.getByTestId('thinking').locator('summary').click();
+  await expect(page.getByTestId('thinking')).toContainText('at the sea');
+  await page.getByTestId('stop').click();
+  await expect(chat.answers()).toHaveAttribute('data-state', 'stopped');
+  await page.getByTestId('continue').click();
+  await chat.finished();
+  await expect(chat.answers().locator('.markdown').last()).toHaveText('It is blue.');
+  await expect(page.getByTestId('thinking')).toContainText(/^Thought for [\d.]+ s\s*First I look at the sky\..* And that was the last thought\.$/s);
+});
+
 test('two clicks in one moment make one answer @desktop', async ({ chat }) => {
   const { page } = chat;
   let asked = 0;
