@@ -7,7 +7,7 @@ import { chats } from './state/chats.svelte';
 import { connection } from './state/connection.svelte';
 import { models } from './state/models.svelte';
 import { router } from './state/router.svelte';
-import { hasToken, readToken } from './state/session';
+import { hasToken, onNewToken, readToken } from './state/session';
 import { settings } from './state/settings.svelte';
 import { ui } from './state/ui.svelte';
 import { watch } from './state/watch.svelte';
@@ -15,6 +15,11 @@ import './styles/index.css';
 
 watchRequests();
 await readToken(); // before the router reads the fragment
+onNewToken(() => {
+  router.restore();
+  void settings.load();
+  void connection.look();
+});
 void dropForeignWorkers();
 await settings.start();
 router.start();

@@ -109,6 +109,7 @@ export type ChatRequest = {
   chat_template_kwargs?: {
     enable_thinking?: boolean | null;
   } | null;
+  continue_final_message?: boolean | null;
   when_full?: "window" | "stop" | null;
 };
 

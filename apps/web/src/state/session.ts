@@ -22,10 +22,21 @@ export const keptStore: ChatStore = new HttpStore(transport);
 // For chats that are not kept, and where the service keeps none.
 export const passingStore = new MemoryStore((file) => sendPicture(transport, file, false));
 
+// What stands in the address goes from it before this gives way to anything else.
 export async function readToken(): Promise<void> {
   const code = takeCode(window.location, window.history);
-  if (code !== '') token = await exchangeCode(code, window.fetch.bind(window), storage());
-  if (token === '') token = takeToken(window.location, window.history, storage());
+  let taken = code === '' ? '' : await exchangeCode(code, window.fetch.bind(window), storage());
+  if (taken === '') taken = takeToken(window.location, window.history, storage());
+  if (taken !== '') token = taken;
+}
+
+// The address with another token, opened where this page is already: a browser changes the fragment, and loads nothing.
+export function onNewToken(listener: () => void): void {
+  window.addEventListener('hashchange', () => {
+    const before = window.location.hash;
+    const reading = readToken();
+    if (window.location.hash !== before) void reading.then(listener);
+  });
 }
 
 export function hasToken(): boolean {
