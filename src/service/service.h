@@ -25,7 +25,7 @@ namespace thimble::service {
 
 struct ServiceOptions {
   DeskOptions desk;
-  std::string version;                            // "0.4.0"
+  std::string version;                            // "0.5.0"
   std::function<std::int64_t()> now;              // seconds since 1970
   std::function<std::string()> new_id;            // 24 letters and digits that nobody can guess
   std::function<Json()> about_carrier;            // an object: what info tells beside the service's own
