@@ -22,7 +22,9 @@ thimble::server::GateRules Rules() {
   rules.origins = {"app://page"};
   rules.keys.Add("the-key");
   rules.token.Add("the-token");
-  rules.open_paths = {"/health", "/assets/"};
+  rules.open_paths = {"/health", "/assets/", "/page"};
+  rules.pages = {"/page"};
+  rules.takes_codes = true;
   return rules;
 }
 
@@ -81,8 +83,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (num_hosts != 1) std::abort();
   if (verdict.is_options) return 0;
   CheckPath(verdict.path);
+  const bool is_foreign = std::any_of(head.headers.begin(), head.headers.end(), [](const auto& header) {
+    return header.name == "sec-fetch-site" && thimble::Trim(header.value) == "cross-site";
+  });
+  if (is_foreign && verdict.foreign_origin.empty() && (verdict.path != "/page" || head.method != "GET")) std::abort();
+  if (verdict.is_code && (verdict.path != thimble::server::kCodePath || head.method != "POST")) std::abort();
+  if (verdict.is_code) return 0;
   if (verdict.path.starts_with("/thimble/v1/") && !Shows(head, "the-token")) std::abort();
-  const bool is_open = verdict.path == "/health" || verdict.path.starts_with("/assets/");
+  const bool is_open = verdict.path == "/health" || verdict.path == "/page" || verdict.path.starts_with("/assets/");
   if (!is_open && !Shows(head, "the-key") && !Shows(head, "the-token")) std::abort();
   return 0;
 }

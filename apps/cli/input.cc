@@ -330,6 +330,7 @@ void WritePrompt(const InputOptions& input, GenerateRequest* request) {
 
 CommonOptions ForConversation(CommonOptions common) {
   if (common.alpha.empty()) common.alpha = common.exact ? "drop" : "white";
+  common.shrinks_jpegs = !common.exact;
   return common;
 }
 

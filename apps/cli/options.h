@@ -27,8 +27,9 @@ struct CommonOptions {
   std::optional<std::int64_t> min_pixels;
   std::optional<std::int64_t> max_pixels;
   std::int64_t max_image_pixels = 100'000'000;
-  std::string detail;  // "low", "auto", "high"; empty: auto in conversations
-  std::string alpha;   // "white", "drop"; empty: white in conversations
+  std::string detail;          // "low", "auto", "high"; empty: auto in conversations
+  std::string alpha;           // "white", "drop"; empty: white in conversations
+  bool shrinks_jpegs = false;  // those above max_image_pixels; in conversations
 };
 
 // What the model is asked.

@@ -13,7 +13,8 @@ namespace {
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 DecodeOptions HowToDecode(const CommonOptions& options) {
-  return {options.max_image_pixels, options.alpha == "white" ? Alpha::kWhite : Alpha::kDrop};
+  return {options.max_image_pixels, options.alpha == "white" ? Alpha::kWhite : Alpha::kDrop,
+          options.shrinks_jpegs ? kLargestJpeg : 0};
 }
 
 }  // namespace
@@ -25,7 +26,9 @@ Result<Picture> LoadPicture(const std::string& source, const CommonOptions& opti
 }
 
 Result<Picture> LoadFrames(const std::string& folder, double fps, bool all_frames, const CommonOptions& options) {
-  return host::LoadFrames(folder, fps, all_frames, HowToDecode(options));
+  DecodeOptions how = HowToDecode(options);
+  how.max_jpeg_pixels = 0;  // frames have one size
+  return host::LoadFrames(folder, fps, all_frames, how);
 }
 
 std::vector<Word> SplitWords(std::string_view line) {

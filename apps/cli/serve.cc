@@ -10,10 +10,12 @@
 #include "host/chat_store.h"
 #include "host/model_shelf.h"
 #include "host/model_store.h"
+#include "host/pack_files.h"
 #include "host/store.h"
 #include "server/api_keys.h"
 #include "server/embedded_page.h"
 #include "server/folder_page.h"
+#include "server/opening_code.h"
 #include "server/private_file.h"
 #include "server/running_mark.h"
 #include "server/sandbox.h"
@@ -25,6 +27,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 
 namespace thimble::cli {
@@ -117,11 +120,19 @@ const service::PageFiles* PageOf(const ServeOptions& options) {
 // The token behind '#' goes to the page, and in no request.
 std::string PageAddress(const std::string& url, const std::string& token) { return Cat(url, "/#token=", token); }
 
+// What opens the page, for the eyes of others: a browser's arguments can be read as long as it runs. Servers that other
+// machines reach take no codes.
+std::string OpeningAddress(const std::string& url, const std::string& token) {
+  const bool is_local = url.starts_with("http://127.") || url.starts_with("http://[::1]");
+  const auto code = server::DrawOpeningCode(token, static_cast<std::int64_t>(std::time(nullptr)));
+  return is_local && code.ok() ? Cat(url, "/#code=", code.value()) : PageAddress(url, token);
+}
+
 // In a browser where somebody sits before one, else in words.
 void ShowPage(const ServeOptions& options, const std::string& url, const std::string& token) {
   if (PageOf(options) == nullptr || options.common.json) return;
   const std::string address = PageAddress(url, token);
-  const bool is_open = !options.opens_no_browser && CanOpenBrowser() && OpenBrowser(address);
+  const bool is_open = !options.opens_no_browser && CanOpenBrowser() && OpenBrowser(OpeningAddress(url, token));
   Say(is_open ? Cat("your browser opens the page: ", url) : Cat("the page: ", address));
 }
 
@@ -132,8 +143,12 @@ Result<server::Options> NetworkOptions(const ServeOptions& options) {
   network.allow_hosts = options.allow_hosts;
   network.allow_origins = options.allow_origins;
   if (const service::PageFiles* const page = PageOf(options); page != nullptr) {
-    for (const service::PageFile& file : page->All()) network.open_paths.emplace_back(file.path);
+    for (const service::PageFile& file : page->All()) {
+      network.open_paths.emplace_back(file.path);
+      if (file.type.starts_with("text/html")) network.pages.emplace_back(file.path);
+    }
   }
+  network.takes_codes = PageOf(options) != nullptr;
   if (!options.key_file.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(network.keys, server::ApiKeys::Read(host::ExpandHome(options.key_file)));
   }
@@ -149,21 +164,20 @@ double IdleSeconds(const ServeOptions& options, const host::OpenOptions& open) {
   return is_large ? kIdleMinutes * 60 : 0;
 }
 
-// Bytes of the packs beside models and in the folder for caches.
-std::uint64_t PackBytes() {
-  std::uint64_t bytes = 0;
-  for (const std::string& folder : {host::ModelsFolder(), host::CacheFolder()}) {
-    std::error_code error;
-    constexpr int kDeepest = 2;
-    for (auto it = std::filesystem::recursive_directory_iterator(folder, error);
-         !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
-      if (it.depth() >= kDeepest) it.disable_recursion_pending();
-      std::error_code gone;
-      const bool is_pack = it->path().filename().string().find(".thimble-") != std::string::npos;
-      if (is_pack && it->is_regular_file(gone)) bytes += it->file_size(gone);
-    }
-  }
-  return bytes;
+// Where packs lie: beside the store's models, and in the folder for caches. Those of models that lie elsewhere are
+// their owner's business.
+std::vector<std::string> PackFolders() {
+  std::vector<std::string> folders{host::ModelsFolder()};
+  if (std::string cache = host::CacheFolder(); !cache.empty()) folders.push_back(std::move(cache));
+  return folders;
+}
+
+// Of the models that `open` opens from now on.
+std::shared_ptr<const host::WatchedPacks> WatchPacks(host::OpenOptions* open) {
+  if (open->pack_cache.store == nullptr) return nullptr;
+  auto packs = std::make_shared<const host::WatchedPacks>(open->pack_cache.store);
+  open->pack_cache.store = packs;
+  return packs;
 }
 
 // Programs are answered without it, too: nullptr, and why.
@@ -271,6 +285,7 @@ int Serve(const ServeOptions& options) {
   // Before the sandbox, which starts no programs.
   ShowPage(options, server.url(), network.value().token);
 
+  const auto packs = WatchPacks(&open.value());
   const std::string name = host::ShelfName(options.common.model, open.value().model);
   host::FileModelShelf shelf(open.value(), name, [](const Engine& engine) {
     for (const std::string& warning : engine.warnings()) Warn(warning);
@@ -278,6 +293,7 @@ int Serve(const ServeOptions& options) {
   DecodeOptions decode;
   decode.max_pixels = options.common.max_image_pixels;
   decode.alpha = options.common.alpha == "drop" ? Alpha::kDrop : Alpha::kWhite;
+  decode.max_jpeg_pixels = options.common.exact ? 0 : kLargestJpeg;
   host::CodecPictureDecoder decoder(decode);
 
   host::FileModelStore store;
@@ -288,7 +304,8 @@ int Serve(const ServeOptions& options) {
   serve.service.page = PageOf(options);
   const auto history = OpenHistory(&serve.service.why_no_chats);
   serve.service.chats = history.get();
-  serve.service.pack_bytes = PackBytes;
+  serve.service.pack_bytes = [] { return host::PackBytes(PackFolders()); };
+  serve.service.delete_packs = [packs] { return host::DeletePacks(PackFolders(), packs.get()); };
   serve.service.version = THIMBLE_VERSION;
   serve.service.desk.model = name;
   serve.service.desk.parallel = options.parallel;

@@ -5,10 +5,12 @@
 #include "server/gate.h"
 #include "server/limits.h"
 #include "server/network.h"
+#include "server/opening_code.h"
 #include "service/exchange.h"
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <set>
 
 namespace thimble::server {
@@ -21,7 +23,8 @@ struct Carrier {
   GateRules rules;
   service::Handler* handler = nullptr;
   FailureDelay failures;
-  std::size_t body_bytes = 0;  // of requests' bodies that are being read
+  std::optional<OpeningCodes> codes;  // nullopt: the page is opened with its token only
+  std::size_t body_bytes = 0;         // of requests' bodies that are being read
   bool is_stopping = false;
   std::set<std::shared_ptr<Connection>> connections;
 };

@@ -2,12 +2,16 @@
 #include "server/connection.h"
 
 #include "base/text.h"
+#include "files/json.h"
 #include "server/answer_head.h"
+#include "server/open_sockets.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <new>
 #include <utility>
 
@@ -135,7 +139,7 @@ void Connection::NextRequest() {
   request_ = {};
   num_body_bytes_ = 0;
   body_fault_.reset();
-  is_head_ = closes_ = false;
+  is_head_ = is_code_ = closes_ = false;
   foreign_origin_.clear();
   Process();
   if ((state_ == State::kHead || state_ == State::kBody) && has_ended_) return Drop();
@@ -179,6 +183,7 @@ void Connection::OnHead() {
   for (const Header& header : head.headers) {
     if (!IsSecret(header.name)) request_.headers.push_back(header);
   }
+  is_code_ = verdict.is_code;
   if (const auto refusal = CheckBody(has_body)) return Respond(*refusal, has_body);
   state_ = State::kBody;
   since_ = Clock::now();
@@ -191,7 +196,11 @@ std::optional<WholeAnswer> Connection::CheckBody(bool has_body) {
   if (expected != nullptr && !is_waiting) {
     return MakeError(request_.path, MakeFault(417, "the only thing to expect is 100-continue"));
   }
-  service::BodyRule rule = carrier_->handler->Expect(request_);
+  if (const auto fault = is_code_ ? CheckPeer() : std::nullopt) return MakeError(request_.path, *fault);
+  constexpr std::uint64_t kMostCodeBytes = 1024;
+  service::BodyRule rule;
+  rule.most_bytes = kMostCodeBytes;
+  if (!is_code_) rule = carrier_->handler->Expect(request_);
   if (rule.refusal) return std::move(rule.refusal);
   most_body_bytes_ = rule.most_bytes;
   receiver_ = std::move(rule.receiver);
@@ -242,7 +251,47 @@ void Connection::ForgetBody() {
   receiver_.reset();
 }
 
+// Of another user's program, who may have read the code where it was an argument. Where the system does not tell whose
+// a socket is, whoever has the code first has it.
+std::optional<Fault> Connection::CheckPeer() const {
+  Error error;
+  const auto ours = socket_.local_endpoint(error);
+  const auto theirs = error ? ours : socket_.remote_endpoint(error);
+  const auto refusal = MakeFault(403, "only the programs of the user whose server this is may exchange a code");
+  if (error || !theirs.address().is_loopback()) return refusal;
+  const auto name = [](const asio::ip::tcp::endpoint& end) {
+    const std::string address = end.address().to_string();
+    return end.address().is_v6() ? Cat("[", address, "]:", end.port()) : Cat(address, ":", end.port());
+  };
+  const SocketOwner owner = OwnerOfPeer(name(ours), name(theirs));
+  constexpr std::uint32_t kRoot = 0;  // who may read the token itself
+  if (!owner.is_known || owner.user == geteuid() || owner.user == kRoot) return std::nullopt;
+  return refusal;
+}
+
+void Connection::ExchangeCode() {
+  const auto body = Json::Parse(request_.body, "code");
+  const Json* const code = body.ok() ? body.value().Find("code") : nullptr;
+  if (code == nullptr || !code->IsString())
+    return RespondFault(MakeFault(400, "the body is {\"code\": \"...\"}"), false);
+  switch (carrier_->codes->Take(code->text(), static_cast<std::int64_t>(std::time(nullptr)))) {
+    case OpeningCodes::Verdict::kRight:
+      return Respond(service::JsonAnswer(Json::Object({{"token", Json::String(carrier_->codes->token())}}).Dump()),
+                     false);
+    case OpeningCodes::Verdict::kTooMany:
+      return RespondFault(MakeFault(429, "too many codes were wrong: open the address that thimble serve prints"),
+                          false);
+    default: {
+      const auto fault = MakeFault(401,
+                                   "this code was used, is older than a minute, or is none of this server's: "
+                                   "open the address that thimble serve prints");
+      return RespondLater(MakeError(request_.path, fault), false, carrier_->failures.Next(Clock::now()));
+    }
+  }
+}
+
 void Connection::OnRequest() {
+  if (is_code_) return ExchangeCode();
   state_ = State::kAnswering;
   since_ = Clock::now();
   closes_ = closes_ || !parser_->keep_alive();

@@ -56,6 +56,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] std::optional<service::WholeAnswer> Judged(const Verdict& verdict);
   [[nodiscard]] std::optional<service::WholeAnswer> CheckBody(bool has_body);
   bool TakeBody(std::string_view piece);
+  [[nodiscard]] std::optional<service::Fault> CheckPeer() const;
+  void ExchangeCode();
   bool RefuseBody(int status, std::string message);
   void OnRequest();
   void ForgetBody();
@@ -98,6 +100,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t num_held_bytes_ = 0;  // of carrier_->body_bytes
   std::optional<service::Fault> body_fault_;
   bool is_head_ = false;
+  bool is_code_ = false;  // what opens the page is exchanged for the token
 
   // The answer.
   std::shared_ptr<Answer> answer_;

@@ -79,14 +79,27 @@ bool IsOwnOrigin(std::string_view origin, const HostName& ours, const Authority&
   return authority.value().port.value_or(scheme_port) == host.port.value_or(scheme_port);
 }
 
+// Somebody followed a link to one of our pages: it becomes a whole window of its own. Frames, scripts, pictures and
+// what pages fetch say so, and are none.
+bool IsFollowedLink(const GateRules& rules, const Head& head, std::string_view path) {
+  const auto is_only = [&](std::string_view name, std::string_view value) {
+    const auto values = Values(head, name);
+    return values.size() == 1 && values[0] == value;
+  };
+  return head.method == "GET" && Values(head, "origin").empty() &&
+         std::find(rules.pages.begin(), rules.pages.end(), path) != rules.pages.end() &&
+         (is_only("sec-fetch-site", "cross-site") || is_only("sec-fetch-site", "same-site")) &&
+         is_only("sec-fetch-mode", "navigate") && is_only("sec-fetch-dest", "document");
+}
+
 std::optional<Fault> CheckOrigin(const GateRules& rules, const Head& head, const HostName& ours, const Authority& host,
-                                 std::string* foreign_origin) {
+                                 Verdict* verdict) {
   const auto origins = Values(head, "origin");
   if (origins.size() > 1) return Refuse(400, "a request has at most one Origin header");
   if (!origins.empty()) {
     const std::string origin = AsciiLower(origins[0]);
     if (std::find(rules.origins.begin(), rules.origins.end(), origin) != rules.origins.end()) {
-      *foreign_origin = origins[0];
+      verdict->foreign_origin = origins[0];
       return std::nullopt;
     }
     if (!IsOwnOrigin(origin, ours, host)) {
@@ -94,6 +107,7 @@ std::optional<Fault> CheckOrigin(const GateRules& rules, const Head& head, const
                              " may not ask this server; if you trust them, start it with ", "--allow-origin"));
     }
   }
+  if (IsFollowedLink(rules, head, verdict->path)) return std::nullopt;
   for (const std::string_view site : Values(head, "sec-fetch-site")) {
     if (site != "same-origin" && site != "none") {
       return Refuse(403, Cat("a page of another site (Sec-Fetch-Site: ", Quoted(site),
@@ -160,6 +174,8 @@ std::vector<std::string_view> ShownKeys(const Head& head, bool for_page) {
 }
 
 std::optional<Fault> CheckKey(const GateRules& rules, const Head& head, Verdict* verdict) {
+  verdict->is_code = rules.takes_codes && head.method == "POST" && verdict->path == kCodePath;
+  if (verdict->is_code) return std::nullopt;
   const bool for_page = IsUnder(verdict->path, kPageRoutes);
   if (!for_page && (rules.keys.empty() || IsOpen(rules, head, verdict->path))) return std::nullopt;
   const auto keys = ShownKeys(head, for_page);
@@ -212,7 +228,7 @@ Verdict Judge(const GateRules& rules, const Head& head) {
   if (verdict.refusal) return verdict;
   verdict.refusal = CheckTarget(head, *ours, host, &verdict);
   if (verdict.refusal) return verdict;
-  verdict.refusal = CheckOrigin(rules, head, *ours, host, &verdict.foreign_origin);
+  verdict.refusal = CheckOrigin(rules, head, *ours, host, &verdict);
   if (verdict.refusal) return verdict;
   if (std::find(kMethods.begin(), kMethods.end(), head.method) == kMethods.end()) {
     verdict.refusal = Refuse(405, Cat("there is no method ", Quoted(head.method), " here"));

@@ -26,6 +26,8 @@ struct GateRules {
   ApiKeys keys;                         // none: whoever reaches the port may use the APIs
   ApiKeys token;                        // the page's; opens everything. None: /thimble/v1/ stays closed
   std::vector<std::string> open_paths;  // may be read without a key; with '/' at the end: everything below
+  bool takes_codes = false;             // kCodePath answers: who asks there has neither key nor token
+  std::vector<std::string> pages;       // to which links of other sites may lead: nothing secret is in them
 };
 
 // The first line and the headers as they came, the headers' names in lower case.
@@ -39,6 +41,7 @@ struct Verdict {
   std::optional<service::Fault> refusal;
   bool is_wrong_key = false;  // the refusal waits, so that nobody guesses quickly
   bool is_options = false;    // nothing is asked but what may be asked
+  bool is_code = false;       // a code is to be exchanged for the token
   std::string path;           // escapes undone; also of refusals, where it could be read
   std::string query;
   std::string foreign_origin;  // of an allowed foreign page, to be named in the answer; empty: none
@@ -52,6 +55,8 @@ std::vector<service::Header> OptionsHeaders(const Verdict& verdict, const Head& 
 
 // What the page sends its token in, beside "Authorization: Bearer".
 inline constexpr std::string_view kTokenHeader = "x-thimble-token";
+// POST {"code"} here gives {"token"}.
+inline constexpr std::string_view kCodePath = "/thimble/v1/token";
 // The page's own routes.
 inline constexpr std::string_view kPageRoutes = "/thimble/v1";
 

@@ -89,6 +89,33 @@ bool ReadSocketLine(std::string_view line, OpenSocket* socket, std::string* inod
   return true;
 }
 
+SocketOwner OwnerOfPeer(const std::string& ours, const std::string& theirs) {
+  constexpr std::size_t kUser = 7;
+  // A socket for both families has the address of the older one within its own.
+  const auto plain = [](std::string address) {
+    constexpr std::string_view kMapped = "[::ffff:";
+    if (!address.starts_with(kMapped)) return address;
+    address.erase(0, kMapped.size());
+    address.erase(address.find(']'), 1);
+    return address;
+  };
+  SocketOwner owner;
+  for (const char* path : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+      OpenSocket socket;
+      std::string inode;
+      if (!ReadSocketLine(line, &socket, &inode)) continue;
+      owner.is_known = true;
+      if (plain(socket.local) != theirs || plain(socket.remote) != ours) continue;
+      const std::string_view user = Fields(line)[kUser];
+      std::uint32_t number = 0;
+      if (std::from_chars(user.data(), user.data() + user.size(), number).ec == std::errc()) owner.user = number;
+    }
+  }
+  return owner;
+}
+
 std::vector<OpenSocket> OpenSockets() {
   std::map<std::string, OpenSocket> listed;
   AddListed("/proc/self/net/tcp", &listed);

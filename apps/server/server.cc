@@ -132,7 +132,12 @@ class TcpServer : public Server {
     THIMBLE_RETURN_IF_ERROR(AddOrigins(options, &rules));
     rules.keys = std::move(options.keys);
     if (!options.token.empty()) rules.token.Add(options.token);
+    const bool is_local =
+        std::all_of(places.begin(), places.end(), [](const auto& place) { return place.is_loopback; });
+    rules.takes_codes = options.takes_codes && is_local && !options.token.empty();
+    if (rules.takes_codes) carrier_->codes.emplace(options.token);
     rules.open_paths = std::move(options.open_paths);
+    rules.pages = std::move(options.pages);
     carrier_->limits = options.limits;
     url_ = Cat("http://", places.front().host_name, ":", listener_.port());
     return Done{};

@@ -25,8 +25,12 @@ struct Options {
   std::vector<std::string> allow_origins;
   ApiKeys keys;       // none: the APIs need no key
   std::string token;  // of the routes under /thimble/v1/, and as good as a key; empty: those routes are closed
+  // Whether codes (opening_code.h) are exchanged for the token: where only this machine can reach the server.
+  bool takes_codes = false;
   // What may be read without a key; with '/' at the end: everything below.
   std::vector<std::string> open_paths = {"/", "/health", "/v1/health", "/models", "/v1/models"};
+  // Pages, without anything secret in them, to which links of other sites may lead.
+  std::vector<std::string> pages;
   Limits limits;
 };
 

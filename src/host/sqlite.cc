@@ -93,6 +93,12 @@ Fault Database::FaultOfLast() {
   const int kind = code & 0xff;
   if (IsDiskFull(handle_, code))
     return StoreFault(507, "the disk is full: nothing was changed; make room and try again", "disk_full");
+  if (code == SQLITE_CORRUPT_VTAB) {
+    has_index_damage_ = true;
+    return StoreFault(
+        500, "the index for searching the chats is damaged; nothing was changed, and it is made anew: try again",
+        kIndexDamaged);
+  }
   if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) {
     return StoreFault(500,
                       Cat("the file of the chats is damaged (", sqlite3_errmsg(handle_), "); nothing was deleted",

@@ -23,6 +23,8 @@ using service::OrFault;
 
 inline constexpr const char* kDamaged = "store_damaged";  // Fault::code of a file that is no database any more
 
+inline constexpr const char* kIndexDamaged = "index_damaged";  // of the index for searching, which can be made anew
+
 // A fault of the store's: "[chats] ...".
 Fault StoreFault(int status, const std::string& message, std::string code = "");
 
@@ -106,6 +108,9 @@ class Database {
   [[nodiscard]] std::int64_t last_row() const;
   [[nodiscard]] std::int64_t num_changed() const;  // rows, by the last statement
 
+  // Whether a statement found the index for searching damaged since this was asked last.
+  bool TakeIndexDamage() { return std::exchange(has_index_damage_, false); }
+
   // Of the last call that failed.
   Fault FaultOfLast();
 
@@ -119,6 +124,7 @@ class Database {
 
   sqlite3* handle_;
   std::function<std::string()> about_damage_;
+  bool has_index_damage_ = false;
 };
 
 // Writes that come together or not at all: rolled back unless committed.

@@ -2,6 +2,7 @@
 #include "host/sqlite_chat_store.h"
 
 #include "base/text.h"
+#include "host/chat_index.h"
 #include "host/chat_rows.h"
 #include "host/chat_schema.h"
 #include "host/chat_store.h"
@@ -21,6 +22,8 @@ namespace {
 
 constexpr std::int64_t kDayMilliseconds = 24 * 60 * 60 * 1000;
 constexpr int kMostListed = 1'000;
+// Of a database with some 2 MB of texts, whose index is compared word by word once a day, in half a second.
+constexpr std::int64_t kQuickIndexBytes = std::int64_t{6} << 20;
 
 std::int64_t SystemNow() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -100,6 +103,8 @@ SqliteChatStore::SqliteChatStore(std::shared_ptr<ChatFiles> files) : files_(std:
 Result<std::unique_ptr<SqliteChatStore>> SqliteChatStore::Open(const std::string& home,
                                                                const ChatStoreSettings& settings) {
   const ChatFolder folder{home + "/chats"};
+  // Who closes the file as the last one removes its log: else a process was killed, the power was cut, or it is open.
+  const bool has_log = BytesOf(folder.Database() + "-wal") > 0;
   THIMBLE_ASSIGN_OR_RETURN(auto database, OpenChatDatabase(folder, {}));
   auto files = std::make_shared<ChatFiles>();
   files->folder = folder;
@@ -111,6 +116,8 @@ Result<std::unique_ptr<SqliteChatStore>> SqliteChatStore::Open(const std::string
   std::unique_ptr<SqliteChatStore> store(new SqliteChatStore(files));
   const MutexLock lock(&files->mutex);
   if (settings.most_pages > 0) (void)store->database_->Number(Cat("PRAGMA max_page_count = ", settings.most_pages));
+  // Where the index cannot be mended, as on a full disk, conversations are shown all the same.
+  (void)MendIndex(store->database_, has_log ? IndexCheck::kLengths : IndexCheck::kRows);
   for (const auto& step : {store->Recover(), store->KeepUp()}) {
     // A full disk is no reason not to show what is there.
     if (!step.ok() && step.error().status != 507) return WithPlace(ErrorOfStore(step.error()), folder.Database());
@@ -119,6 +126,7 @@ Result<std::unique_ptr<SqliteChatStore>> SqliteChatStore::Open(const std::string
 }
 
 OrFault<Done> SqliteChatStore::KeepUp() {
+  if (database_->TakeIndexDamage()) (void)RebuildIndex(database_);
   const std::int64_t now = files_->now();
   const std::string today = DayOf(now);
   if (today == day_) return Done{};
@@ -131,12 +139,23 @@ OrFault<Done> SqliteChatStore::KeepUp() {
     THIMBLE_RETURN_IF_ERROR(transaction.Commit());
   }
   day_ = today;
+  if (backup.ok() && backup.value()) {
+    const bool is_small = BytesOf(folder_.Database()) <= kQuickIndexBytes;
+    (void)MendIndex(database_, is_small ? IndexCheck::kWords : IndexCheck::kLengths);
+  }
   return ClearLeftovers(folder_, database_, backup.ok() && backup.value());
 }
 
 OrFault<std::vector<ChatHit>> SqliteChatStore::List(const ChatQuery& query) {
   THIMBLE_ASSIGN_OR_RETURN(const SearchWords words, ReadSearch(query.search));
   const MutexLock lock(&files_->mutex);
+  auto hits = ListOnce(query, words);
+  if (hits.ok() || !database_->TakeIndexDamage()) return hits;
+  THIMBLE_RETURN_IF_ERROR(RebuildIndex(database_));
+  return ListOnce(query, words);
+}
+
+OrFault<std::vector<ChatHit>> SqliteChatStore::ListOnce(const ChatQuery& query, const SearchWords& words) {
   SearchQuery search;
   if (!words.empty()) search = MakeSearchQuery(words);
   std::string sql = Cat("SELECT ", ChatColumns(), words.empty() ? "" : ", hits.message", " FROM chats c");

@@ -68,6 +68,7 @@ class SqliteChatStore : public service::ChatStore {
 
   // Once a day: a backup, and pictures that nobody names go. Where that fails for want of room, tomorrow again.
   OrFault<Done> KeepUp();
+  OrFault<std::vector<ChatHit>> ListOnce(const ChatQuery& query, const SearchWords& words);
   // Journals without a living process become the texts of their messages.
   OrFault<Done> Recover();
   // What was deleted goes out of the files, journals that wait among them.

@@ -27,6 +27,9 @@ Result<Image> DecodeHeif(std::span<const std::byte> bytes, const DecodeOptions& 
 // A black picture of the size a header names, after the limit was checked. `place` is the format ("png").
 Result<Image> AllocateDecoded(std::string_view place, std::int64_t width, std::int64_t height,
                               const DecodeOptions& options);
+// By what the sides of a JPEG are divided: 1, or 2, 4 or 8 where it is too large as it is; 0: it cannot be read.
+int JpegDivisor(std::int64_t width, std::int64_t height, const DecodeOptions& options);
+
 // The check alone, for formats whose size can still grow.
 Status CheckDecodedSize(std::string_view place, std::int64_t width, std::int64_t height, const DecodeOptions& options);
 

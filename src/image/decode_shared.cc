@@ -17,10 +17,23 @@ Status CheckDecodedSize(std::string_view place, std::int64_t width, std::int64_t
   }
   const std::int64_t num_pixels = width * height;
   if (num_pixels <= options.max_pixels) return Done{};
-  return Error{Code::kExhausted,
-               Cat("[", place, "] a picture may have ", options.max_pixels, " pixels, found ", width, " x ", height,
-                   " = ", num_pixels, ": make it smaller"),
-               {{Advice::kRaiseImagePixels, num_pixels}}};
+  const bool is_for_jpeg = JpegDivisor(width, height, options) > 0;
+  return Error{
+      Code::kExhausted,
+      Cat("[", place, "] a picture may have ", options.max_pixels, " pixels, found ", width, " x ", height, " = ",
+          num_pixels, ": ", is_for_jpeg ? "save it as a JPEG, which may have more, or " : "", "make it smaller"),
+      {{Advice::kRaiseImagePixels, num_pixels}}};
+}
+
+int JpegDivisor(std::int64_t width, std::int64_t height, const DecodeOptions& options) {
+  constexpr std::int64_t kMostSide = 65'500;  // what libjpeg reads
+  if (width < 1 || height < 1 || width > kMostSide || height > kMostSide) return 0;
+  if (width * height <= options.max_pixels) return 1;
+  if (width * height > options.max_jpeg_pixels) return 0;
+  for (const int divisor : {2, 4, 8}) {
+    if (((width + divisor - 1) / divisor) * ((height + divisor - 1) / divisor) <= options.max_pixels) return divisor;
+  }
+  return 0;
 }
 
 Result<Image> AllocateDecoded(std::string_view place, std::int64_t width, std::int64_t height,

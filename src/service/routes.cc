@@ -64,6 +64,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/thimble/v1/settings", RouteKind::kSettings, kToken},
     {"PUT", "/thimble/v1/settings", RouteKind::kPutSettings, kToken, true, kSettings},
     {"GET", "/thimble/v1/space", RouteKind::kSpace, kToken},
+    {"DELETE", "/thimble/v1/packs", RouteKind::kDeletePacks, kToken},
     {"GET", "/thimble/v1/answers/{answer}", RouteKind::kKeptAnswer, kToken},
     {"DELETE", "/thimble/v1/answers/{answer}", RouteKind::kStopAnswer, kToken},
 };

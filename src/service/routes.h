@@ -52,6 +52,7 @@ enum class RouteKind {
   kSettings,
   kPutSettings,
   kSpace,
+  kDeletePacks,
   kKeptAnswer,
   kStopAnswer,
 };

@@ -165,6 +165,8 @@ void Service::Handle(const Visitor& visit) {
     PutModelFile(visit);
   } else if (kind == RouteKind::kDeleteModel) {
     help_.Add([this, visit] { Answer(*visit, DeleteModel(*visit)); });
+  } else if (kind == RouteKind::kDeletePacks) {
+    help_.Add([this, visit] { Answer(*visit, DeletePacks()); });
   } else if (IsOfChats(kind)) {
     help_.Add([this, visit] { Answer(*visit, AnswerChats(*visit)); });
   } else if (kind == RouteKind::kKeptAnswer) {

@@ -25,7 +25,7 @@ namespace thimble::service {
 
 struct ServiceOptions {
   DeskOptions desk;
-  std::string version;                                 // "0.4.0"
+  std::string version;                                 // "0.5.0"
   std::function<std::int64_t()> now;                   // seconds since 1970
   std::function<std::string()> new_id;                 // 24 letters and digits that nobody can guess
   std::function<Json()> about_carrier;                 // an object: what info tells beside the service's own
@@ -36,6 +36,7 @@ struct ServiceOptions {
   std::string why_no_chats;                            // then: the sentence that says why; empty: an ordinary one
   const PageFiles* page = nullptr;                     // nullptr: there is no page here
   std::function<std::uint64_t()> pack_bytes;           // that packs of models take; may be empty
+  std::function<Status()> delete_packs;                // those that no open model uses; empty: there are none here
   std::size_t picture_bytes = std::size_t{256} << 20;  // of pictures' pixels that a page has handed over
   KeptLimits kept;                                     // of answers that go on without their readers
   std::function<double()> clock;                       // seconds since some time; empty: the system's
@@ -106,6 +107,7 @@ class Service : public Handler {
   OrFault<WholeAnswer> AddMessage(const Visit& visit);
   OrFault<WholeAnswer> ChangeMessage(const Visit& visit);
   OrFault<WholeAnswer> SpaceOf();
+  OrFault<WholeAnswer> DeletePacks();
   OrFault<Done> Keep(const Visit& visit, const std::string& name, const std::shared_ptr<Job>& job);
   void ReadKept(const Visit& visit);
   OrFault<WholeAnswer> StopKept(const std::string& name);

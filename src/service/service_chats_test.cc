@@ -54,7 +54,12 @@ class ChatsTest : public ::testing::Test {
       return std::string(24 - id.size(), 'i') + id;
     };
     options.clock = [this] { return now_; };
-    options.pack_bytes = [] { return std::uint64_t{77}; };
+    options.pack_bytes = [this] { return pack_bytes_; };
+    options.delete_packs = [this]() -> Status {
+      if (pack_bytes_ == 0) return Error{Code::kSystem, "[packs] 1 of 2 cannot be deleted"};
+      pack_bytes_ = 0;
+      return Done{};
+    };
     if (has_store) options.chats = &store_;
     service_ = std::make_unique<Service>(std::move(options), &shelf_, &decoder_, Wakers{[] {}, [] {}});
   }
@@ -162,6 +167,7 @@ class ChatsTest : public ::testing::Test {
   host::CodecPictureDecoder decoder_;
   std::unique_ptr<Service> service_;
   int num_ids_ = 0;
+  std::uint64_t pack_bytes_ = 77;
   double now_ = 100;
 };
 
@@ -245,6 +251,9 @@ TEST_F(ChatsTest, SettingsAndSpace) {
   const Json space = Get("/thimble/v1/space");
   EXPECT_EQ(*space.Find("models")->AsInt(), 1520) << "the built-in one may not go";
   EXPECT_EQ(*space.Find("packs")->AsInt(), 77);
+  EXPECT_EQ(Send("DELETE", "/thimble/v1/packs")->status, 204);
+  EXPECT_EQ(*Get("/thimble/v1/space").Find("packs")->AsInt(), 0);
+  EXPECT_EQ(Send("DELETE", "/thimble/v1/packs")->status, 500) << "this one says why";
 }
 
 TEST_F(ChatsTest, PicturesAreKeptAndReadAgain) {

@@ -117,6 +117,13 @@ OrFault<WholeAnswer> Service::UnloadModel(const Visit& visit) {
   return WholeAnswer{204, {}, ""};
 }
 
+OrFault<WholeAnswer> Service::DeletePacks() {
+  if (!options_.delete_packs) return Fault{501, "", "no_packs", "", "Models are not prepared for later starts here."};
+  const Status deleted = options_.delete_packs();
+  if (!deleted.ok()) return FaultOf(deleted.error());
+  return WholeAnswer{204, {}, ""};
+}
+
 OrFault<WholeAnswer> Service::DeleteModel(const Visit& visit) {
   if (options_.store == nullptr) return NoStore();
   const std::string& name = visit.names[0];

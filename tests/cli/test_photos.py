@@ -40,6 +40,26 @@ class Photos(unittest.TestCase):
             self.assertEqual(done.stderr, f"thimble: {width} x {height} read at {picture['read_width']} x {picture['read_height']}, "
                              f"{picture['tokens']} tokens; --detail high reads more\n")
 
+    def test_jpegs_above_the_limit_are_read_smaller(self):
+        baseline, turned, progressive = (str(FIXTURES / "vision/images" / name) for name in ("baseline.jpg", "exif6.jpg", "progressive.jpg"))
+        for path, limit, width, height in ((baseline, 120 * 90, 120, 90), (baseline, 120 * 90 - 1, 60, 45), (baseline, 700, 30, 23),
+                                           (turned, 5999, 30, 50), (progressive, 10000, 61, 45)):
+            (picture,) = answer(*RUN, "--image", path, "--max-image-pixels", str(limit), "--json")["pictures"]
+            self.assertEqual((picture["width"], picture["height"]), (width, height))
+        for path, limit, says in ((baseline, 100, "a picture may have 100 pixels, found 120 x 90 = 10800: make it smaller or raise --max-image-pixels"),
+                                  (progressive, 700, "save it as a baseline JPEG or make it smaller"),
+                                  (PICTURE, 1000, "save it as a JPEG, which may have more, or make it smaller or raise --max-image-pixels")):
+            done = thimble(*RUN, "--image", path, "--max-image-pixels", str(limit))
+            self.assertEqual((done.returncode, done.stdout), (3, ""), done.stderr)
+            self.assertIn(says, done.stderr)
+
+    def test_the_reference_reads_no_jpeg_smaller(self):
+        path = str(FIXTURES / "vision/images/baseline.jpg")
+        for command in (("embed-image", VL_GGUF, path), ("logits", VL_GGUF, "--prompt", "hi", "--image", path), (*RUN, "--image", path, "--exact")):
+            done = thimble(*command, "--max-image-pixels", "10799")
+            self.assertEqual((done.returncode, done.stdout), (3, ""), command)
+            self.assertIn("found 120 x 90 = 10800: make it smaller or raise --max-image-pixels", done.stderr)
+
     def test_the_example_of_the_manual(self):
         done = thimble(*RUN, "--image", self.photo(4032, 3024))
         self.assertEqual(done.stderr, "thimble: 4032 x 3024 read at 1152 x 864, 972 tokens; --detail high reads more\n")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """thimble serve as scripts and people start it; what it answers is tested in src/service, and how in tests/server."""
+import base64
 import contextlib
 import errno
+import functools
 import hashlib
 import http.client
 import json
@@ -11,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import tempfile
@@ -108,6 +111,24 @@ class Page(Home):
         self.assertEqual(terminal.finish(), 0)
         return said
 
+    def type_at_end(self, *args):
+        """What one that ends by itself says."""
+        terminal = Terminal("serve", VL, *args, env=self.env)
+        self.addCleanup(terminal.close)
+        said = terminal.read_until("your browser opens the page")
+        self.assertEqual(terminal.finish(), 0)
+        return said
+
+    def opened_code(self, url):
+        """What the browser was given in place of the token."""
+        end = time.monotonic() + PATIENCE
+        while not self.opened.exists():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        given = re.fullmatch(re.escape(url) + "/#code=([0-9a-f]{106})\n", self.opened.read_text())
+        self.assertTrue(given, self.opened.read_text())
+        return given.group(1)
+
     def test_the_page_and_nothing_else_is_open_to_all(self):
         _, facts = self.start()
         status, headers, body = ask(facts, "GET", "/")
@@ -123,17 +144,24 @@ class Page(Home):
     def test_a_browser_opens_it(self):
         if not self.has_page():
             self.skipTest("this build has no page")
-        said = self.type_at_terminal()
-        address = re.search(r"your browser opens the page: (http://127.0.0.1:[0-9]+)\r?\n", said)
+        terminal = Terminal("serve", VL, "--port", "0", env=self.env)
+        self.addCleanup(terminal.close)
+        said = terminal.read_until("Ctrl-C ends it")
+        address = re.search(r"your browser opens the page: (http://127.0.0.1:([0-9]+))\r?\n", said)
         self.assertTrue(address, said)
-        end = time.monotonic() + PATIENCE
-        while not self.opened.exists():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
         token = (self.home / "token").read_text().strip()
-        self.assertEqual(self.opened.read_text(), f"{address.group(1)}/#token={token}\n")
+        first = self.opened_code(address.group(1))
         self.assertNotIn(token, said)
         self.assertNotIn("socket:", pathlib.Path(f"{self.opened}.files").read_text())
+        # A second one opens the page of the first.
+        self.opened.unlink()
+        self.assertIn("your server is running already", self.type_at_end("--port", address.group(2)))
+        for code in (self.opened_code(address.group(1)), first):
+            status, _, body = ask(int(address.group(2)), "POST", "/thimble/v1/token", {"code": code})
+            self.assertEqual((status, json.loads(body)), (200, {"token": token}))
+            self.assertEqual(ask(int(address.group(2)), "POST", "/thimble/v1/token", {"code": code})[0], 401)
+        terminal.signal(signal.SIGINT)
+        self.assertEqual(terminal.finish(), 0)
 
     def test_its_address_is_said_where_none_can(self):
         if not self.has_page():
@@ -386,6 +414,107 @@ class Sending(Home):
         while self.get("/" + path)[1].get("bytes") != count and time.monotonic() < end:
             time.sleep(0.01)
         return client
+
+
+class Packs(Sending):
+    def setUp(self):
+        super().setUp()
+        folder = self.home / "models/tied"
+        folder.mkdir(parents=True)
+        (folder / "tied.gguf").write_bytes(self.data)
+        self.pack = folder / "tied.gguf.thimble-pack"
+
+    def packs(self):
+        status, _, body = ask(self.facts, "GET", "/thimble/v1/space", headers={"X-Thimble-Token": self.facts["token"]})
+        self.assertEqual(status, 200, body)
+        return json.loads(body)["packs"]
+
+    def delete(self):
+        return ask(self.facts, "DELETE", "/thimble/v1/packs", headers={"X-Thimble-Token": self.facts["token"]})[0]
+
+    def test_those_that_nobody_reads_go(self):
+        process, self.facts = self.start("--pack-cache", "on", model="tied")
+        self.assertEqual(self.packs(), self.pack.stat().st_size)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE), 0)
+        other = self.home.parent / "cache/thimble/elsewhere/m.gguf.thimble-pack8"
+        other.parent.mkdir(parents=True, exist_ok=True)
+        other.write_bytes(b"THIMPACK" + b"x" * 1000)
+        _, self.facts = self.start(model="tied")  # which reads it
+        self.assertEqual(self.packs(), self.pack.stat().st_size + 1008)
+        self.assertEqual(self.delete(), 204)
+        self.assertEqual(self.packs(), self.pack.stat().st_size)
+        self.assertEqual(chat(self.facts)[0], 200)
+        end = time.monotonic() + PATIENCE
+        # The answer is there a moment before nobody is being answered any more.
+        while ask(self.facts, "POST", "/thimble/v1/models/unload", {}, {"X-Thimble-Token": self.facts["token"]})[0] != 204:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        while self.pack.exists() and time.monotonic() < end:  # the engine's thread lets go of the model
+            self.assertEqual(self.delete(), 204)
+            time.sleep(0.01)
+        self.assertEqual((self.packs(), os.listdir(self.pack.parent)), (0, ["tied.gguf"]))
+        self.assertEqual(chat(self.facts)[0], 200)
+
+
+class Search(Home):
+    def setUp(self):
+        super().setUp()
+        _, self.facts = self.start()
+        self.token = {"X-Thimble-Token": self.facts["token"]}
+        if self.api("GET", "chats")[0] == 501:
+            self.skipTest("this build keeps no conversations")
+        self.assertEqual(self.api("POST", "chats", {"id": "c" * 24, "title": "Kettles"})[0], 201)
+        self.say("1", "the kettle whistles")
+
+    def api(self, method, path, body=None):
+        status, _, answer = ask(self.facts, method, "/thimble/v1/" + path, body, self.token)
+        return status, json.loads(answer or "{}")
+
+    def say(self, name, text):
+        status, _ = self.api("POST", f"chats/{'c' * 24}/messages", {"id": name * 24, "role": "user", "text": text})
+        return self.assertEqual(status, 201)
+
+    def found(self, words):
+        status, answer = self.api("GET", "chats?search=" + words)
+        self.assertEqual(status, 200, answer)
+        return len(answer["chats"])
+
+    def damage(self):
+        """What tells where the index has its parts is no longer readable."""
+        with contextlib.closing(sqlite3.connect(self.home / "chats/chats.sqlite")) as file:
+            file.execute("UPDATE text_search_data SET block = x'ffffffffffffffffffff' WHERE id = 10")
+            file.commit()
+
+    def test_a_damaged_index_is_made_anew(self):
+        self.assertEqual(self.found("whistles"), 1)
+        self.damage()
+        self.assertEqual(self.found("whistles"), 1)
+        self.damage()
+        # The next one says so, and then it is made anew.
+        status, answer = self.api("POST", f"chats/{'c' * 24}/messages", {"id": "2" * 24, "role": "user", "text": "a samovar"})
+        if status == 500:
+            self.assertIn("try again", answer["error"]["message"])
+            self.say("2", "a samovar")
+        self.assertEqual((self.found("whistles"), self.found("samovar")), (1, 1))
+        self.assertEqual(len(self.api("GET", "chats/" + "c" * 24)[1]["messages"]), 2)
+
+
+class Pictures(Home):
+    def test_a_jpeg_above_the_limit_is_read_smaller(self):
+        _, facts = self.start("--max-image-pixels", "5000", model=VL_GGUF)
+        put = functools.partial(ask, facts, "PUT", "/thimble/v1/pictures", headers={"X-Thimble-Token": facts["token"], "Content-Type": "image/jpeg"})
+        status, _, body = put((FIXTURES / "vision/images/baseline.jpg").read_bytes())
+        picture = json.loads(body)
+        self.assertEqual((status, picture["width"], picture["height"]), (200, 60, 45))
+        price = ask(facts, "GET", "/thimble/v1/picture-price?width=60&height=45", headers={"X-Thimble-Token": facts["token"]})
+        self.assertEqual(json.loads(price[2])["tokens"], picture["tokens"])
+        status, _, body = put((FIXTURES / "vision/images/large.png").read_bytes())
+        self.assertEqual(status, 413)
+        self.assertRegex(json.loads(body)["error"]["message"], "a picture may have 5000 pixels, found .*: (save it as a JPEG, .*)?make it smaller$")
+        address = "data:image/jpeg;base64," + base64.b64encode((FIXTURES / "vision/images/exif6.jpg").read_bytes()).decode()
+        status, _, body = chat(facts, [{"type": "image_url", "image_url": {"url": address}}, {"type": "text", "text": "What is it?"}])
+        self.assertEqual(status, 200, body)
 
 
 class Models(Sending):

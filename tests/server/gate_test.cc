@@ -92,6 +92,44 @@ TEST(Gate, PagesOfOtherSitesAreRefused) {
   }
 }
 
+TEST(Gate, LinksOfOtherSitesLeadToThePageAndNowhereElse) {
+  GateRules rules = LocalRules();
+  rules.pages = {"/"};
+  rules.keys.Add("a-key-of-ours");
+  rules.open_paths.emplace_back("/");
+  const auto asked = [&](const std::string& method, const std::string& target, const std::string& site,
+                         const std::string& mode, const std::string& dest, std::vector<service::Header> more = {}) {
+    more.insert(more.end(), {{"sec-fetch-site", site}, {"sec-fetch-mode", mode}, {"sec-fetch-dest", dest}});
+    return StatusOf(rules, Asked(method, target, more));
+  };
+  EXPECT_EQ(asked("GET", "/", "cross-site", "navigate", "document"), 200);
+  EXPECT_EQ(asked("GET", "/?lang=ar", "cross-site", "navigate", "document"), 200);
+  EXPECT_EQ(asked("GET", "/", "same-site", "navigate", "document"), 200);  // another port of this computer
+  for (const char* target :
+       {"/health", "/v1/models", "/assets/page.js", "/thimble/v1/info", "//", "/%2F", "/index.html"})
+    EXPECT_GE(asked("GET", target, "cross-site", "navigate", "document"), 400) << target;
+  for (const char* method : {"POST", "HEAD", "PUT", "DELETE", "OPTIONS"})
+    EXPECT_EQ(asked(method, "/", "cross-site", "navigate", "document"), 403) << method;
+  for (const char* mode : {"no-cors", "cors", "websocket", "same-origin", "", "Navigate"})
+    EXPECT_EQ(asked("GET", "/", "cross-site", mode, "document"), 403) << mode;
+  for (const char* dest : {"iframe", "frame", "embed", "object", "empty", "script", "image", ""})
+    EXPECT_EQ(asked("GET", "/", "cross-site", "navigate", dest), 403) << dest;
+  for (const char* site : {"", "cross-site, none", "other"})
+    EXPECT_EQ(asked("GET", "/", site, "navigate", "document"), 403) << site;
+  EXPECT_EQ(asked("GET", "/", "cross-site", "navigate", "document", {{"sec-fetch-dest", "iframe"}}), 403);
+  EXPECT_EQ(asked("GET", "/", "cross-site", "navigate", "document", {{"origin", "http://evil.test"}}), 403);
+  EXPECT_EQ(asked("GET", "/", "cross-site", "navigate", "document", {{"origin", "null"}}), 403);
+  // A name that points here stays a name that is not ours.
+  EXPECT_EQ(
+      StatusOf(rules,
+               Asked("GET", "/",
+                     {{"sec-fetch-site", "cross-site"}, {"sec-fetch-mode", "navigate"}, {"sec-fetch-dest", "document"}},
+                     "evil.test:17741")),
+      403);
+  rules.pages.clear();
+  EXPECT_EQ(asked("GET", "/", "cross-site", "navigate", "document"), 403);
+}
+
 TEST(Gate, AllowedPagesMayAskAndOnlyThey) {
   GateRules rules = LocalRules();
   rules.origins = {"app://obsidian.md"};

@@ -105,8 +105,12 @@ Result<Options> NetworkOptions(const Wanted& wanted, const service::PageFiles* p
   if (!wanted.key_file.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(network.keys, ApiKeys::Read(wanted.key_file));
   }
+  network.takes_codes = page != nullptr;
   if (page != nullptr) {
-    for (const service::PageFile& file : page->All()) network.open_paths.emplace_back(file.path);
+    for (const service::PageFile& file : page->All()) {
+      network.open_paths.emplace_back(file.path);
+      if (file.type.starts_with("text/html")) network.pages.emplace_back(file.path);
+    }
   }
   return network;
 }
@@ -135,7 +139,7 @@ int Main(int count, char** texts) {
   open.context = wanted.context;
   const std::string name = host::ShelfName(wanted.model, wanted.model);
   host::FileModelShelf shelf(open, name, nullptr);
-  host::CodecPictureDecoder decoder(DecodeOptions{});
+  host::CodecPictureDecoder decoder(DecodeOptions{.max_jpeg_pixels = kLargestJpeg});
   testing::MemoryChatStore in_memory;
   std::unique_ptr<service::ChatStore> in_files;
   if (!wanted.home.empty()) {

@@ -102,6 +102,30 @@ class Pages(ServerTest):
             self.assertIn("<p>info: 200; refused: TypeError", page)
             self.assertIn("<p>info: 401", self.browse(f"{server.url}/#token=wrong"))
 
+    @unittest.skipUnless(os.path.exists(SCRIPTED_SERVER), "this build has no scripted server")
+    def test_a_link_on_another_site(self):
+        """It leads to the page, as a window and not as a frame."""
+        with ScriptedServer({"default": "Hello."}, "--page", "test") as server, \
+                http.server.ThreadingHTTPServer(("127.0.0.1", 0), EvilSite) as evil:
+            thread = threading.Thread(target=evil.serve_forever)
+            thread.start()
+            try:
+                aim = f"{server.url}/#token={server.token}"
+                evil.page = f"<p>evil</p><script>location = '{aim}'</script>".encode()
+                self.assertIn("<p>info: 200; refused: TypeError", self.browse(f"http://evil.test:{evil.server_port}/"))
+                evil.page = f"<p>evil</p><iframe src='{aim}'></iframe>".encode()
+                before = server.page_ask("GET", "/metrics").body
+                self.assertIn("<p>evil</p>", self.browse(f"http://evil.test:{evil.server_port}/"))
+                after = server.page_ask("GET", "/metrics").body
+                self.assertEqual(self.answered(after), self.answered(before) + 1)  # the frame asked nothing that was let in
+            finally:
+                evil.shutdown()
+                thread.join()
+
+    @staticmethod
+    def answered(metrics):
+        return int(float(next(line.split()[1] for line in metrics.decode().splitlines() if line.startswith("thimble:requests_total "))))
+
     def test_a_name_that_points_here(self):
         for route in ("/page", "/health", "/echo"):
             page = self.browse(f"http://evil.test:{self.server.port}{route}")

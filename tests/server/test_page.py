@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page's files, conversations that are kept, and answers that go on: the whole server over HTTP."""
 import gzip
+import hashlib
 import json
 import os
 import pathlib
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -109,9 +112,20 @@ class Files(PageTest):
     def test_who_may_have_them(self):
         self.assertEqual(self.server.ask("GET", "/", host="evil.test").status, 403)
         self.assertEqual(self.server.ask("GET", "/", ["Sec-Fetch-Site: cross-site"]).status, 403)
+        link = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-User: ?1"]
+        answer = self.server.ask("GET", "/", [*link, "Sec-Fetch-Dest: document"])
+        self.assertEqual((answer.status, answer.body), (200, (PAGE / "index.html").read_bytes()))
+        self.assertIn("frame-ancestors 'none'", answer.headers["content-security-policy"])
+        self.assertEqual(answer.headers["cross-origin-opener-policy"], "same-origin")
+        self.assertEqual(self.server.ask("GET", "/", [*link, "Sec-Fetch-Dest: iframe"]).status, 403)
+        self.assertEqual(self.server.ask("GET", "/", [*link, "Sec-Fetch-Dest: document"], host="evil.test").status, 403)
+        for path in ("/assets/look-C0ffee12.css", "/v1/models", "/thimble/v1/chats"):
+            self.assertEqual(self.server.ask("GET", path, [*link, "Sec-Fetch-Dest: document"]).status, 403, path)
         self.assertEqual(self.server.ask("GET", "/assets/none.js").status, 404)
         self.assertEqual(self.server.ask("GET", "/assets/../index.html").status, 400)
         self.assertEqual(self.server.ask("POST", "/assets/look-C0ffee12.css", body="{}").status, 404)
+        self.assertEqual(self.server.ask("DELETE", "/thimble/v1/packs").status, 401)
+        self.assertEqual(self.server.page_ask("DELETE", "/thimble/v1/packs").status, 501)  # this server has none
         for path in ("/thimble/v1/chats", "/thimble/v1/settings", "/thimble/v1/answers/x", "/thimble/v1/space"):
             self.assertEqual(self.server.ask("GET", path).status, 401, path)
 
@@ -142,6 +156,80 @@ class Files(PageTest):
             self.assertEqual((answer.status, answer.headers["content-type"]), (200, "text/plain; charset=utf-8"))
             self.assertIn(b"There is no page here", answer.body)
             self.assertEqual(server.ask("GET", "/assets/look-C0ffee12.css").status, 404)
+
+
+def opening_code(token, seconds=60):
+    """As `thimble serve` draws one for the browser that it opens."""
+    said = f"{int(time.time()) + seconds:010x}" + os.urandom(16).hex()
+    padded = token.encode().ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded) + b"opening code " + said.encode()).hexdigest()
+    return said + hashlib.sha256(bytes(byte ^ 0x5C for byte in padded) + inner.encode()).hexdigest()
+
+
+class Codes(unittest.TestCase):
+    def setUp(self):
+        home = tempfile.TemporaryDirectory()
+        self.addCleanup(home.cleanup)
+        keys = pathlib.Path(home.name, "keys")
+        keys.write_text("a-secret-key\n", encoding="utf-8")
+        keys.chmod(0o600)
+        self.server = ScriptedServer(SCRIPT, "--page", "test", "--api-key-file", keys)
+        self.addCleanup(self.server.stop)
+
+    def exchange(self, code, *headers):
+        body = code if isinstance(code, bytes) else json.dumps({"code": code}).encode()
+        return self.server.ask("POST", "/thimble/v1/token", ["Content-Type: application/json", *headers], body)
+
+    def test_one_opens_the_page_once(self):
+        code = opening_code(self.server.token)
+        answer = self.exchange(code, f"Origin: http://127.0.0.1:{self.server.port}", "Sec-Fetch-Site: same-origin")
+        self.assertEqual((answer.status, answer.json()), (200, {"token": self.server.token}))
+        self.assertEqual((answer.headers["cache-control"], answer.headers["content-type"]), ("no-store", "application/json"))
+        again = self.exchange(code)
+        self.assertEqual(again.status, 401)
+        self.assertNotIn(self.server.token.encode(), again.body)
+        self.assertEqual(self.exchange(opening_code(self.server.token, -1)).status, 401)
+
+    def test_what_is_refused(self):
+        code = opening_code(self.server.token)
+        for headers in (["Origin: http://evil.test"], ["Sec-Fetch-Site: cross-site"], ["Origin: null"],
+                        ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"]):
+            self.assertEqual(self.exchange(code, *headers).status, 403, headers)
+        self.assertEqual(self.server.ask("POST", "/thimble/v1/token", ["Content-Type: text/plain"], json.dumps({"code": code})).status, 415)
+        self.assertEqual(self.server.ask("POST", "/thimble/v1/token", ["Content-Type: application/json"], json.dumps({"code": code}),
+                                         host="evil.test").status, 403)
+        for method in ("GET", "PUT", "DELETE"):
+            self.assertEqual(self.server.ask(method, "/thimble/v1/token", [], b"").status, 401, method)
+        for path in ("/thimble/v1/token/", "/thimble/v1/tokens", "/thimble/v1/token/x"):
+            self.assertEqual(self.server.ask("POST", path, ["Content-Type: application/json"], json.dumps({"code": code})).status, 401, path)
+        for body in (b"", b"{}", b"[]", b"nonsense", b'{"code": 5}', b"[" * 1000):
+            self.assertEqual(self.exchange(body).status, 400, body)
+        self.assertEqual(self.exchange("x" * 2000).status, 413)
+        self.assertEqual(self.exchange(code).status, 200)  # none of them took it
+
+    def test_ten_wrong_ones_are_enough(self):
+        for _ in range(10):
+            self.assertEqual(self.exchange(opening_code("f" * 64)).status, 401)
+        self.assertEqual(self.exchange(opening_code(self.server.token)).status, 429)
+        self.assertEqual(self.server.page_ask("GET", "/thimble/v1/settings").status, 200)  # who has the token is not concerned
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
+    def test_another_user_who_read_it(self):
+        code = opening_code(self.server.token)
+        request = (f"POST /thimble/v1/token HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\nContent-Type: application/json\r\n"
+                   f"Connection: close\r\nContent-Length: {len(code) + 11}\r\n\r\n" + json.dumps({"code": code}))
+        program = ("import encodings.idna, os, socket, sys\nos.setgid(65534)\nos.setuid(65534)\n"
+                   f"peer = socket.create_connection(('127.0.0.1', {self.server.port}))\npeer.sendall(sys.stdin.buffer.read())\n"
+                   "while data := peer.recv(4096): sys.stdout.buffer.write(data)\n")
+        done = subprocess.run([sys.executable, "-c", program], input=request.encode(), capture_output=True, timeout=PATIENCE, check=True)
+        self.assertIn(b"HTTP/1.1 403", done.stdout)
+        self.assertNotIn(self.server.token.encode(), done.stdout)
+        self.assertEqual(self.exchange(code).status, 200)
+
+    def test_a_server_without_a_page_takes_none(self):
+        with ScriptedServer(SCRIPT, "--page", "none") as server:
+            body = json.dumps({"code": opening_code(server.token)})
+            self.assertEqual(server.ask("POST", "/thimble/v1/token", ["Content-Type: application/json"], body).status, 401)
 
 
 class Chats(PageTest):

@@ -8,7 +8,7 @@ import { chats } from './state/chats.svelte';
 import { connection } from './state/connection.svelte';
 import { models } from './state/models.svelte';
 import { router } from './state/router.svelte';
-import { hasToken, readToken } from './state/session';
+import { hasToken, onNewToken, readToken } from './state/session';
 import { settings } from './state/settings.svelte';
 import { ui } from './state/ui.svelte';
 import { watch } from './state/watch.svelte';
@@ -18,8 +18,15 @@ watchRequests();
 if (isOfBrowser()) {
   const { startShell } = await import('./shell/start');
   if (await startShell()) await new Promise(() => undefined); // the page is being loaded again
-} else void dropForeignWorkers();
-readToken(); // before the router reads the fragment
+} else {
+  void dropForeignWorkers();
+  await readToken(); // before the router reads the fragment
+  onNewToken(() => {
+    router.restore();
+    void settings.load();
+    void connection.look();
+  });
+}
 await settings.start();
 router.start();
 ui.start();

@@ -4,11 +4,12 @@
 //
 //   node tests/with_server.mjs SCRIPTED_SERVER SEEING_MODEL BLIND_MODEL [options of playwright test]
 //
-// Servers that have no page inside get one in front (tests/mock_server --upstream).
+// Servers that have no page inside get one in front (tests/mock_server --upstream). server.spec.ts starts more of them,
+// and `thimble serve`, with the page inside (tests/e2e/own_server.ts).
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const [program, seeing, blind, ...options] = process.argv.slice(2);
@@ -19,9 +20,9 @@ const homes = [];
 function start(command, args) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   running.push(child);
-  return new Promise((resolve, reject) => {
+  return new Promise((ready, reject) => {
     child.once('exit', (status) => reject(new Error(`${command} ended with ${status}`)));
-    createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
+    createInterface({ input: child.stdout }).once('line', (line) => ready(JSON.parse(line)));
   });
 }
 
@@ -41,9 +42,12 @@ try {
   const child = spawn(process.execPath, [join(folder, '../node_modules/@playwright/test/cli.js'), 'test', ...options], {
     stdio: 'inherit',
     cwd: join(folder, '..'),
-    env: { ...process.env, THIMBLE_URL: one.url, THIMBLE_TOKEN: one.token, THIMBLE_BLIND_URL: two.url, THIMBLE_BLIND_TOKEN: two.token },
+    env: {
+      ...process.env, THIMBLE_URL: one.url, THIMBLE_TOKEN: one.token, THIMBLE_BLIND_URL: two.url, THIMBLE_BLIND_TOKEN: two.token,
+      THIMBLE_SCRIPTED_SERVER: resolve(program), THIMBLE_SEEING_MODEL: resolve(seeing), THIMBLE_BLIND_MODEL: resolve(blind),
+    },
   });
-  status = await new Promise((resolve) => child.once('exit', resolve));
+  status = await new Promise((ended) => child.once('exit', ended));
 } finally {
   for (const child of running) child.kill();
   for (const home of homes) rmSync(home, { recursive: true, force: true });

@@ -109,6 +109,7 @@ export type ChatRequest = {
   chat_template_kwargs?: {
     enable_thinking?: boolean | null;
   } | null;
+  continue_final_message?: boolean | null;
   when_full?: "window" | "stop" | null;
 };
 
@@ -462,6 +463,7 @@ export const kRoutes = [
   'GET /thimble/v1/settings',
   'PUT /thimble/v1/settings',
   'GET /thimble/v1/space',
+  'DELETE /thimble/v1/packs',
   'GET /thimble/v1/answers/{answer}',
   'DELETE /thimble/v1/answers/{answer}',
 ] as const;

@@ -18,8 +18,9 @@ class Announcer {
   text = $state('');
   private said = 0;
 
-  begin(): void {
-    this.said = 0;
+  // `from`: what stands before it has been said.
+  begin(from: number): void {
+    this.said = from;
     this.text = '';
   }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures that wait to be sent: decoded and sent to the service one after the other, so that a phone holds one at a time.
+import { number } from '../lib/i18n/format';
 import { t } from '../lib/i18n/i18n.svelte';
-import { asJpeg, kMostPictures, makePreview, priceOf, refusalOf } from '../lib/pictures/prepare';
+import { headOf } from '../lib/pictures/head';
+import { asJpeg, kMostPictures, kMostPreviewPixels, makePreview, priceOf, refusalOf } from '../lib/pictures/prepare';
 import { newId, type Detail, type MessagePicture, type PictureTokens, type StoredPicture } from '../lib/store/types';
 import { ApiError } from '../lib/transport/transport';
 import type { ChatStore } from '../lib/store/chat_store';
 import { connection } from './connection.svelte';
-import { faultText } from './faults';
+import { faultText, ownSentence } from './faults';
 import { rememberPicture } from './picture_urls';
 import { transport } from './session';
 import { settings } from './settings.svelte';
@@ -44,6 +46,11 @@ export class Attachments {
 
   get isReady(): boolean {
     return this.list.every((picture) => picture.state === 'ready');
+  }
+
+  // Why one of them cannot be sent.
+  get failure(): string {
+    return this.list.find((picture) => picture.state === 'failed')?.fault ?? '';
   }
 
   add(files: File[]): void {
@@ -97,10 +104,14 @@ export class Attachments {
     const file = this.files.get(id);
     const picture = this.list.find((other) => other.id === id);
     if (!file || !picture) return;
-    if (picture.url === '') Object.assign(picture, await makePreview(file));
+    const head = await headOf(file).catch(() => ({ isVideo: false, width: 0, height: 0 })); // a file that went away
+    if (head.isVideo) return this.fail(picture, t('picture.video', { name: picture.name }));
+    const isHuge = head.width * head.height > kMostPreviewPixels;
+    if (picture.url === '' && isHuge) Object.assign(picture, { width: head.width, height: head.height });
+    else if (picture.url === '') Object.assign(picture, await makePreview(file));
     try {
       if (picture.width > 0 && connection.info?.model.sees) picture.tokens = (await priceOf(transport, picture.width, picture.height)).tokens;
-      const stored = await this.put(file);
+      const stored = await this.put(file, isHuge);
       picture.sha256 = stored.sha256;
       picture.width = stored.width || picture.width;
       picture.height = stored.height || picture.height;
@@ -110,24 +121,34 @@ export class Attachments {
       picture.state = stored.tokens ? 'ready' : 'blind';
     } catch (error) {
       if (error instanceof ApiError && error.code === 'model_is_blind') picture.state = 'blind';
-      else {
-        picture.state = 'failed';
-        picture.fault = faultText(error);
-        this.fault = t('picture.failed', { name: picture.name, why: picture.fault });
-      }
+      else this.fail(picture, refusal(picture, error, isHuge));
     }
     if (picture.state === 'blind') ui.sheet = 'sees';
   }
 
+  private fail(picture: Attachment, fault: string): void {
+    picture.state = 'failed';
+    picture.fault = fault;
+    this.fault = fault;
+  }
+
   // A kind that the service does not know, and this browser does, goes as a JPEG.
-  private async put(file: Blob): Promise<StoredPicture> {
+  private async put(file: Blob, isHuge: boolean): Promise<StoredPicture> {
     try {
       return await this.store.putPicture(file);
     } catch (error) {
-      if (!(error instanceof ApiError) || (error.status !== 400 && error.status !== 415) || error.code === 'model_is_blind') throw error;
+      if (isHuge || !(error instanceof ApiError) || (error.status !== 400 && error.status !== 415) || error.code === 'model_is_blind') throw error;
       const jpeg = await asJpeg(file);
       if (!jpeg) throw error;
       return this.store.putPicture(jpeg);
     }
   }
+}
+
+// Why the service did not take a picture, in the person's language; what it says itself behind it.
+function refusal({ name, width, height }: Attachment, error: unknown, isHuge: boolean): string {
+  const status = error instanceof ApiError ? error.status : -1;
+  if (isHuge && (status === 400 || status === 413)) return t('picture.pixels', { name, n: number(Math.round((width * height) / 1e6)) });
+  if (error instanceof ApiError && (status === 400 || status === 415)) return `${t('picture.kind', { name })} ${ownSentence(error)}`.trim();
+  return t('picture.failed', { name, why: faultText(error) });
 }

@@ -40,6 +40,10 @@ export function answerFault({ error, error_code: code }: { error?: string; error
   return error ? plain(error) : t('finish.failed');
 }
 
+export function ownSentence(error: ApiError): string {
+  return plain(error.message);
+}
+
 // "[place] rule, found value; what to do": the place is for programmers.
 function plain(message: string): string {
   return message.replace(/^\[[^\]]*\] /, '');

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The models that are here, and those on their way in.
-import { ask } from '../lib/transport/transport';
+import { ApiError, ask } from '../lib/transport/transport';
 import type { Space } from '../lib/store/types';
+import { t } from '../lib/i18n/i18n.svelte';
 import { connection } from './connection.svelte';
 import { faultText } from './faults';
 import { ModelImport } from './model_import.svelte';
 import { keptStore, transport } from './session';
+import { ui } from './ui.svelte';
 
 export interface StoredModel {
   name: string;
@@ -26,6 +28,7 @@ class Models {
   fault = $state('');
   busy = $state(''); // the model that something is being done with
   imports = $state<ModelImport[]>([]);
+  canDeletePacks = $state(true); // until a service says that it knows no such thing
 
   get open(): StoredModel | undefined {
     return this.list.find((model) => model.open) ?? this.list.find((model) => model.name === connection.info?.model.name);
@@ -85,6 +88,22 @@ class Models {
       await ask(transport, 'DELETE', `/thimble/v1/models/${encodeURIComponent(name)}`);
       await this.refresh();
     });
+  }
+
+  // What was made of models so that they open faster.
+  async deletePacks(): Promise<void> {
+    if (this.busy !== '') return;
+    await this.doing('packs', async () => {
+      try {
+        await ask(transport, 'DELETE', '/thimble/v1/packs');
+        ui.tell(t('space.packsGone'));
+      } catch (error) {
+        if (!(error instanceof ApiError) || ![404, 405, 501].includes(error.status)) throw error;
+        this.canDeletePacks = false;
+        ui.tell(t('space.packsCannot'));
+      }
+    });
+    if (this.fault === '') await this.refresh();
   }
 
   import(files: File[]): void {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One conversation as it is open: its tree, the branch that is shown, what is typed, and the answer that is being written.
-import { answerRequest, titleFrom } from '../lib/chat/request';
+import { answerRequest, continueRequest, cutEnd, titleFrom, type AnswerWishes } from '../lib/chat/request';
 import { branchTo, leafFrom, siblingsOf } from '../lib/chat/tree';
 import { ApiError } from '../lib/transport/transport';
 import type { AnswerJournal } from '../lib/store/journal';
@@ -40,6 +40,7 @@ export class OpenChat {
   readonly attachments: Attachments;
   readonly branch = $derived(branchTo(this.messages, this.chat.head));
   private isCreated: boolean;
+  private following: Promise<void> = Promise.resolve(); // to the end of the running answer
 
   constructor(
     readonly store: ChatStore,
@@ -52,6 +53,11 @@ export class OpenChat {
     this.attachments = new Attachments(store);
   }
 
+  // Something is being written, or on its way into the store.
+  get isBusy(): boolean {
+    return this.running !== null || this.isSending;
+  }
+
   get isNew(): boolean {
     return !this.isCreated;
   }
@@ -60,12 +66,12 @@ export class OpenChat {
     this.isLoading = this.messages.length === 0;
     try {
       const { chat, messages } = await this.store.get(this.chat.id);
-      if (this.running) return; // what is here is newer
+      if (this.isBusy) return; // what is here is newer
       this.chat = chat;
       this.messages = messages;
       this.fault = '';
       const running = messages.find((message) => message.state === 'running');
-      if (running) void this.follow(running.id, null);
+      if (running) this.follow(running.id, null);
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) this.isMissing = true;
       else this.fault = faultText(error);
@@ -84,12 +90,23 @@ export class OpenChat {
     if (this.running || this.isSending || (text === '' && this.attachments.list.length === 0)) return;
     const pictures = this.attachments.ready();
     this.pictureSeconds = this.attachments.list.reduce((sum, { seconds }) => sum + seconds, 0);
-    this.isSending = true;
     this.draft = '';
-    const isSent = await this.begin(this.chat.head, text, pictures);
-    this.isSending = false;
-    if (isSent) this.attachments.clear();
-    else if (this.draft === '') this.draft = typed;
+    await this.once(async () => {
+      const isSent = await this.begin(this.chat.head, text, pictures);
+      if (isSent) this.attachments.clear();
+      else if (this.draft === '') this.draft = typed;
+    });
+  }
+
+  // Two clicks in one moment are one: while something is on its way into the store nothing else is begun.
+  private async once(work: () => Promise<unknown>): Promise<void> {
+    if (this.isSending) return;
+    this.isSending = true;
+    try {
+      await work();
+    } finally {
+      this.isSending = false;
+    }
   }
 
   // A user's message behind `parent`, and the answer to it. False where it could not be kept: then nothing is lost.
@@ -128,24 +145,33 @@ export class OpenChat {
     const asked = branchTo(this.messages, to);
     const message = newMessage('assistant', to, { state: 'running' });
     await this.put(message);
+    this.follow(message.id, answerRequest(asked, this.wishes()));
+  }
+
+  private wishes(): AnswerWishes {
     const { thinking, length, instructions, temperature, topP, topK, seed, maxTokens } = settings.values;
-    const wishes = { thinking, length, instructions: [instructions, this.chat.instructions], temperature, topP, topK, seed, maxTokens };
-    void this.follow(message.id, answerRequest(asked, wishes));
+    return { thinking, length, instructions: [instructions, this.chat.instructions], temperature, topP, topK, seed, maxTokens };
   }
 
   // Runs an answer to its end: with a request it asks, without it goes on with one that is on its way.
-  private async follow(id: string, request: Record<string, unknown> | null): Promise<void> {
+  private follow(id: string, request: Record<string, unknown> | null): void {
     const found = this.find(id);
     if (!found || this.running) return;
     const message = $state(found);
     this.replace(message);
-    let journal: AnswerJournal | null = null;
-    const running = new RunningAnswer(message, request, (grown) => journal?.write(grown));
+    const writer: { journal: AnswerJournal | null } = { journal: null };
+    const running = new RunningAnswer(message, request, (grown) => writer.journal?.write(grown));
     this.running = running;
-    journal = await this.journalOf(running);
+    this.following = this.toEnd(message, running, writer);
+  }
+
+  private async toEnd(message: Message, running: RunningAnswer, writer: { journal: AnswerJournal | null }): Promise<void> {
+    const journal = await this.journalOf(running);
+    writer.journal = journal;
     const result = running.isElsewhere ? 'gone' : await running.run();
-    if (result === 'gone' && (this.store.isJournaled || running.isElsewhere)) await this.fetchRest(message);
-    else if (result === 'gone') message.state = message.text === '' ? 'failed' : 'stopped';
+    if (result === 'gone' && (this.store.isJournaled || running.isElsewhere)) await this.fetchRest(message, running);
+    else if (result === 'gone') message.state = message.text === '' && message.reasoning === '' ? 'failed' : 'stopped';
+    delete message.facts.continues;
     const done = $state.snapshot(message) as Message;
     if (journal) await this.guard(() => journal.finish(done));
     this.replace(done);
@@ -169,15 +195,14 @@ export class OpenChat {
 
   // The service has the answer, but its parts no longer, or another tab writes it: ask for the message until it is
   // complete.
-  private async fetchRest(message: Message): Promise<void> {
-    for (let tries = 0; tries < 300 || this.running?.isElsewhere; tries++) {
+  private async fetchRest(message: Message, running: RunningAnswer): Promise<void> {
+    for (let tries = 0; (tries < 300 || running.isElsewhere) && !running.isStopped; tries++) {
       try {
         const { messages } = await this.store.get(this.chat.id);
         const stored = messages.find(({ id }) => id === message.id);
         Object.assign(message, stored ?? { state: 'stopped' });
-        if (!stored) return;
-        if (stored.state !== 'running' || !this.running) return;
-        if (stored.text !== '') this.running.phase = 'writing';
+        if (stored?.state !== 'running') return;
+        if (stored.text !== '') running.phase = 'writing';
       } catch (error) {
         // The chat was deleted, or this tab has no store any more. Else it may come back.
         if (error instanceof ApiError && [404, 409].includes(error.status)) {
@@ -187,6 +212,8 @@ export class OpenChat {
       }
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
+    message.state = 'stopped';
+    await this.store.changeMessage(this.chat.id, message.id, { state: 'stopped' }).catch(() => undefined);
   }
 
   private async keep({ id, text, reasoning, model, state, facts }: Message): Promise<void> {
@@ -208,23 +235,44 @@ export class OpenChat {
   // Another answer to the same question; one that failed before its first word gives its place.
   async regenerate(message: Message): Promise<void> {
     if (this.running) return;
-    await this.guard(async () => {
-      if (message.state === 'failed' && message.text === '') await this.remove(message);
-      await this.answer(message.parent);
-    });
+    await this.once(() =>
+      this.guard(async () => {
+        if (message.state === 'failed' && message.text === '') await this.remove(message);
+        await this.answer(message.parent);
+      }),
+    );
+  }
+
+  // Goes on with an answer that was cut off, behind what there is of it: it stays the same message.
+  async goOn(message: Message): Promise<void> {
+    if (this.running) return;
+    await this.once(() =>
+      this.guard(async () => {
+        const kept = cutEnd(message);
+        const facts: Message['facts'] = { continues: { text: kept.text.length, reasoning: kept.reasoning.length } };
+        if (message.facts.thinking_ms !== undefined) facts.thinking_ms = message.facts.thinking_ms;
+        const change = { ...kept, state: 'running' as const, facts };
+        await this.store.changeMessage(this.chat.id, message.id, change);
+        this.replace({ ...message, ...change });
+        this.follow(message.id, continueRequest(branchTo(this.messages, message.id), this.wishes()));
+      }),
+    );
   }
 
   // A user's message with other words: a branch of its own, with an answer of its own. The old one stays.
   async edit(message: Message, text: string): Promise<void> {
-    this.editing = '';
-    if (message.role === 'user') {
-      if (this.running) await this.stop();
-      await this.begin(message.parent, text, message.pictures);
-      return;
-    }
-    await this.guard(() =>
-      this.put(newMessage('assistant', message.parent, { text, model: message.model, facts: { edited: true } })),
-    );
+    await this.once(async () => {
+      this.editing = '';
+      if (message.role === 'user') {
+        await this.stop();
+        await this.following;
+        await this.begin(message.parent, text, message.pictures);
+        return;
+      }
+      await this.guard(() =>
+        this.put(newMessage('assistant', message.parent, { text, model: message.model, facts: { edited: true } })),
+      );
+    });
   }
 
   async walk(message: Message, step: 1 | -1): Promise<void> {

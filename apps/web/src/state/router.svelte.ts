@@ -26,6 +26,12 @@ class Router {
     this.read();
   }
 
+  // Something else stood behind the #: what is shown stays shown.
+  restore(): void {
+    const { route } = this;
+    window.history.replaceState(null, '', `#/${route.page}${route.page === 'chat' && route.id ? `/${route.id}` : ''}`);
+  }
+
   private read(): void {
     this.route = parseRoute(window.location.hash);
   }

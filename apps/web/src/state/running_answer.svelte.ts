@@ -4,6 +4,7 @@ import { applyChunk, hasWords, type Chunk, type PromptProgress } from '../lib/ch
 import { Follower, stopAnswer, type FollowResult } from '../lib/chat/follow';
 import type { Message } from '../lib/store/types';
 import { announcer } from './announcer.svelte';
+import { connection } from './connection.svelte';
 import { faultText } from './faults';
 import { transport } from './session';
 import { tellTabs } from './tabs';
@@ -17,10 +18,12 @@ export class RunningAnswer {
   thinkingSince = $state(0);
   readonly began = Date.now();
   private readonly isFresh: boolean;
-  private isStopped = false;
+  isStopped = false; // the person has stopped it
   private isConnected = false;
   private readonly abort = new AbortController();
   private readonly follower: Follower;
+  // What an answer had that is gone on with; its stream holds only what is new.
+  private readonly before: { text: string; reasoning: string };
 
   constructor(
     readonly message: Message,
@@ -28,6 +31,8 @@ export class RunningAnswer {
     private readonly grown: (message: Message) => void = () => undefined, // after each part
   ) {
     this.isFresh = request !== null;
+    const { continues } = message.facts;
+    this.before = { text: message.text.slice(0, continues?.text ?? 0), reasoning: message.reasoning.slice(0, continues?.reasoning ?? 0) };
     this.follower = new Follower(
       transport,
       message.id,
@@ -37,12 +42,13 @@ export class RunningAnswer {
         connection: (state) => this.onConnection(state),
       },
       this.abort.signal,
+      continues !== undefined,
     );
   }
 
   // 'gone': the service does not have it any more. Else the message has its state.
   async run(): Promise<FollowResult> {
-    announcer.begin();
+    announcer.begin(this.before.text.length);
     try {
       const result = await this.follower.run(this.request);
       if (result === 'gone' && !this.isStopped) return result;
@@ -71,11 +77,11 @@ export class RunningAnswer {
 
   private onConnection(state: 'connected' | 'lost'): void {
     this.isLost = state === 'lost';
+    if (this.isLost) void connection.look(); // the page says it, and looks again and again
     if (state === 'connected' && !this.isConnected) {
       // All parts come from the first one on.
       this.isConnected = true;
-      this.message.text = '';
-      this.message.reasoning = '';
+      Object.assign(this.message, this.before);
     }
   }
 
@@ -98,7 +104,9 @@ export class RunningAnswer {
   }
 
   private endThinking(): void {
-    if (this.phase === 'thinking' && this.isFresh) this.message.facts.thinking_ms = Date.now() - this.thinkingSince;
+    if (this.phase === 'thinking' && this.isFresh) {
+      this.message.facts.thinking_ms = (this.message.facts.thinking_ms ?? 0) + Date.now() - this.thinkingSince;
+    }
     if (this.phase === 'thinking') this.phase = 'writing';
   }
 }

@@ -46,6 +46,103 @@ test('an answer is stopped, keeps what came, and can be asked for again', async 
   await expect(chat.answers()).toContainText('The very last sentence');
 });
 
+test('a stopped answer is gone on with, as the same message', async ({ chat }) => {
+  const { page } = chat;
+  await chat.say('Tell me something long');
+  await expect(chat.answers()).toContainText('Two comes next');
+  await page.getByTestId('stop').click();
+  await expect(chat.answers()).toHaveAttribute('data-state', 'stopped');
+  const kept = (await chat.answers().locator('.markdown').innerText()).trim();
+  const id = await chat.answers().getAttribute('data-id');
+  await page.getByTestId('continue').click();
+  await chat.finished();
+  const whole = `${kept} It goes on behind what was there, and comes to the end of a continued answer.`;
+  expect((await chat.answers().locator('.markdown').innerText()).trim()).toBe(whole); // one paragraph
+  await expect(chat.answers()).toHaveAttribute('data-id', id!);
+  await expect(page.getByTestId('branches')).toHaveCount(0);
+  await expect(page.getByTestId('continue')).toHaveCount(0);
+  await page.reload();
+  await expect(chat.answers().locator('.markdown')).toHaveText(whole);
+  await expect(chat.answers()).toHaveAttribute('data-id', id!);
+});
+
+test('an answer that is gone on with survives a reload, and so does one in a chat that is not kept a stop', async ({ chat }) => {
+  const { page } = chat;
+  const end = /^One is first\. .* It goes on behind what was there, and comes to the end of a continued answer\.$/s;
+  await chat.say('Tell me something long');
+  await expect(chat.answers()).toContainText('Two comes next');
+  await page.getByTestId('stop').click();
+  await page.getByTestId('continue').click();
+  await expect(chat.answers()).toContainText('It goes');
+  await page.reload();
+  await chat.finished();
+  await expect(chat.answers().locator('.markdown')).toHaveText(end);
+  await chat.showRail();
+  await page.getByTestId('rail-menu').click();
+  await page.getByTestId('new-passing').click();
+  await chat.say('Tell me something long');
+  await expect(chat.answers()).toContainText('Two comes next');
+  await page.getByTestId('stop').click();
+  await page.getByTestId('continue').click();
+  await chat.finished();
+  await expect(chat.answers().locator('.markdown')).toHaveText(end);
+});
+
+test('an answer that was stopped in its thoughts goes on in them @desktop', async ({ chat }) => {
+  const { page } = chat;
+  await page.goto(`${chat.service.url}/#/settings`);
+  await page.getByTestId('setting-thinking').getByText('on', { exact: true }).click();
+  await page.goto(`${chat.service.url}/#/chat`);
+  await chat.say('ponder: which colour?');
+  await page.getByTestId('thinking').locator('summary').click();
+  await expect(page.getByTestId('thinking')).toContainText('at the sea');
+  await page.getByTestId('stop').click();
+  await expect(chat.answers()).toHaveAttribute('data-state', 'stopped');
+  await page.getByTestId('continue').click();
+  await chat.finished();
+  await expect(chat.answers().locator('.markdown').last()).toHaveText('It is blue.');
+  await expect(page.getByTestId('thinking')).toContainText(/^Thought for [\d.]+ s\s*First I look at the sky\..* And that was the last thought\.$/s);
+});
+
+test('two clicks in one moment make one answer @desktop', async ({ chat }) => {
+  const { page } = chat;
+  let asked = 0;
+  page.on('request', (request) => (asked += request.url().endsWith('/v1/chat/completions') ? 1 : 0));
+  const twice = (testid: string) => page.getByTestId(testid).first().evaluate((button: HTMLElement) => (button.click(), button.click()));
+  await page.getByTestId('composer').fill('Tell me something long');
+  await twice('send');
+  await expect(chat.answers()).toContainText('Two comes');
+  await twice('stop');
+  await expect(chat.answers()).toHaveAttribute('data-state', 'stopped');
+  await twice('continue');
+  await chat.finished();
+  expect(asked).toBe(2);
+  await twice('regenerate');
+  await expect(chat.answers()).toContainText('Two comes');
+  await page.getByTestId('stop').click();
+  await expect(chat.answers()).toHaveAttribute('data-state', 'stopped');
+  await expect(chat.answers().getByTestId('branches')).toContainText('2/2');
+  await chat.questions().first().hover();
+  await chat.questions().first().getByTestId('edit').click();
+  await page.getByTestId('edit-text').fill('Hello there');
+  await twice('edit-save');
+  await chat.finished();
+  await expect(chat.questions().getByTestId('branches')).toContainText('2/2');
+  expect(asked).toBe(4);
+});
+
+test('a question is edited while its answer is being written: the new one is answered @desktop', async ({ chat }) => {
+  const { page } = chat;
+  await chat.say('Tell me something long');
+  await expect(chat.answers()).toContainText('Two comes');
+  await chat.questions().first().hover();
+  await chat.questions().first().getByTestId('edit').click();
+  await page.getByTestId('edit-text').fill('Hello there');
+  await page.getByTestId('edit-save').click();
+  await expect(chat.answers()).toContainText('A short answer.');
+  await chat.finished();
+});
+
 test('a question is edited into a branch, and branches are walked', async ({ chat }) => {
   const { page } = chat;
   await chat.ask('Which mushroom is this?');
@@ -87,6 +184,26 @@ test('code is coloured and copied, and formulas are formulas', async ({ chat }) 
   await expect(chat.answers().locator('math')).toBeVisible();
   await block.locator('.code-copy').click();
   await expect(block.locator('.code-copy')).toHaveText('Copied');
+});
+
+test('a line of code stays one line, and scrolls sideways', async ({ chat }) => {
+  const { page } = chat;
+  await page.setViewportSize({ width: 320, height: 640 });
+  await chat.ask('Show me a command');
+  const shape = (element: Element) => {
+    const pre = element.parentElement!;
+    const lines = element.textContent!.trimEnd().split('\n').length;
+    return { lines: Math.round(element.getBoundingClientRect().height / parseFloat(getComputedStyle(pre).lineHeight)) - lines, scrolls: pre.scrollWidth > pre.clientWidth };
+  };
+  expect(await chat.answers().locator('.code code').evaluate(shape)).toEqual({ lines: 0, scrolls: true });
+  await page.getByTestId('proof').click();
+  await expect(page.locator('.page .fold')).toHaveCount(4);
+  for (const fold of await page.locator('.page .fold > summary').all()) await fold.click();
+  const commands = page.locator('.page pre.command code');
+  await expect(commands).toHaveCount(3);
+  for (const command of await commands.all()) expect((await command.evaluate(shape)).lines).toBe(0);
+  expect(await commands.last().evaluate(shape)).toEqual({ lines: 0, scrolls: true });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
 });
 
 test('an answer goes on over a reload', async ({ chat }) => {

@@ -59,6 +59,8 @@ test('the language is chosen in the settings and stays', async ({ chat }) => {
   await expect(page.locator('html')).toHaveAttribute('dir', 'rtl');
   await page.reload();
   await expect(page.locator('html')).toHaveAttribute('dir', 'rtl');
+  await page.getByTestId('language').selectOption('zh');
+  await expect(page.locator('html')).toHaveAttribute('lang', 'zh-Hans');
   await page.getByTestId('language').selectOption('');
   await expect(page.locator('html')).toHaveAttribute('dir', 'ltr');
 });
@@ -92,6 +94,37 @@ test('a model comes in by its files and goes again', async ({ chat }) => {
   await page.getByTestId('model-delete').click();
   await page.getByTestId('model-delete-confirm').click();
   await expect(model).toHaveCount(0);
+});
+
+test('prepared models are deleted by a button, which goes where the service has no such route', async ({ chat }) => {
+  const { page } = chat;
+  await page.route('**/thimble/v1/space', (route) =>
+    route.request().method() === 'GET' && !isDeleted ? route.fulfill({ json: { models: 0, packs: 120e6, chats: 4096, pictures: 0, backups: 0 } }) : route.fallback());
+  let isDeleted = false;
+  let status = 404;
+  await page.route('**/thimble/v1/packs', (route) => route.fulfill({ status, contentType: 'application/json', body: status === 204 ? '' : '{"error":{"message":"x"}}' }));
+  await page.getByTestId('models').click();
+  await expect(page.getByTestId('packs')).toContainText('120');
+  await page.getByTestId('packs-delete').click();
+  await expect(page.locator('.toast')).toContainText('cannot be deleted from here');
+  await expect(page.getByTestId('packs-delete')).toHaveCount(0);
+  await page.reload();
+  status = 500;
+  await page.getByTestId('packs-delete').click();
+  await expect(page.locator('.page .fault')).toContainText('That did not work');
+  status = 204;
+  isDeleted = true;
+  await page.getByTestId('packs-delete').click();
+  await expect(page.locator('.toast')).toContainText('are deleted');
+  if (!chat.service.isMock) await expect(page.getByTestId('packs')).toHaveCount(0);
+});
+
+test('prepared models are deleted by the service', async ({ chat }) => {
+  test.skip(!chat.service.isMock, 'scripted servers make none');
+  const { page } = chat;
+  await page.getByTestId('models').click();
+  await page.getByTestId('packs-delete').click();
+  await expect(page.getByTestId('packs')).toHaveCount(0);
 });
 
 test('everything fits a window of 320 pixels', async ({ chat }) => {

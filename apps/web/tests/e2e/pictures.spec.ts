@@ -56,7 +56,8 @@ test.describe('a blind model', () => {
     await page.getByTestId('attach-input').setInputFiles(pictureFile('photo.png', 320, 240));
     const sheet = page.getByTestId('sheet-sees');
     await expect(sheet).toContainText('mmproj');
-    await expect(sheet).toContainText('huggingface.co');
+    await expect(sheet).toContainText('https://huggingface.co/models?search=Qwen3.5+GGUF');
+    await expect(sheet).toContainText('about 528 MB');
     await expect(sheet.locator('a')).toHaveCount(0);
     await page.keyboard.press('Escape');
     await expect(sheet).toHaveCount(0);

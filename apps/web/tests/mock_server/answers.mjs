@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Replies from a script, in the form of tests/reply_script.h, as streams that go on without their listeners.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Fault } from './store.mjs';
 
 const pieces = (text) => text.match(/\s*\S{1,7}|\s+/g) ?? [];
 
@@ -11,7 +12,8 @@ function textOf(message) {
 
 function sayFor(script, messages) {
   const user = textOf([...messages].reverse().find((message) => message.role === 'user') ?? { content: '' });
-  const rule = script.rules?.find((candidate) => user.includes(candidate.user ?? ''));
+  const last = messages.at(-1)?.role;
+  const rule = script.rules?.find((candidate) => user.includes(candidate.user ?? '') && (candidate.role ?? last) === last);
   return rule?.say ?? script.default ?? 'Hello.';
 }
 
@@ -27,6 +29,7 @@ export class Answers {
 
   // Starts an answer to a request; it runs to its end by itself.
   start(request, id, model) {
+    if (this.byId.get(id)?.isOver === false) throw new Fault(409, 'this answer runs');
     const answer = { id, events: [], isOver: false, isStopped: false, listeners: new Set(), model };
     if (id) this.byId.set(id, answer);
     void this.write(answer, request);

@@ -30,6 +30,7 @@ const models = new Map([
   ['Qwen3.5-35B', { name: 'Qwen3.5-35B', bytes: 21000000000, built_in: false, fits: false, why: 'it needs 22.4 GB of memory, and 6.1 GB are free' }],
 ]);
 let open = options.blind ? 'builtin' : 'Fixture-VL';
+let packs = 120000000;
 const uploads = new Map(); // "name/file" -> {bytes, total}
 
 // As the service's own (apps/server/answer_head.cc).
@@ -62,7 +63,7 @@ function sizeOf(bytes) {
 
 function info() {
   return {
-    version: '0.3.0 (mock)',
+    version: 'mock',
     model: { name: open || 'builtin', open: open !== '', loading: 1, context, sees: sees(), threads: 2, instructions: 'avx2', ...(sees() ? {} : { why_blind: 'this model cannot see' }) },
     machine: { cores: 2, memory_free: 6100000000 },
     limits: { parallel: 4, queue: 64, picture_bytes: 67108864 },
@@ -129,7 +130,8 @@ const kRoutes = [
   ['DELETE', /^\/chats\/(\w+)\/messages\/(\w+)$/, ([id, message]) => store.deleteMessage(id, message)],
   ['GET', /^\/settings$/, () => store.settings],
   ['PUT', /^\/settings$/, (_, { body }) => store.setSettings(body)],
-  ['GET', /^\/space$/, () => ({ models: 735000000, packs: 120000000, chats: 40960, pictures: 1200000, backups: 81920 })],
+  ['DELETE', /^\/packs$/, () => ((packs = 0), undefined)],
+  ['GET', /^\/space$/, () => ({ models: 735000000, packs, chats: 40960, pictures: 1200000, backups: 81920 })],
   ['DELETE', /^\/answers\/(\w+)$/, ([id]) => {
     const answer = answers.byId.get(id);
     if (!answer || answer.isOver) throw new Fault(404, 'there is no such answer');

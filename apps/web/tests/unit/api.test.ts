@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { kRoutes, type ChatRequest, type PictureTokens as ApiPictureTokens } from '../../src/lib/api_types';
 import type { PictureTokens } from '../../src/lib/store/types';
-import { answerRequest } from '../../src/lib/chat/request';
+import { continueRequest } from '../../src/lib/chat/request';
+import { message } from './store_suite';
 
 describe("the page's types", () => {
   it('are those of the OpenAPI document', () => {
@@ -20,9 +21,9 @@ describe("the page's types", () => {
 
   it('asks with keys that the document knows', () => {
     const known: (keyof ChatRequest)[] = [
-      'messages', 'stream', 'stream_options', 'timings', 'return_progress', 'when_full', 'chat_template_kwargs', 'max_tokens', 'temperature', 'top_p', 'top_k', 'seed',
+      'messages', 'stream', 'stream_options', 'timings', 'return_progress', 'when_full', 'chat_template_kwargs', 'max_tokens', 'continue_final_message', 'temperature', 'top_p', 'top_k', 'seed',
     ];
-    const request = answerRequest([], { thinking: true, length: 'long', instructions: [], temperature: 1, topP: 1, topK: 1, seed: 1, maxTokens: 1 });
+    const request = continueRequest([message('assistant', '', 'Well')], { thinking: true, length: 'long', instructions: [], temperature: 1, topP: 1, topK: 1, seed: 1, maxTokens: 1 });
     expect(Object.keys(request).filter((key) => !known.includes(key as keyof ChatRequest))).toEqual([]);
   });
 });

@@ -30,7 +30,7 @@ function scripted(answers: { status?: number; parts?: Part[]; fails?: boolean }[
   return { transport, asked };
 }
 
-async function follow(answers: Parameters<typeof scripted>[0], request: Record<string, unknown> | null = {}) {
+async function follow(answers: Parameters<typeof scripted>[0], request: Record<string, unknown> | null = {}, isContinued = false) {
   const { transport, asked } = scripted(answers);
   let text = '';
   const states: string[] = [];
@@ -40,6 +40,7 @@ async function follow(answers: Parameters<typeof scripted>[0], request: Record<s
     'ID',
     { chunk: (chunk) => (text += chunk.choices?.[0]?.delta?.content ?? ''), waiting: (place) => places.push(place), connection: (state) => states.push(state) },
     new AbortController().signal,
+    isContinued,
   );
   const result = await follower.run(request);
   return { result, text, states, places, paths: asked.map(({ method, path }) => `${method} ${path}`), asked };
@@ -70,6 +71,16 @@ describe('Follower', () => {
   it('says when the service has it no longer', async () => {
     expect((await follow([{ status: 404 }], null)).result).toBe('gone');
     expect((await follow([{ parts: [event('a')] }, { status: 410 }])).result).toBe('gone');
+  });
+
+  it('asks again for a continued answer until it was taken, since the one before may still be there', async () => {
+    const again = await follow([{ fails: true }, { parts: [event('x'), kEnd] }], {}, true);
+    expect([again.text, again.paths]).toEqual(['x', ['POST /v1/chat/completions', 'POST /v1/chat/completions']]);
+    const runs = await follow([{ fails: true }, { status: 409 }, { parts: [event('y'), kEnd] }], {}, true);
+    expect([runs.text, runs.paths.at(-1)]).toEqual(['y', 'GET /thimble/v1/answers/ID?from=0']);
+    const taken = await follow([{ parts: [] }, { parts: [event('z'), kEnd] }], {}, true);
+    expect([taken.text, taken.paths.at(-1)]).toEqual(['z', 'GET /thimble/v1/answers/ID?from=0']);
+    await expect(follow([{ status: 409, parts: ['{"error":{"message":"no"}}'] }], {}, true)).rejects.toMatchObject({ status: 409 });
   });
 
   it('gives the fault of a request that is refused', async () => {

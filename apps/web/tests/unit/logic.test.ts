@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { applyChunk } from '../../src/lib/chat/chunks';
 import { excerptParts, groupChats } from '../../src/lib/chat/groups';
 import { meterOf } from '../../src/lib/chat/meter';
-import { answerRequest, titleFrom } from '../../src/lib/chat/request';
+import { answerRequest, continueRequest, cutEnd, isCut, titleFrom } from '../../src/lib/chat/request';
+import { readHead } from '../../src/lib/pictures/head';
 import { refusalOf } from '../../src/lib/pictures/prepare';
 import { takeToken } from '../../src/lib/transport/token';
 import { sandboxLines, socketsHold } from '../../src/lib/proof';
@@ -28,6 +29,27 @@ describe('requests', () => {
     ]);
     expect('top_p' in request).toBe(false);
     expect(answerRequest([message('user', '', 'x')], wishes)['messages']).toHaveLength(1);
+  });
+
+  it('go on with an answer behind its words, or in its thoughts', () => {
+    const question = message('user', '', 'Count');
+    const went = (text: string, reasoning: string) => {
+      const request = continueRequest([question, message('assistant', question.id, text, { reasoning })], wishes);
+      expect(request).toMatchObject({ continue_final_message: true, stream: true, max_tokens: 2048 });
+      return (request['messages'] as unknown[]).at(-1);
+    };
+    expect(went('One, two', '')).toEqual({ role: 'assistant', content: 'One, two' });
+    expect(went('One, two', 'Hm.')).toEqual({ role: 'assistant', content: 'One, two', reasoning_content: 'Hm.' });
+    expect(went('', 'Hm. It')).toEqual({ role: 'assistant', content: '<think>\nHm. It' });
+    expect(cutEnd({ text: 'One, \n', reasoning: 'Hm. ' })).toEqual({ text: 'One,', reasoning: 'Hm. ' });
+    expect(cutEnd({ text: '\n', reasoning: 'Hm. ' })).toEqual({ text: '', reasoning: 'Hm.' });
+  });
+
+  it('go on only with what was cut off, and has a beginning', () => {
+    const answer = (text: string, state: 'done' | 'stopped' | 'failed' | 'running', finish?: string, reasoning = '') =>
+      isCut(message('assistant', 'x', text, { state, reasoning, facts: finish ? { finish } : {} }));
+    expect([answer('a', 'stopped'), answer('a', 'failed'), answer('a', 'done', 'length'), answer('a', 'done', 'context'), answer('', 'stopped', '', 'Hm')]).toEqual(Array(5).fill(true));
+    expect([answer('a', 'done', 'stop'), answer('a', 'done'), answer('a', 'running'), answer(' ', 'stopped'), answer('', 'failed')]).toEqual(Array(5).fill(false));
   });
 
   it('give a chat its title', () => {
@@ -108,6 +130,22 @@ describe('small things', () => {
     expect(refusalOf({ type: 'image/svg+xml', name: 'a.svg', size: 5 }, 10)).toBe('kind');
     expect(refusalOf({ type: 'text/html', name: 'a.jpg', size: 5 }, 10)).toBe('kind');
     expect(refusalOf({ type: 'image/png', name: 'a.png', size: 50 }, 10)).toBe('large');
+  });
+
+  it('the first bytes say what is a video, and how large a picture is', () => {
+    const bytes = (...parts: (string | number[])[]) => Uint8Array.from(parts.flatMap((part) => (typeof part === 'string' ? [...part].map((letter) => letter.charCodeAt(0)) : part)));
+    const zeros = Array(32).fill(0) as number[];
+    for (const brand of ['mp42', 'isom', 'qt  ', 'M4V ', '3gp5']) expect(readHead(bytes([0, 0, 0, 24], `ftyp${brand}`, zeros)).isVideo, brand).toBe(true);
+    for (const brand of ['heic', 'mif1', 'avif']) expect(readHead(bytes([0, 0, 0, 24], `ftyp${brand}`, zeros)).isVideo, brand).toBe(false);
+    expect(readHead(bytes([0x1a, 0x45, 0xdf, 0xa3], zeros)).isVideo).toBe(true);
+    expect(readHead(bytes('RIFF', [1, 2, 3, 4], 'AVI ', zeros)).isVideo).toBe(true);
+    expect(readHead(bytes('RIFF', [1, 2, 3, 4], 'WEBP', zeros)).isVideo).toBe(false);
+    const png = bytes([0x89], 'PNG\r\n', [0x1a, 10, 0, 0, 0, 13], 'IHDR', [0, 0, 0x4e, 0x20, 0, 0, 0x27, 0x10], zeros);
+    expect(readHead(png)).toEqual({ isVideo: false, width: 20_000, height: 10_000 });
+    expect(readHead(bytes('GIF89a', [2, 1, 3, 0], zeros))).toEqual({ isVideo: false, width: 258, height: 3 });
+    const jpeg = bytes([0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xc0, 1, 2, 0xff, 0xc4, 0, 2, 0xff, 0xff, 0xc2, 0, 11, 8, 0x18, 0x6a, 0x1f, 0x40, 3], zeros);
+    expect(readHead(jpeg)).toEqual({ isVideo: false, width: 8000, height: 6250 });
+    for (const cut of [0, 3, 15, 20, 24]) for (const whole of [png, jpeg]) expect(readHead(whole.slice(0, cut))).toMatchObject({ isVideo: false });
   });
 
   it('the sandbox holds when nothing of it lacks', () => {

@@ -126,6 +126,15 @@ describe('MarkdownBuilder', () => {
     expect(root.textContent).toBe('Another');
   });
 
+  it('goes on in the last block of a text that was whole', () => {
+    const root = document.createElement('div');
+    const builder = new MarkdownBuilder(root, words);
+    builder.update('First.\n\nOne, two,', true);
+    builder.update('First.\n\nOne, two,', false);
+    builder.update('First.\n\nOne, two, three.', false);
+    expect([...root.children].map((block) => block.textContent)).toEqual(['First.', 'One, two, three.']);
+  });
+
   it('takes nonsense and depth without harm', () => {
     expect(whole(`${'>'.repeat(2000)} deep`).textContent).toContain('deep');
     expect(whole('*a'.repeat(2000)).textContent.length).toBeGreaterThanOrEqual(2000);

@@ -20,6 +20,7 @@ const kMostTries = 60;
 export class Follower {
   private received = 0; // events so far
   private connection: AbortController | null = null;
+  private isTaken = false; // the service has said that it answers
   private nudged = false;
   private wake: (() => void) | null = null;
 
@@ -28,9 +29,13 @@ export class Follower {
     private readonly id: string,
     private readonly events: FollowEvents,
     private readonly signal: AbortSignal,
+    // The answer had a stream before, under the same name.
+    private readonly isContinued = false,
   ) {}
 
-  // With a request's body it asks; without, it goes on with an answer that is on its way.
+  // With a request's body it asks; without, it goes on with an answer that is on its way. Where it is not known whether
+  // the request arrived, an answer's stream tells; but of a continued one the service may still have the stream before,
+  // so that one is asked for again, until it was taken or is refused since it runs.
   async run(request: Record<string, unknown> | null): Promise<FollowResult> {
     let asks = request !== null;
     for (let tries = 0; ; tries++) {
@@ -41,10 +46,14 @@ export class Follower {
         // Else it ended without its end: the connection was lost.
       } catch (error) {
         if (this.signal.aborted) throw error;
+        if (asks && tries > 0 && error instanceof ApiError && error.status === 409) {
+          asks = false;
+          continue;
+        }
         const isLost = this.nudged || (error instanceof ApiError && (error.status === 0 || error.status === 503));
         if (!isLost) throw error;
       }
-      asks = false;
+      asks = asks && this.isContinued && !this.isTaken;
       if (this.received > before) tries = 0;
       if (tries >= kMostTries) throw new ApiError(0, 'unreachable', '');
       if (this.nudged) {
@@ -79,6 +88,7 @@ export class Follower {
     );
     if (!request && [404, 405, 410, 501].includes(answer.status)) return 'gone';
     if (answer.status !== 200) throw await errorOf(answer);
+    this.isTaken = true;
     this.events.connection('connected');
     const place = Number(answer.header('x-queue-place') ?? 0);
     if (place > 0) this.events.waiting(place);

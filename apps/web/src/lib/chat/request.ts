@@ -23,6 +23,7 @@ type Part = { type: 'text'; text: string } | { type: 'image_url'; image_url: { u
 interface RequestMessage {
   role: string;
   content: string | Part[];
+  reasoning_content?: string;
 }
 
 export function messageForRequest(message: Pick<Message, 'role' | 'text' | 'pictures'>): RequestMessage {
@@ -57,6 +58,30 @@ export function answerRequest(branch: readonly Message[], wishes: AnswerWishes):
   if (wishes.topK !== null) request['top_k'] = wishes.topK;
   if (wishes.seed !== null) request['seed'] = wishes.seed;
   return request;
+}
+
+// Whether an answer was cut off, so that it can be gone on with where it ended.
+export function isCut({ state, text, reasoning, facts }: Pick<Message, 'state' | 'text' | 'reasoning' | 'facts'>): boolean {
+  if (text.trim() === '' && reasoning.trim() === '') return false;
+  return state === 'stopped' || state === 'failed' || (state === 'done' && (facts.finish === 'length' || facts.finish === 'context'));
+}
+
+// What there is of an answer, as it is gone on with: the model's next words bring the blanks before them.
+export function cutEnd({ text, reasoning }: Pick<Message, 'text' | 'reasoning'>): Pick<Message, 'text' | 'reasoning'> {
+  const kept = text.trimEnd();
+  return kept === '' ? { text: '', reasoning: reasoning.trimEnd() } : { text: kept, reasoning };
+}
+
+// `branch` ends with the answer that is to be gone on with, as cutEnd left it. One that ended in its thoughts goes on
+// in them: an open tag says so.
+export function continueRequest(branch: readonly Message[], wishes: AnswerWishes): Record<string, unknown> {
+  const { text, reasoning } = branch.at(-1)!;
+  const request = answerRequest(branch.slice(0, -1), wishes);
+  const last: RequestMessage =
+    text === ''
+      ? { role: 'assistant', content: `<think>\n${reasoning}` }
+      : { role: 'assistant', content: text, ...(reasoning === '' ? {} : { reasoning_content: reasoning }) };
+  return { ...request, messages: [...(request['messages'] as RequestMessage[]), last], continue_final_message: true };
 }
 
 // A chat's title from its first message: the first line, without marks of Markdown.

@@ -54,7 +54,8 @@ class Language {
       this.messages = en;
       this.code = 'en';
     }
-    document.documentElement.lang = this.code;
+    // Which signs a font shows for the same letter goes by it: those of the mainland here.
+    document.documentElement.lang = this.code === 'zh' ? 'zh-Hans' : this.code;
     document.documentElement.dir = this.direction;
   }
 

@@ -22,6 +22,7 @@ export class MarkdownBuilder {
   private source = '';
   private done = 0; // length of the source in finished blocks
   private open: Block[] = [];
+  private wasWhole = false;
   numBlocksMade = 0; // for tests
 
   constructor(
@@ -29,11 +30,13 @@ export class MarkdownBuilder {
     private readonly words: Words,
   ) {}
 
-  // The whole text so far. A text that does not go on from the one before is made anew.
+  // The whole text so far. A text that does not go on from the one before is made anew, and so is one that was whole and
+  // goes on after all: its last block may grow.
   update(text: string, isWhole: boolean): void {
     const source = fewerMarks(text.replace(/\r\n?/g, '\n')); // line ends as the lexer has them, whose lengths are counted
-    if (!source.startsWith(this.source)) this.reset();
+    if (!source.startsWith(this.source) || (this.wasWhole && source !== this.source)) this.reset();
     this.source = source;
+    this.wasWhole ||= isWhole;
     const tokens = lex(source.slice(this.done)).filter((token) => token.type !== 'space' || token.raw !== '');
     this.place(tokens);
     this.finish(isWhole);
@@ -44,6 +47,7 @@ export class MarkdownBuilder {
     this.open = [];
     this.done = 0;
     this.source = '';
+    this.wasWhole = false;
   }
 
   private place(tokens: Token[]): void {

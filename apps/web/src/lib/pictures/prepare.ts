@@ -6,6 +6,8 @@ import type { PictureTokens } from '../store/types';
 export const kAccept = 'image/*,.heic,.heif,.avif,.jxl';
 export const kMostPictures = 16;
 const kPreviewSide = 320;
+// Above this no browser decodes a picture for a preview: it would take 400 MB. The service may read it all the same.
+export const kMostPreviewPixels = 100e6;
 
 export type Refusal = 'video' | 'kind' | 'large';
 

@@ -55,6 +55,8 @@ export interface Facts {
   error?: string;
   error_code?: string;
   edited?: boolean;
+  // While an answer is gone on with: how many letters it had before. A stream has only what is new.
+  continues?: { text: number; reasoning: number };
 }
 
 export interface Message {
