@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The common suite of stores against the databases that Chromium, Firefox ESR and WebKitGTK really have, and their times
-// with 200 chats of 20 messages (10 MB of text). The page's policy is the server's.
+// with 200 chats of 20 messages (10 MB of text). The page's policy is the server's. Two stores of one page are to each
+// other as those of two tabs.
 //
 //   node store.mjs [--only chromium|firefox|webkit]
 import { execFileSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { startChromium } from '../real/chromium.mjs';
-import { check, end, main, start, Steps, temporaryFolder, until } from '../real/real.mjs';
+import { check, end, main, readArguments, start, Steps, temporaryFolder, until } from '../real/real.mjs';
 import { Firefox } from './firefox.mjs';
 import { WebKit } from './webkit.mjs';
 
@@ -32,7 +33,7 @@ class Chromium {
 }
 
 main(async () => {
-  const only = process.argv[2] === '--only' ? process.argv[3] : '';
+  const { only } = readArguments({ only: '' });
   const folder = temporaryFolder('store-page');
   execFileSync(process.execPath, [`${top}/node_modules/vite/bin/vite.js`, 'build', '--config', `${top}/tests/browser_page/vite.config.ts`], {
     cwd: top, env: { ...process.env, THIMBLE_PAGE_OUT: folder }, stdio: ['ignore', 'ignore', 'inherit'],
