@@ -32,6 +32,24 @@ class Chromium {
   }
 }
 
+// Chromium's scenarios are in tests/e2e/browser_store.spec.ts. The reload comes as early as it can.
+async function visit(browser, url) {
+  const answers = () => browser.ask(`[...document.querySelectorAll('[data-testid=message][data-role=assistant]')].map(({ dataset }) => dataset.state).join()`);
+  const ready = () => until('the page', () => browser.ask(`document.querySelector('.dot[data-state=ready]') !== null`));
+  await browser.open(url);
+  await ready();
+  await browser.type('[data-testid=composer]', 'Hello there');
+  await browser.click('[data-testid=send]');
+  await until('the answer', async () => (await answers()) === 'done');
+  await browser.reload();
+  await ready();
+  await until('it again', async () => (await answers()) !== '');
+  check((await answers()) === 'done', `it is ${await answers()}`);
+  check((await browser.ask(`document.querySelector('[data-testid=chat-item]')?.textContent ?? ''`)).includes('Hello there'), 'it is in no list');
+  check((await browser.ask(`document.querySelectorAll('[data-testid=store-notice]').length`)) === 0, 'there is a notice');
+  check(browser.faults.length === 0, browser.faults.join('\n'));
+}
+
 main(async () => {
   const { only } = readArguments({ only: '' });
   const folder = temporaryFolder('store-page');
@@ -53,6 +71,7 @@ main(async () => {
       check(failed.length === 0, failed.join('\n'));
       check(passed > 25 && locks, `only ${passed} passed; locks: ${locks}`);
     });
+    if (name !== 'chromium') await steps.run('a first chat without a server, there after a reload', () => visit(browser, url));
     await browser.close();
     steps.end();
   }

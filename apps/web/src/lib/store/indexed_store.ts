@@ -293,8 +293,7 @@ export class IndexedStore implements ChatStore {
       const running: string[] = [];
       for (const row of await messageRows(transaction, id)) {
         if (row.state === 'running') running.push(row.id);
-        const whole = row.state === 'running' ? await withJournal(transaction, row) : row;
-        messages.push(messageOf(this.stuck.has(row.id) ? { ...whole, state: 'stopped' } : whole));
+        messages.push(messageOf(row.state === 'running' ? await withJournal(transaction, row, this.stuck.has(row.id)) : row));
       }
       return { chat, messages, running };
     });
