@@ -5,6 +5,7 @@
 //
 //   node store.mjs [--only chromium|firefox|webkit]
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { startChromium } from '../real/chromium.mjs';
@@ -32,7 +33,7 @@ class Chromium {
   }
 }
 
-// Chromium's scenarios are in tests/e2e/browser_store.spec.ts. The reload comes as early as it can.
+// Chromium's scenarios are in tests/e2e/browser_store.spec.ts. Reloads come as early as they can.
 async function visit(browser, url) {
   const answers = () => browser.ask(`[...document.querySelectorAll('[data-testid=message][data-role=assistant]')].map(({ dataset }) => dataset.state).join()`);
   const ready = () => until('the page', () => browser.ask(`document.querySelector('.dot[data-state=ready]') !== null`));
@@ -47,6 +48,17 @@ async function visit(browser, url) {
   check((await answers()) === 'done', `it is ${await answers()}`);
   check((await browser.ask(`document.querySelector('[data-testid=chat-item]')?.textContent ?? ''`)).includes('Hello there'), 'it is in no list');
   check((await browser.ask(`document.querySelectorAll('[data-testid=store-notice]').length`)) === 0, 'there is a notice');
+  // In the middle of an answer.
+  const text = () => browser.ask(`[...document.querySelectorAll('[data-testid=message][data-role=assistant] .markdown')].at(-1)?.textContent ?? ''`);
+  await browser.type('[data-testid=composer]', 'Tell me something long');
+  await browser.click('[data-testid=send]');
+  await until('its third sentence', async () => (await text()).includes('Three follows'));
+  const seen = await text();
+  await browser.reload();
+  await ready();
+  await until('both answers', async () => (await answers()).includes(','));
+  check((await answers()) === 'done,stopped', `they are ${await answers()}`);
+  check((await text()).startsWith(seen), `of "${seen}" is left: "${await text()}"`);
   check(browser.faults.length === 0, browser.faults.join('\n'));
 }
 
@@ -56,7 +68,10 @@ main(async () => {
   execFileSync(process.execPath, [`${top}/node_modules/vite/bin/vite.js`, 'build', '--config', `${top}/tests/browser_page/vite.config.ts`], {
     cwd: top, env: { ...process.env, THIMBLE_PAGE_OUT: folder }, stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const server = start(process.execPath, [`${top}/tests/mock_server/server.mjs`, '--page', folder, '--storeless']);
+  // Slow enough to be left in the middle.
+  const script = { ...JSON.parse(readFileSync(`${top}/tests/e2e/script.json`, 'utf8')), tokens_per_second: 25 };
+  writeFileSync(`${folder}/script.json`, JSON.stringify(script));
+  const server = start(process.execPath, [`${top}/tests/mock_server/server.mjs`, '--page', folder, '--script', `${folder}/script.json`, '--storeless']);
   const { url } = JSON.parse(await new Promise((done) => createInterface({ input: server.stdout }).once('line', done)));
   for (const [name, kind] of Object.entries({ chromium: Chromium, firefox: Firefox, webkit: WebKit })) {
     if (only && only !== name) continue;
@@ -71,7 +86,7 @@ main(async () => {
       check(failed.length === 0, failed.join('\n'));
       check(passed > 25 && locks, `only ${passed} passed; locks: ${locks}`);
     });
-    if (name !== 'chromium') await steps.run('a first chat without a server, there after a reload', () => visit(browser, url));
+    if (name !== 'chromium') await steps.run('a first chat without a server, there after reloads', () => visit(browser, url));
     await browser.close();
     steps.end();
   }
