@@ -464,6 +464,7 @@ describe('What the browser throws away', () => {
     await store.create({ title: 'Tea' });
     await ask(browser.factory.deleteDatabase(kDatabaseName) as unknown as IDBRequest<unknown>);
     expect(await store.list({})).toEqual([]);
+    expect(browser.states).toEqual(['lost']);
     await store.create({ title: 'Milk' });
     expect(await store.list({})).toHaveLength(1);
   });
