@@ -19,6 +19,7 @@ const test = base.extend<{ tab: () => Promise<ChatPage> }, { built: string }>({
       const out = mkdtempSync(join(tmpdir(), 'thimble-browser-page-'));
       execFileSync(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--config', 'tests/browser_page/vite.config.ts'], {
         cwd: top, env: { ...process.env, THIMBLE_PAGE_OUT: out }, stdio: ['ignore', 'ignore', 'inherit'],
+        timeout: 90_000, killSignal: 'SIGKILL', // while it runs, no timer of the test's does
       });
       // Slow enough that a second tab is there before the end.
       const script = JSON.parse(readFileSync(join(folder, 'script.json'), 'utf8')) as object;
