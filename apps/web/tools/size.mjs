@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the first load costs: index.html and what it names, compressed as gzip -9 does. Fails beyond the limit, and where
-// the built page has an inline script or style, or names anything that is not its own.
+// the built page has an inline script or style, names anything that is not its own, or has the browser's own store in it.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -22,6 +22,9 @@ const follow = (name) => {
   for (const [, path] of code.matchAll(/(?:from|import)\s*["']\.\/([^"']+\.js)["']/g)) follow(`assets/${path}`);
 };
 for (const [, path] of html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)) follow(path);
+
+// What only the page without a server needs (src/lib/carrier.ts).
+for (const name of first) if (readFileSync(join(dist, name), 'utf8').includes('thimble:answer:')) throw new Error(`${name} has the browser's own store`);
 
 let total = 0;
 for (const name of first) {

@@ -18,6 +18,7 @@ async function original(sha256: string): Promise<Blob> {
 }
 
 export function openPageEngine(): Transport {
+  if (typeof Worker === 'undefined' || typeof WebAssembly === 'undefined') throw new ApiError(503, 'no_engine', 'this browser runs no engine');
   const own = new BrowserEngine({ version: __THIMBLE_VERSION__, original });
   engine.crashed = own.flag.crashed;
   engine.own = own;

@@ -18,7 +18,7 @@ const browserPage: Plugin = {
 export default defineConfig({
   root: top,
   base: './',
-  logLevel: 'warn',
+  logLevel: 'error',
   plugins: [browserPage, svelte()],
   define: { __THIMBLE_VERSION__: JSON.stringify('0.0.0') },
   resolve: { alias: { vitest: join(here, 'harness.ts') } },

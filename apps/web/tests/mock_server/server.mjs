@@ -73,11 +73,11 @@ function info() {
   };
 }
 
-function putPicture(bytes, type, query) {
+function putPicture(bytes, query) {
   const size = sizeOf(bytes);
   if (!size) throw new Fault(400, '[picture] this is no picture that can be read');
   if (size[0] * size[1] > 150e6) throw new Fault(400, `[picture] ${size[0]} x ${size[1]} has more than 150 megapixels`);
-  const sha256 = store.putPicture(bytes, type);
+  const sha256 = store.putPicture(bytes, bytes[0] === 0x89 ? 'image/png' : 'image/jpeg');
   if (!sees() && !query.has('keep')) throw new Fault(400, '[vision] this model cannot see', 'model_is_blind');
   const price = sees() ? priceOf(...size) : {};
   return { id: sha256, ...(query.has('keep') ? { sha256 } : {}), width: size[0], height: size[1], ...price };
@@ -117,7 +117,7 @@ const kRoutes = [
     return { name, deleted: true };
   }],
   ['GET', /^\/picture-price$/, (_, { query }) => priceOf(Number(query.get('width')), Number(query.get('height')))],
-  ['PUT', /^\/pictures$/, (_, { request, bytes, query }) => putPicture(bytes, request.headers['content-type'] ?? '', query)],
+  ['PUT', /^\/pictures$/, (_, { bytes, query }) => putPicture(bytes, query)],
   ['POST', /^\/count$/, (_, { body }) => ({ context, messages: countTokens(body.messages), answer: 8, pictures: [] })],
   ['GET', /^\/chats$/, (_, { query }) => store.list(query)],
   ['POST', /^\/chats$/, (_, { body }) => store.create(body), 201],

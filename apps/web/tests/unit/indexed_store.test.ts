@@ -146,6 +146,21 @@ describe('An answer on its way', () => {
     expect(await last(store, chat)).toMatchObject({ state: 'stopped', text: '' });
   });
 
+  it('has its end though its tab went before the message got it', async () => {
+    const first = await browser.tab();
+    const { chat, journal } = await running(first.store);
+    journal.write(grown('one '));
+    // The page is left: what has begun by then goes on, and nothing more.
+    const real = first.store.changeMessage;
+    first.store.changeMessage = () => new Promise(() => undefined);
+    void journal.finish({ ...grown('one two', { facts: { finish: 'stop' } }), state: 'done' });
+    first.store.changeMessage = real;
+    first.kill();
+    const { store } = await browser.tab();
+    expect(await last(store, chat)).toMatchObject({ state: 'done', text: 'one two', facts: { finish: 'stop' } });
+    expect(await parts()).toEqual([]);
+  });
+
   it('can be continued behind what is there', async () => {
     const first = await browser.tab();
     const { chat, id, journal } = await running(first.store);
@@ -254,10 +269,10 @@ describe('A full disk', () => {
     first.kill();
     // Shown as what it is, though that cannot be kept.
     const { store } = await browser.tab();
-    expect(await last(store, chat)).toMatchObject({ state: 'stopped', text: 'one two' });
+    expect(await last(store, chat)).toMatchObject({ state: 'done', text: 'one two' });
     expect(await parts()).not.toEqual([]);
     empty();
-    expect(await last(store, chat)).toMatchObject({ state: 'stopped', text: 'one two' });
+    expect(await last(store, chat)).toMatchObject({ state: 'done', text: 'one two' });
     expect(await parts()).toEqual([]);
   });
 
@@ -449,6 +464,7 @@ describe('What the browser throws away', () => {
     await store.create({ title: 'Tea' });
     await ask(browser.factory.deleteDatabase(kDatabaseName) as unknown as IDBRequest<unknown>);
     expect(await store.list({})).toEqual([]);
+    expect(browser.states).toEqual(['lost']);
     await store.create({ title: 'Milk' });
     expect(await store.list({})).toHaveLength(1);
   });

@@ -29,6 +29,8 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
+const kAsked = 'u'.repeat(24);
+const kAnswer = 'a'.repeat(24);
 const newChat = (store = new MemoryStore()) => new OpenChat(store, false, '', () => undefined);
 async function ask(chat: OpenChat, text: string): Promise<void> {
   chat.draft = text;
@@ -71,9 +73,9 @@ describe('an open chat', () => {
     const { id } = await store.create({ title: 'x' });
     const facts = { continues: { text: 4, reasoning: 0 } };
     const base = { parent: '', model: '', created: 1, reasoning: '', pictures: [] };
-    await store.add(id, { ...base, id: 'u', role: 'user', state: 'done', text: 'Count', facts: {} });
-    await store.add(id, { ...base, id: 'a', parent: 'u', role: 'assistant', state: 'running', text: 'One, two', facts });
-    vi.stubGlobal('fetch', async (path: string) => (path.includes('/answers/a?from=0') ? new Response(part({ content: ' two' }) + part({ content: ' three' }) + kEnd) : new Response('{}', { status: 404 })));
+    await store.add(id, { ...base, id: kAsked, role: 'user', state: 'done', text: 'Count', facts: {} });
+    await store.add(id, { ...base, id: kAnswer, parent: kAsked, role: 'assistant', state: 'running', text: 'One, two', facts });
+    vi.stubGlobal('fetch', async (path: string) => (path.includes(`/answers/${kAnswer}?from=0`) ? new Response(part({ content: ' two' }) + part({ content: ' three' }) + kEnd) : new Response('{}', { status: 404 })));
     const chat = new OpenChat(store, false, id, () => undefined);
     await chat.load();
     await ended(chat);

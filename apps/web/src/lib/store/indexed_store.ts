@@ -61,7 +61,10 @@ export class IndexedStore implements ChatStore {
   private constructor(private readonly options: IndexedStoreOptions) {
     const events = {
       state: (state: DatabaseState) => options.state?.(state, () => undefined),
-      made: () => (this.isNew = true),
+      made: () => {
+        this.isNew = true;
+        this.tellLoss();
+      },
       closing: () => this.flush(),
     };
     this.database = new Database(options.name ?? kDatabaseName, options.upgrades ?? kUpgrades, events, options.factory);
@@ -77,7 +80,7 @@ export class IndexedStore implements ChatStore {
     await store.recoverAll().catch((error: unknown) => {
       if (!(error instanceof ApiError) || error.status !== 507) throw error;
     });
-    if (store.keeping.hasLost(store.isNew)) options.state?.('lost', () => store.keeping.forgetLoss());
+    if (!store.isNew) store.tellLoss();
     store.watchPage();
     return store;
   }
@@ -293,8 +296,7 @@ export class IndexedStore implements ChatStore {
       const running: string[] = [];
       for (const row of await messageRows(transaction, id)) {
         if (row.state === 'running') running.push(row.id);
-        const whole = row.state === 'running' ? await withJournal(transaction, row) : row;
-        messages.push(messageOf(this.stuck.has(row.id) ? { ...whole, state: 'stopped' } : whole));
+        messages.push(messageOf(row.state === 'running' ? await withJournal(transaction, row, this.stuck.has(row.id)) : row));
       }
       return { chat, messages, running };
     });
@@ -390,6 +392,11 @@ export class IndexedStore implements ChatStore {
         await this.database.run('readwrite', tables, async (transaction) => dropPictures(transaction, await looseSince(transaction, this.swept - kDay)));
       })
       .catch(() => undefined);
+  }
+
+  // The browser may do it while the page is open, too.
+  private tellLoss(): void {
+    if (this.keeping.hasLost(this.isNew)) this.options.state?.('lost', () => this.keeping.forgetLoss());
   }
 
   private flush(): void {

@@ -2,6 +2,7 @@
 // AnswerJournal over the database: pieces of a running answer, at most one every 100 ms.
 import type { AnswerJournal, Finished, Grown } from '../journal';
 import type { Database } from './database';
+import type { MessageState } from '../types';
 import { partsOf, plain } from './rows';
 import type { PartRow } from './schema';
 
@@ -35,13 +36,27 @@ export class IndexedJournal implements AnswerJournal {
   flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { latest, written } = this;
-    if (!latest) return;
+    const { latest } = this;
     this.latest = null;
+    if (latest) this.put(latest);
+  }
+
+  async finish(answer: Finished): Promise<void> {
+    if (this.isOver) return;
+    this.isOver = true;
+    clearTimeout(this.timer);
+    this.latest = null;
+    // A page that is left now has no time for all that follows.
+    this.put(answer, answer.state);
+    await this.end(answer);
+  }
+
+  private put(latest: Grown, state?: MessageState): void {
+    const { written } = this;
     const goesOn = !this.isBroken && latest.text.startsWith(written.text) && latest.reasoning.startsWith(written.reasoning);
     // After a lost connection all parts come again: what is written already is more.
     const isBehind = !this.isBroken && written.text.startsWith(latest.text) && written.reasoning.startsWith(latest.reasoning);
-    if (isBehind) return;
+    if (isBehind && !state) return;
     this.last = performance.now();
     if (!goesOn) this.next = 0;
     const part: PartRow = {
@@ -51,6 +66,7 @@ export class IndexedJournal implements AnswerJournal {
       reasoning: goesOn ? latest.reasoning.slice(written.reasoning.length) : latest.reasoning,
       model: latest.model,
       facts: plain(latest.facts),
+      ...(state ? { state } : {}),
     };
     this.written = { text: latest.text, reasoning: latest.reasoning };
     this.isBroken = false;
@@ -60,20 +76,5 @@ export class IndexedJournal implements AnswerJournal {
       journals.put(part);
     });
     sent.catch(() => (this.isBroken = true));
-  }
-
-  async finish(answer: Finished): Promise<void> {
-    if (this.isOver) return;
-    this.latest = null;
-    clearTimeout(this.timer);
-    this.isOver = true;
-    try {
-      await this.end(answer);
-    } catch (error) {
-      // What there is may still fit as a piece.
-      this.latest = answer;
-      this.flush();
-      throw error;
-    }
   }
 }

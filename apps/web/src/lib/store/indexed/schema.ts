@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tables of the conversations in the browser's database, and their versions.
-import type { Chat, Facts, Message } from '../types';
+import type { Chat, Facts, Message, MessageState } from '../types';
 import type { Upgrade } from './database';
 
 export const kDatabaseName = 'thimble:chats';
@@ -32,6 +32,7 @@ export interface PartRow {
   reasoning: string;
   model: string; // and facts: as of this piece
   facts: Facts;
+  state?: MessageState; // how it ended: of the last piece, whose message has not got the answer yet
 }
 
 // What most changes touch.
