@@ -133,6 +133,23 @@ test('two tabs: one has the engine, the other says so and can take over', async 
   expect(other.faults).toEqual([]);
 });
 
+test('a tab that does not let go is asked, then overruled, and says so at its end', async ({ engine }) => {
+  await engine.ready();
+  const worker = engine.page.workers().find((one) => /engine_worker/.test(one.url()))!;
+  // It hears nothing any more, and keeps its files open.
+  void worker.evaluate(() => {
+    for (;;);
+  }).catch(() => undefined);
+  const other = await secondTab(engine);
+  await other.open();
+  await other.until('elsewhere');
+  await other.page.evaluate(() => window.thimble.engine.link.takeOver());
+  expect(await other.until('failed', 30_000)).toMatchObject({ code: 'storage_busy' });
+  await engine.page.close();
+  await other.page.evaluate(() => window.thimble.engine.link.restart());
+  await other.until('ready');
+});
+
 test('an import that does not fit is refused with both numbers, and one that is full on the way is too', async ({ engine }) => {
   await engine.ready();
   const session = await engine.page.context().newCDPSession(engine.page);
