@@ -47,6 +47,9 @@ class EngineWorker {
       case 'unpick':
         this.picked.remove(message.names);
         break;
+      case 'room':
+        this.tellRoom(message.id, message.bytes);
+        break;
       case 'takeOver':
         this.ownership.takeOver();
         break;
@@ -114,6 +117,16 @@ class EngineWorker {
       return;
     }
     throw last;
+  }
+
+  private tellRoom(id: number, bytes: number): void {
+    let found = -1;
+    try {
+      if (this.pool) found = this.pool.room(bytes);
+    } catch (error) {
+      log('warning', `room: ${String(error)}`);
+    }
+    post({ kind: 'room', id, bytes: found });
   }
 
   private loadVariant(variant: Variant, threads: number, options: StartOptions, isSmall: boolean): Promise<Loaded> {

@@ -34,6 +34,7 @@ test('a first chat with a model from a file chooser, and the second start from t
   const first = await engine.value<Chat>('chat', 'Hello there');
   expect(first.usage.completion_tokens).toBeGreaterThan(0);
 
+  await expect.poll(() => engine.page.evaluate(() => localStorage.getItem('thimble:model'))).toBe('words');
   await engine.page.reload();
   const state = await engine.until('ready');
   expect(state.toOpen).toBe('words');
@@ -159,7 +160,7 @@ test('an import that does not fit is refused with both numbers, and one that is 
   await engine.choose(gguf('text-untied-bf16.gguf'));
   const told = await engine.call('importFiles', 'words');
   expect(told.fault).toMatchObject({ status: 507, code: 'no_room' });
-  expect(told.fault!.message).toMatch(/needs \d+ MB .* 1 MB are free/);
+  expect(told.fault!.message).toMatch(/needs 40 MB .* 1 MB are free/);
   // The page's look goes wrong, and the engine's own finds it.
   const full = await engine.page.evaluate(async () => {
     const { engine: inside, files } = window.thimble;
