@@ -44,6 +44,15 @@ test('a first chat with a model from a file chooser, and the second start from t
   expect(await engine.lines()).not.toContainEqual(expect.stringMatching(/begins anew|gone from/));
 });
 
+test('a module that does not run here is passed over, with a line in the log', async ({ engine }) => {
+  const headers = { 'cross-origin-resource-policy': 'same-origin' };
+  await engine.page.context().route('**/thimble-relaxed-threads.wasm*', (route) => route.fulfill({ body: 'no module', contentType: 'application/wasm', headers }));
+  await engine.open();
+  const { facts } = (await engine.until('ready')) as unknown as { facts: Record<string, unknown> };
+  expect(facts['variant']).toBe('simd-threads');
+  expect((await engine.lines()).join('\n')).toMatch(/relaxed-threads: CompileError.*the next module is tried/);
+});
+
 test('an answer streams, and is cancelled within a moment', async ({ engine }) => {
   await begin(engine);
   const body = { messages: [{ role: 'user', content: 'Tell me a long story' }], max_tokens: 4000, logit_bias: {}, ignore_eos: true };
