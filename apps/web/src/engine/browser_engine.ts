@@ -10,7 +10,7 @@ import { LoadingTransport } from './loading_transport';
 import { ownScript } from './own_script';
 import { PictureTransport } from './picture_transport';
 import type { StartOptions } from './protocol';
-import { keepStorage, roomFault, roomFor, RoomTransport, type Room } from './room';
+import { keepStorage, measureOf, roomFault, roomFor, RoomTransport, type Room } from './room';
 import { kVariants, lookAtBrowser, type Variant } from './variants';
 import { WorkerTransport } from './worker_transport';
 import engineWorker from './engine_worker.ts?worker&url';
@@ -35,6 +35,7 @@ export class BrowserEngine {
   readonly link: EngineLink;
   readonly flag: LoadingFlag;
   private readonly models: string;
+  private readonly measure = measureOf(() => navigator.storage.estimate(), (bytes) => this.link.room(bytes));
 
   constructor(options: BrowserEngineOptions) {
     const folder = new URL(options.modules ?? 'wasm/', document.baseURI).href;
@@ -52,9 +53,8 @@ export class BrowserEngine {
       page: options.page ?? {},
     });
     this.flag = new LoadingFlag(placesOf());
-    const estimate = () => navigator.storage.estimate();
     const pictures = new PictureTransport(new WorkerTransport(this.link), { decode: decodeToBmp, original: options.original });
-    this.transport = new LoadingTransport(new RoomTransport(pictures, estimate), this.flag);
+    this.transport = new LoadingTransport(new RoomTransport(pictures, this.measure), this.flag);
     this.link.onState(({ state }) => {
       if (state !== 'starting') return;
       pictures.forget();
@@ -92,7 +92,7 @@ export class BrowserEngine {
   // Before files are imported: asks for storage that lasts, and looks whether they fit.
   async prepareImport(bytes: number): Promise<Room> {
     await keepStorage();
-    return roomFor(bytes, 0, () => navigator.storage.estimate());
+    return roomFor(bytes, this.measure);
   }
 
   // "Open without keeping": the engine reads the files in place as long as this page is open.

@@ -28,6 +28,7 @@ export interface LogLine {
 
 const kMostRestarts = 2;
 const kMostLines = 200;
+const kRoomPatience = 30_000; // milliseconds
 
 export class EngineLink {
   state: LinkState = { state: 'stopped' };
@@ -37,6 +38,8 @@ export class EngineLink {
   private readonly skip = new Set<Variant>();
   private picked: PickedFile[] = [];
   private readonly stateListeners = new Set<(state: LinkState) => void>();
+  private readonly rooms = new Map<number, (bytes: number) => void>();
+  private lastRoom = 0;
   private answersListener: (parts: AnswerPart[]) => void = () => undefined;
   private lostListener: (fault: ApiError) => void = () => undefined;
 
@@ -101,6 +104,20 @@ export class EngineLink {
     this.post({ kind: 'unpick', names });
   }
 
+  // How many of so many bytes the worker can keep; -1: it does not know now.
+  room(bytes: number): Promise<number> {
+    if (this.state.state !== 'ready' || this.state.facts.storage !== 'kept') return Promise.resolve(-1);
+    const id = ++this.lastRoom;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.takeRoom(id, -1), kRoomPatience);
+      this.rooms.set(id, (found) => {
+        clearTimeout(timer);
+        resolve(found);
+      });
+      this.post({ kind: 'room', id, bytes });
+    });
+  }
+
   post(message: ToWorker, transfer: Transferable[] = []): void {
     this.worker?.postMessage(message, transfer);
   }
@@ -131,6 +148,9 @@ export class EngineLink {
       case 'answers':
         this.answersListener(message.parts);
         break;
+      case 'room':
+        this.takeRoom(message.id, message.bytes);
+        break;
       case 'log':
         this.log(message.level, message.text);
         break;
@@ -140,6 +160,11 @@ export class EngineLink {
       case 'state':
         this.takeState(message.state);
     }
+  }
+
+  private takeRoom(id: number, bytes: number): void {
+    this.rooms.get(id)?.(bytes);
+    this.rooms.delete(id);
   }
 
   private takeState(state: WorkerState): void {
@@ -196,6 +221,7 @@ export class EngineLink {
     const worker = this.worker;
     this.worker = null;
     worker?.terminate();
+    for (const id of [...this.rooms.keys()]) this.takeRoom(id, -1);
   }
 
   private log(level: LogLevel, text: string): void {

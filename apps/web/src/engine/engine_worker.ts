@@ -47,6 +47,9 @@ class EngineWorker {
       case 'unpick':
         this.picked.remove(message.names);
         break;
+      case 'room':
+        this.tellRoom(message.id, message.bytes);
+        break;
       case 'takeOver':
         this.ownership.takeOver();
         break;
@@ -99,14 +102,14 @@ class EngineWorker {
         this.loaded = await this.loadVariant(variant, threads, options, facts.isSmall);
       } catch (error) {
         log('warning', `${variant}: ${String(error)}; the next module is tried`);
-        last = error;
+        last = error instanceof NoModule || error instanceof ModuleRefused ? error : new ModuleRefused(String(error));
         continue;
       }
       const { engine, isa, mostMemory } = this.loaded;
       const { context, kv, version, page } = options;
       const told: EngineFacts = { variant, threads, isIsolated: facts.isIsolated, storage: this.pool ? 'kept' : 'picked', mostMemory, isa };
       if (!engine.start({ threads, context, kv, version, memory_bytes: mostMemory, page: { ...page, ...told } })) {
-        throw new Error('the engine could not be started');
+        throw new ModuleRefused('the engine could not be started');
       }
       note(`${variant}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`);
       this.run(engine);
@@ -114,6 +117,16 @@ class EngineWorker {
       return;
     }
     throw last;
+  }
+
+  private tellRoom(id: number, bytes: number): void {
+    let found = -1;
+    try {
+      if (this.pool) found = this.pool.room(bytes);
+    } catch (error) {
+      log('warning', `room: ${String(error)}`);
+    }
+    post({ kind: 'room', id, bytes: found });
   }
 
   private loadVariant(variant: Variant, threads: number, options: StartOptions, isSmall: boolean): Promise<Loaded> {

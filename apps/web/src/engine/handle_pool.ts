@@ -33,6 +33,7 @@ const kSlot = /^slot-(\d{3})$/;
 const kLeast = 24; // files of a new pool
 const kSpare = 12; // that are free when the engine is called
 const kMost = 256;
+const kRoomSteps = 6; // of halving, until room is told
 const kTableRoom = 64 * 1024; // set aside, so that names can be written where storage is full
 
 const slotName = (number: number) => `slot-${String(number).padStart(3, '0')}`;
@@ -122,6 +123,34 @@ export class HandlePool {
       }
     } finally {
       this.growing = false;
+    }
+  }
+
+  // How many of so many bytes there is room for. Browsers tell a quota that is not theirs (Chromium: 10 GiB whatever the
+  // disk has), so room is set aside for a moment; what is refused costs nothing.
+  room(bytes: number): number {
+    const slot = this.slots.find((one) => one.name === '' && one.users === 0);
+    if (!slot) return 0;
+    const fits = (size: number) => {
+      try {
+        slot.handle.truncate(size);
+        return slot.handle.getSize() === size; // where it does not fit, Chromium leaves it as it was
+      } catch {
+        return false;
+      }
+    };
+    let found = 0;
+    let refused = bytes;
+    try {
+      if (fits(bytes)) return bytes;
+      for (let step = 0; step < kRoomSteps; step++) {
+        const middle = Math.floor((found + refused) / 2);
+        if (fits(middle)) found = middle;
+        else refused = middle;
+      }
+      return found;
+    } finally {
+      slot.handle.truncate(0);
     }
   }
 

@@ -26,6 +26,7 @@ export type ToWorker =
   | { kind: 'pick'; files: PickedFile[] }
   | { kind: 'unpick'; names: string[] }
   | { kind: 'takeOver' }
+  | { kind: 'room'; id: number; bytes: number } // how many of these bytes there is room for
   | { kind: 'stop' }; // in order: answers are ended, files closed
 
 export interface RequestHead {
@@ -70,6 +71,7 @@ export type FromWorker =
   | { kind: 'state'; state: WorkerState }
   | { kind: 'answers'; parts: AnswerPart[] }
   | { kind: 'log'; level: LogLevel; text: string }
+  | { kind: 'room'; id: number; bytes: number }
   | { kind: 'alive' } // it has its life's lock
   // From a compute worker: its messages get through while the engine waits for it in vain.
   | { kind: 'alarm'; port: MessagePort };

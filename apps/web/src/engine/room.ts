@@ -9,23 +9,28 @@ export interface Room {
   fits: boolean;
 }
 
-export type Estimate = () => Promise<{ quota?: number; usage?: number }>;
+// How many of so many bytes can be written; -1: nobody knows.
+export type Measure = (bytes: number) => Promise<number>;
 
 // The files of a model and the pack that is made of them stand beside each other until the pack is whole.
 const kTimes = 2;
 const kReserve = 32 * 1024 * 1024;
 
-// For a model whose files have `bytes`, of which `there` have come before.
-export async function roomFor(bytes: number, there: number, estimate: Estimate): Promise<Room> {
-  const needed = bytes * kTimes - there + kReserve;
-  try {
-    const { quota, usage } = await estimate();
-    if (quota === undefined) return { needed, free: -1, fits: true };
-    const free = Math.max(0, quota - (usage ?? 0));
-    return { needed, free, fits: free >= needed };
-  } catch {
-    return { needed, free: -1, fits: true };
-  }
+// For a model whose files have `bytes`.
+export async function roomFor(bytes: number, measure: Measure): Promise<Room> {
+  const needed = bytes * kTimes + kReserve;
+  const free = await measure(needed).catch(() => -1);
+  return { needed, free, fits: free < 0 || free >= needed };
+}
+
+// What the browser tells, and what its storage really takes.
+export function measureOf(estimate: () => Promise<{ quota?: number; usage?: number }>, really: Measure): Measure {
+  return async (bytes) => {
+    const { quota, usage } = await estimate().catch(() => ({ quota: undefined, usage: 0 }));
+    const told = quota === undefined ? -1 : Math.max(0, quota - (usage ?? 0));
+    if (told >= 0 && told < bytes) return told;
+    return really(bytes);
+  };
 }
 
 const inMegabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`;
@@ -44,13 +49,13 @@ const kRange = /^bytes (\d+)-\d+\/(\d+)$/;
 export class RoomTransport implements Transport {
   constructor(
     private readonly inner: Transport,
-    private readonly estimate: Estimate,
+    private readonly measure: Measure,
   ) {}
 
   async request(request: TransportRequest): Promise<TransportAnswer> {
     const range = kRange.exec(request.headers?.['content-range'] ?? '');
     if (request.method === 'PUT' && kModelFile.test(request.path) && range?.[1] === '0') {
-      const room = await roomFor(Number(range[2]), 0, this.estimate);
+      const room = await roomFor(Number(range[2]), this.measure);
       if (!room.fits) return answerOf(roomFault(room));
     }
     return this.inner.request(request);

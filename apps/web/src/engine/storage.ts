@@ -10,6 +10,12 @@ const kFailed = -1;
 const kMostName = 255; // bytes
 const kBounce = 1024 * 1024;
 
+// What a write gave. Chromium 156 has no exception for storage that is full, but an error's number (4294967288): nothing
+// that counts was written then.
+function whole(written: number, wanted: number): number {
+  return written >= 0 && written <= wanted ? written : 0;
+}
+
 export interface StorageParts {
   pool: HandlePool | null; // null: nothing can be kept
   picked: PickedFiles;
@@ -119,7 +125,7 @@ export class EngineStorage {
     try {
       if (!this.bounce) {
         try {
-          done = file.write(offset, this.memory.view(from, size));
+          done = whole(file.write(offset, this.memory.view(from, size)), size >>> 0);
           return done;
         } catch (error) {
           if (!(error instanceof TypeError)) throw error;
@@ -129,7 +135,7 @@ export class EngineStorage {
       while (done < size >>> 0) {
         const piece = this.bounce.subarray(0, Math.min(kBounce, (size >>> 0) - done));
         piece.set(this.memory.view((from >>> 0) + done, piece.length));
-        const put = file.write(offset + done, piece);
+        const put = whole(file.write(offset + done, piece), piece.length);
         done += put;
         if (put < piece.length) break;
       }

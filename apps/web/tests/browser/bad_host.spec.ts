@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hosts and browsers that lack something, and pictures: what needs no module.
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makePng } from '../e2e/png';
 import { expect, test, type EnginePage } from './fixtures';
+
+// A folder of files that only have the modules' names.
+function broken(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'thimble-broken-'));
+  for (const variant of ['relaxed-threads', 'simd-threads', 'simd']) writeFileSync(join(folder, `thimble-${variant}.wasm`), 'no module');
+  return folder;
+}
 
 interface Pixels {
   width: number;
@@ -24,11 +32,15 @@ test.describe('a page served without its modules', () => {
   });
 });
 
-test('a module that is none: the next one, and then a sentence', async ({ page, scratch, host }) => {
-  for (const variant of ['relaxed-threads', 'simd-threads', 'simd']) writeFileSync(join(scratch, `thimble-${variant}.wasm`), 'no module');
-  await page.route('**/wasm/*.wasm*', (route) => route.fulfill({ path: join(scratch, 'thimble-simd.wasm'), contentType: 'application/wasm', headers: { 'cross-origin-resource-policy': 'same-origin' } }));
-  await page.goto(host.url);
-  await expect(page.getByTestId('state')).toContainText('"state":"failed"');
+test.describe('modules that are none', () => {
+  test.use({ wasm: broken() });
+
+  test('are passed over, and the last one is a sentence', async ({ engine }) => {
+    await engine.open();
+    const state = await engine.until('failed');
+    expect(state).toMatchObject({ code: 'no_wasm' });
+    expect((await engine.lines()).filter((line) => line.includes('the next module is tried')).length).toBe(3);
+  });
 });
 
 async function pixels(engine: EnginePage, file: string, at: [number, number][]): Promise<Pixels> {

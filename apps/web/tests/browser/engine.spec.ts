@@ -34,6 +34,7 @@ test('a first chat with a model from a file chooser, and the second start from t
   const first = await engine.value<Chat>('chat', 'Hello there');
   expect(first.usage.completion_tokens).toBeGreaterThan(0);
 
+  await expect.poll(() => engine.page.evaluate(() => localStorage.getItem('thimble:model'))).toBe('words');
   await engine.page.reload();
   const state = await engine.until('ready');
   expect(state.toOpen).toBe('words');
@@ -41,6 +42,15 @@ test('a first chat with a model from a file chooser, and the second start from t
   const second = await engine.value<Chat>('chat', 'Hello there');
   expect(second.text).toBe(first.text);
   expect(await engine.lines()).not.toContainEqual(expect.stringMatching(/begins anew|gone from/));
+});
+
+test('a module that does not run here is passed over, with a line in the log', async ({ engine }) => {
+  const headers = { 'cross-origin-resource-policy': 'same-origin' };
+  await engine.page.context().route('**/thimble-relaxed-threads.wasm*', (route) => route.fulfill({ body: 'no module', contentType: 'application/wasm', headers }));
+  await engine.open();
+  const { facts } = (await engine.until('ready')) as unknown as { facts: Record<string, unknown> };
+  expect(facts['variant']).toBe('simd-threads');
+  expect((await engine.lines()).join('\n')).toMatch(/relaxed-threads: CompileError.*the next module is tried/);
 });
 
 test('an answer streams, and is cancelled within a moment', async ({ engine }) => {
@@ -133,6 +143,23 @@ test('two tabs: one has the engine, the other says so and can take over', async 
   expect(other.faults).toEqual([]);
 });
 
+test('a tab that does not let go is asked, then overruled, and says so at its end', async ({ engine }) => {
+  await engine.ready();
+  const worker = engine.page.workers().find((one) => /engine_worker/.test(one.url()))!;
+  // It hears nothing any more, and keeps its files open.
+  void worker.evaluate(() => {
+    for (;;);
+  }).catch(() => undefined);
+  const other = await secondTab(engine);
+  await other.open();
+  await other.until('elsewhere');
+  await other.page.evaluate(() => window.thimble.engine.link.takeOver());
+  expect(await other.until('failed', 30_000)).toMatchObject({ code: 'storage_busy' });
+  await engine.page.close();
+  await other.page.evaluate(() => window.thimble.engine.link.restart());
+  await other.until('ready');
+});
+
 test('an import that does not fit is refused with both numbers, and one that is full on the way is too', async ({ engine }) => {
   await engine.ready();
   const session = await engine.page.context().newCDPSession(engine.page);
@@ -142,7 +169,7 @@ test('an import that does not fit is refused with both numbers, and one that is 
   await engine.choose(gguf('text-untied-bf16.gguf'));
   const told = await engine.call('importFiles', 'words');
   expect(told.fault).toMatchObject({ status: 507, code: 'no_room' });
-  expect(told.fault!.message).toMatch(/needs \d+ MB .* 1 MB are free/);
+  expect(told.fault!.message).toMatch(/needs 40 MB .* 1 MB are free/);
   // The page's look goes wrong, and the engine's own finds it.
   const full = await engine.page.evaluate(async () => {
     const { engine: inside, files } = window.thimble;

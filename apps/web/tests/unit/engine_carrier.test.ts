@@ -7,7 +7,7 @@ import { LoadingFlag } from '../../src/engine/loading_flag';
 import { LoadingTransport } from '../../src/engine/loading_transport';
 import { jsonAnswer } from '../../src/engine/made_answer';
 import { PictureTransport, sha256Of } from '../../src/engine/picture_transport';
-import { roomFor, RoomTransport } from '../../src/engine/room';
+import { measureOf, roomFor, RoomTransport } from '../../src/engine/room';
 import { WorkerTransport } from '../../src/engine/worker_transport';
 import { sendPicture } from '../../src/lib/store/http_store';
 import { ApiError, ask, errorOf, type Transport, type TransportRequest } from '../../src/lib/transport/transport';
@@ -195,7 +195,7 @@ describe('room for models', () => {
 
   it('tells both numbers before the first piece is sent', async () => {
     const inner = new Scripted(() => [200, {}]);
-    const transport = new RoomTransport(inner, async () => ({ quota: 1000 * mib, usage: 100 * mib }));
+    const transport = new RoomTransport(inner, measureOf(async () => ({ quota: 1000 * mib, usage: 100 * mib }), async (bytes) => bytes));
     const put = (range: string) => transport.request({ method: 'PUT', path: '/thimble/v1/models/m/m.gguf', headers: { 'content-range': range }, body: new Blob(['x']) });
     const fault = await errorOf(await put(`bytes 0-0/${500 * mib}`));
     expect(fault).toMatchObject({ status: 507, code: 'no_room' });
@@ -206,9 +206,16 @@ describe('room for models', () => {
     expect((await put(`bytes 8-8/${500 * mib}`)).status).toBe(200); // it goes on with what is there
   });
 
+  it('believes the storage more than what the browser tells', async () => {
+    const measure = measureOf(async () => ({ quota: 1e10, usage: 0 }), async () => 3 * mib);
+    expect(await roomFor(mib, measure)).toMatchObject({ fits: false, free: 3 * mib, needed: 34 * mib });
+  });
+
   it('lets it try where the browser does not say', async () => {
-    expect(await roomFor(mib, 0, async () => ({}))).toMatchObject({ fits: true, free: -1 });
-    expect(await roomFor(mib, 0, () => Promise.reject(new Error('no')))).toMatchObject({ fits: true, free: -1 });
+    expect(await roomFor(mib, async () => -1)).toMatchObject({ fits: true, free: -1 });
+    expect(await roomFor(mib, () => Promise.reject(new Error('no')))).toMatchObject({ fits: true, free: -1 });
+    const measure = measureOf(() => Promise.reject(new Error('no')), async () => 5);
+    expect(await roomFor(mib, measure)).toMatchObject({ fits: false, free: 5 });
   });
 });
 

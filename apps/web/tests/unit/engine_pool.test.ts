@@ -8,6 +8,7 @@ import { decodeTable, encodeTable } from '../../src/engine/name_table';
 class FakeFolder implements PoolFolder {
   readonly files = new Map<string, Uint8Array>();
   budget = Infinity;
+  room = Infinity; // of one file
   isEnded = false;
   private readonly open_ = new Set<string>();
 
@@ -49,7 +50,7 @@ class FakeFolder implements PoolFolder {
       getSize: () => get().length,
       truncate: (size) => {
         check();
-        resize(size);
+        if (size <= this.room) resize(size); // as Chromium has it: without a word
       },
       flush: check,
       close: () => this.open_.delete(name),
@@ -172,6 +173,19 @@ describe('HandlePool', () => {
     const again = await HandlePool.open(folder, (line) => lines.push(line));
     expect(again.list()).toEqual([]);
     expect(lines.join()).toContain('anew');
+  });
+
+  it('finds out how much room there is, and takes none of it', async () => {
+    const folder = new FakeFolder();
+    const pool = await HandlePool.open(folder);
+    put(pool, 'a', 'b');
+    expect(pool.room(100_000)).toBe(100_000);
+    folder.room = 70_000;
+    const found = pool.room(100_000);
+    expect(found).toBeLessThanOrEqual(70_000);
+    expect(found).toBeGreaterThan(68_000);
+    expect([...folder.files.values()].reduce((sum, file) => sum + file.length, 0)).toBe(2 * 65536 + 1);
+    expect(get(pool, 'a')).toBe('b');
   });
 
   it('closes everything where a file is held elsewhere', async () => {

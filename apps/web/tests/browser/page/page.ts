@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A page with the carrier and nothing else: tests call it through `window.thimble`.
 import { BrowserEngine } from '../../../src/engine/browser_engine';
+import { sendingOrder } from '../../../src/lib/files/model_files';
 import { decodeToBmp } from '../../../src/lib/pictures/decode';
 import { sendPicture } from '../../../src/lib/store/http_store';
 import { ApiError, ask, bytesOf, errorOf, textOf } from '../../../src/lib/transport/transport';
@@ -48,8 +49,7 @@ const thimble = {
   async importFiles(model: string, piece = 8 * 1024 * 1024) {
     return told(async () => {
       let last = '';
-      const ordered = files().sort((a, b) => Number(/safetensors$|gguf$/.test(a.name)) - Number(/safetensors$|gguf$/.test(b.name)));
-      for (const file of ordered) {
+      for (const file of sendingOrder(files())) {
         const path = `/thimble/v1/models/${model}/${encodeURIComponent(file.name)}`;
         for (let at = 0; at < file.size; at += piece) {
           const end = Math.min(at + piece, file.size);
