@@ -21,7 +21,9 @@ endif()
 # Code that computes little is optimised less: a quarter of the time that translating it takes is saved, and nobody would
 # find the difference in a running program. Floors that read files, split text and compute are not among these.
 function(thimble_translate_quickly target)
-  if(NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")  # where size matters, and stack
+  if(CMAKE_SYSTEM_NAME STREQUAL "WASI")  # where size matters, and stack
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-Os>)
+  else()
     target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   endif()
 endfunction()

@@ -17,7 +17,7 @@ namespace {
 constexpr double kStepSeconds = 0.05;
 // Steps that end so soon read no more rows at once than these, but on computers that are faster than most.
 constexpr int kMostRows = 128;
-constexpr std::uint64_t kBeginnings = std::uint64_t{64} << 20;
+constexpr std::uint64_t kBeginnings = std::uint64_t{32} << 20;
 constexpr std::size_t kAlbum = std::size_t{32} << 20;
 constexpr std::size_t kPictures = std::size_t{64} << 20;
 

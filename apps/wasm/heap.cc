@@ -5,6 +5,7 @@
 #include "wasm/heap.h"
 
 #include "sys/mutex.h"
+#include "sys/thread_pool.h"
 
 #include <malloc.h>
 
@@ -95,9 +96,19 @@ std::uint64_t FreeMemoryBytes() {
   return taken < limit ? limit - taken : 1;  // 0 would say that nobody knows
 }
 
-void ReserveMemory(std::uint64_t bytes) {
+void ReserveMemory(std::uint64_t bytes, int threads) {
   if (bytes > FreeMemoryBytes()) return;
-  std::free(std::malloc(static_cast<std::size_t>(bytes)));
+  const auto size = static_cast<std::size_t>(bytes);
+  auto* const block = static_cast<volatile std::byte*>(std::malloc(size));
+  if (block == nullptr) return;
+  constexpr std::size_t kTask = std::size_t{4} << 20;
+  constexpr std::size_t kPage = 4096;
+  ThreadPool pool(threads);
+  pool.Run(static_cast<int>((size + kTask - 1) / kTask), [&](int task, int) {
+    const std::size_t first = static_cast<std::size_t>(task) * kTask;
+    for (std::size_t at = first; at < std::min(size, first + kTask); at += kPage) block[at] = std::byte{0};
+  });
+  std::free(const_cast<std::byte*>(block));
 }
 
 }  // namespace thimble::browser

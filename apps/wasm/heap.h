@@ -12,7 +12,8 @@ void SetMemoryLimit(std::uint64_t bytes);
 std::uint64_t FreeMemoryBytes();
 // What the module's memory has grown to; it never shrinks.
 std::uint64_t MemoryBytes();
-// Grows the memory once, so that this many bytes can be taken: some browsers take long over each growing.
-void ReserveMemory(std::uint64_t bytes);
+// Grows the memory once, so that this many bytes can be taken: some browsers take long over each growing. All threads
+// touch it, for the system's first look at a page costs more than reading a file into it.
+void ReserveMemory(std::uint64_t bytes, int threads);
 
 }  // namespace thimble::browser

@@ -101,7 +101,9 @@ THIMBLE_EXPORT(thimble_start) std::int32_t thimble_start(const char* config, std
   memory.free = thimble::browser::FreeMemoryBytes;
   memory.resident = thimble::browser::MemoryBytes;
 #if defined(__wasm_atomics__)
-  memory.reserve = thimble::browser::ReserveMemory;
+  memory.reserve = [threads = parsed.value().threads](std::uint64_t bytes) {
+    thimble::browser::ReserveMemory(bytes, threads);
+  };
 #endif
   carrier = std::make_unique<thimble::browser::Carrier>(std::move(parsed).value(), &storage, &page, std::move(memory));
   return 0;

@@ -19,7 +19,7 @@ class StoredSource : public ByteSource {
   [[nodiscard]] Result<Bytes> View(std::uint64_t offset, std::uint64_t size) const override {
     THIMBLE_RETURN_IF_ERROR(CheckRange(offset, size));
     if (size > SIZE_MAX / 2) return OutOfMemory(SIZE_MAX);
-    THIMBLE_ASSIGN_OR_RETURN(auto bytes, Buffer<std::byte>::Create(static_cast<std::size_t>(size)));
+    THIMBLE_ASSIGN_OR_RETURN(auto bytes, Buffer<std::byte>::CreateUnset(static_cast<std::size_t>(size)));
     THIMBLE_ASSIGN_OR_RETURN(const std::size_t filled, file_->ReadAt(offset, bytes.span()));
     if (filled < bytes.size()) return Shorter(offset + filled);
     return Bytes::Owned(std::move(bytes));

@@ -21,9 +21,9 @@ constexpr std::size_t kPageBytes = std::size_t{64} << 10;
 
 std::size_t RoundUpToPage(std::size_t size_bytes) { return (size_bytes + kPageBytes - 1) / kPageBytes * kPageBytes; }
 #endif
-}  // namespace
 
-void* AllocateAligned(std::size_t size_bytes) {
+// `zeroes`: the system's fresh pages are zero in any case.
+void* Allocate(std::size_t size_bytes, bool zeroes) {
 #if defined(__linux__)
   if (size_bytes >= kHugePageBytes) {
     // Over-reserve so that the block starts on a huge page, then give the ends back.
@@ -43,9 +43,14 @@ void* AllocateAligned(std::size_t size_bytes) {
 #endif
   const std::size_t rounded = (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
   void* memory = std::aligned_alloc(kAlignment, rounded);
-  if (memory != nullptr) std::memset(memory, 0, rounded);
+  if (memory != nullptr && zeroes) std::memset(memory, 0, rounded);
   return memory;
 }
+
+}  // namespace
+
+void* AllocateAligned(std::size_t size_bytes) { return Allocate(size_bytes, true); }
+void* AllocateUnset(std::size_t size_bytes) { return Allocate(size_bytes, false); }
 
 void FreeAligned(void* memory, std::size_t size_bytes) {
 #if defined(__linux__)

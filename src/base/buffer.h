@@ -16,6 +16,8 @@ namespace thimble {
 
 // Zeroed memory of at least `size_bytes`, 64-byte aligned; nullptr when there is none. Free with FreeAligned.
 void* AllocateAligned(std::size_t size_bytes);
+// The same as the memory comes, where zeroing would be work that nobody needs.
+void* AllocateUnset(std::size_t size_bytes);
 void FreeAligned(void* memory, std::size_t size_bytes);
 
 template <typename T>
@@ -38,7 +40,9 @@ class Buffer {
   }
 
   // `size` zeroed elements, or kExhausted with a message that names the size.
-  static Result<Buffer> Create(std::size_t size);
+  static Result<Buffer> Create(std::size_t size) { return From(size, AllocateAligned); }
+  // The same, elements as the memory comes: for who writes all of them before anybody reads one.
+  static Result<Buffer> CreateUnset(std::size_t size) { return From(size, AllocateUnset); }
 
   [[nodiscard]] T* data() { return data_; }
   [[nodiscard]] const T* data() const { return data_; }
@@ -57,6 +61,7 @@ class Buffer {
   [[nodiscard]] std::span<const T> span() const { return {data_, size_}; }
 
  private:
+  static Result<Buffer> From(std::size_t size, void* (*allocate)(std::size_t));
   void Free() {
     if (data_ != nullptr) FreeAligned(data_, size_ * sizeof(T));
   }
@@ -69,11 +74,11 @@ class Buffer {
 Error OutOfMemory(std::size_t size_bytes);
 
 template <typename T>
-Result<Buffer<T>> Buffer<T>::Create(std::size_t size) {
+Result<Buffer<T>> Buffer<T>::From(std::size_t size, void* (*allocate)(std::size_t)) {
   Buffer buffer;
   if (size == 0) return buffer;
   if (size > SIZE_MAX / sizeof(T) / 2) return OutOfMemory(SIZE_MAX);
-  buffer.data_ = static_cast<T*>(AllocateAligned(size * sizeof(T)));
+  buffer.data_ = static_cast<T*>(allocate(size * sizeof(T)));
   if (buffer.data_ == nullptr) return OutOfMemory(size * sizeof(T));
   buffer.size_ = size;
   return buffer;

@@ -29,6 +29,19 @@ TEST(Buffer, IsZeroedAlignedAndWritable) {
   }
 }
 
+TEST(Buffer, UnsetIsAlignedAndWritable) {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{1000}, std::size_t{3} << 20}) {
+    auto created = Buffer<std::byte>::CreateUnset(size);
+    ASSERT_TRUE(created.ok());
+    Buffer<std::byte> buffer = std::move(created).value();
+    ASSERT_EQ(buffer.size(), size);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer.data()) % 64, 0u);
+    std::fill(buffer.span().begin(), buffer.span().end(), std::byte{7});
+    EXPECT_EQ(buffer[size - 1], std::byte{7});
+  }
+  EXPECT_FALSE(Buffer<std::byte>::CreateUnset(SIZE_MAX).ok());
+}
+
 TEST(Buffer, LargeOnesBeginOnAHugePage) {
 #if !defined(__linux__)
   GTEST_SKIP();

@@ -50,7 +50,7 @@ class FileInPieces : public ByteSource {
   [[nodiscard]] Result<Bytes> View(std::uint64_t offset, std::uint64_t size) const override {
     THIMBLE_RETURN_IF_ERROR(CheckRange(offset, size));
     if (size > SIZE_MAX / 2) return OutOfMemory(SIZE_MAX);
-    THIMBLE_ASSIGN_OR_RETURN(auto bytes, Buffer<std::byte>::Create(static_cast<std::size_t>(size)));
+    THIMBLE_ASSIGN_OR_RETURN(auto bytes, Buffer<std::byte>::CreateUnset(static_cast<std::size_t>(size)));
     std::size_t filled = 0;
     while (filled < bytes.size()) {
       const ssize_t count =

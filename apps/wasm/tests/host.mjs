@@ -18,8 +18,7 @@ export class Engine {
   static async start(options) {
     const engine = new Engine(options);
     await engine.join();
-    const config = { threads: engine.threads, context: 512, version: '0.0.0-test', memory_bytes: options.memoryBytes, ...options.config };
-    if (!options.memoryBytes) delete config.memory_bytes;
+    const config = { threads: engine.threads, context: 512, version: '0.0.0-test', ...(options.memoryBytes ? { memory_bytes: options.memoryBytes } : {}), ...options.config };
     engine.started = engine.startWith(JSON.stringify(config));
     return engine;
   }

@@ -93,7 +93,7 @@ test('the vision file comes first, and the model with it', async () => {
   const other = new MemoryStorage();
   await withEngine({ storage: other }, async (engine) => {
     await engine.send('blind', 'mmproj-vl-f16.gguf', fixture('mmproj-vl-f16.gguf'));
-    assert.equal((await engine.send('blind', kFile, bytes)).json().model, true);
+    assert.equal((await engine.send('blind', 'text-untied-q8_0.gguf', fixture('text-untied-q8_0.gguf'))).json().model, true);
     const info = await engine.open('blind');
     assert.equal(info.model.sees, false);
   });

@@ -130,13 +130,25 @@ test('a picture is read, as the same pixels are natively', async () => {
   assert.equal(answers[0].choices[0].message.content, reply.text);
 });
 
-test('a context that does not fit is refused with a sentence, and what would fit', async () => {
+test('what does not fit into the memory is refused with a sentence, and the module lives on', async () => {
   const storage = await storageWith('tiny', kText);
-  const memoryBytes = 96 << 20;
-  await withEngine({ storage, memoryBytes, config: { context: 1 << 20 } }, async (engine) => {
-    const answer = await engine.request('POST', '/v1/chat/completions', { body: chat('tiny', 'Hello') });
-    assert.ok([200, 503].includes(answer.status), answer.text);
-    if (answer.status === 503) assert.match(answer.text, /needs .* free/);
+  // The module's own memory has room: the limit is what counts.
+  for (const context of [1 << 20, 64]) {
+    await withEngine({ storage: storage.reopened(), config: { context, memory_bytes: 14 << 20 } }, async (engine) => {
+      const answer = await engine.request('POST', '/v1/chat/completions', { body: chat('tiny', 'Hello') });
+      assert.equal(answer.status, context > 64 ? 503 : 200, answer.text);
+      if (context === 64) return;
+      assert.match(answer.json().error.message, /could not be opened: .* needs .* free/);
+      assert.equal((await engine.request('GET', '/v1/models')).status, 200);
+      assert.match((await engine.request('GET', '/thimble/v1/models')).json().models[0].failure, /needs/);
+    });
+  }
+  if (!threaded) return;
+  // A maximum that is just enough: nothing is taken beyond.
+  const memoryBytes = 80 << 20;
+  await withEngine({ storage: storage.reopened(), memoryBytes }, async (engine) => {
+    await engine.open('tiny');
+    assert.equal((await engine.request('POST', '/v1/chat/completions', { body: chat('tiny', 'Hello') })).status, 200);
     assert.ok(engine.memory.buffer.byteLength <= memoryBytes);
   });
 });
