@@ -47,6 +47,29 @@ TEST(Generation, LeftBetweenLayersItGivesTheSameBits) {
   }
 }
 
+TEST(Generation, FewerRowsAPassGiveTheSameBitsInLessMemory) {
+  host::OpenOptions how;
+  how.model = Fixture("models/text-tied");
+  how.threads = 2;
+  how.context = 1024;
+  const GenerateRequest request = LongQuestion(200, 9);
+  const auto wide = Get(host::OpenModel(how));
+  const Reply wanted = Get(NewSession(wide)->Generate(request, kNoSink));
+  ASSERT_GT(wanted.stats.prompt_tokens, 128);
+  for (const int rows : {64, 128, 192}) {
+    how.most_rows = rows;
+    const auto narrow = Get(host::OpenModel(how));
+    EXPECT_EQ(Get(NewSession(narrow)->Generate(request, kNoSink)).ids, wanted.ids) << rows;
+    EXPECT_LT(narrow->memory_needs().activation_bytes, wide->memory_needs().activation_bytes);
+  }
+  for (const int rows : {0, 63, 100, 576}) {
+    how.most_rows = rows;
+    const auto refused = host::OpenModel(how);
+    ASSERT_FALSE(refused.ok()) << rows;
+    EXPECT_EQ(refused.error().code, Code::kInvalid);
+  }
+}
+
 TEST(Generation, TellsHowLikelyTheModelFoundEachToken) {
   const auto engine = OpenModel("models/text-tied", Precision::kExact, 2, 512);
   GenerateRequest request = Ask("Why?", 20);

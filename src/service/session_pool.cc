@@ -6,6 +6,17 @@
 
 namespace thimble::service {
 
+namespace {
+
+// A video's size is not told here.
+bool PicturesFit(const Engine& engine, const Prompt& prompt) {
+  return std::all_of(prompt.readings.begin(), prompt.readings.end(), [&](const PictureReading& reading) {
+    return reading.read.width <= 0 || engine.CheckPicture(reading.read).ok();
+  });
+}
+
+}  // namespace
+
 std::size_t SessionPool::LeastWorth() const {
   const auto less = [](const Idle& a, const Idle& b) { return a.worth < b.worth; };
   return static_cast<std::size_t>(std::min_element(idle_.begin(), idle_.end(), less) - idle_.begin());
@@ -23,15 +34,22 @@ Result<std::unique_ptr<Session>> SessionPool::Take(const Engine& engine, const P
       best = i;
     }
   }
+  const auto drop_least = [&] { idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(LeastWorth())); };
+  // Conversations that nobody is in make room for the prompt's pictures.
+  const auto make_room = [&] {
+    while (!idle_.empty() && !PicturesFit(engine, prompt)) drop_least();
+  };
   if (best < idle_.size()) {
     auto session = std::move(idle_[best].session);
     idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(best));
+    make_room();
     return session;
   }
   while (true) {
     auto session = engine.NewSession();
+    if (session.ok()) make_room();
     if (session.ok() || session.error().code != Code::kExhausted || idle_.empty()) return session;
-    idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(LeastWorth()));
+    drop_least();
   }
 }
 
