@@ -4,14 +4,13 @@
 import { ask, type Transport } from '../transport/transport';
 import { sendPicture } from './http_store';
 import { IndexedStore, type StoreState } from './indexed_store';
-import type { Space } from './types';
 
 export function openBrowserStore(transport: Transport, state: (state: StoreState, read: () => void) => void): Promise<IndexedStore> {
   return IndexedStore.open({
     look: (file) => sendPicture(transport, file, false),
     models: async () => {
-      const { models, packs } = await ask<Space>(transport, 'GET', '/thimble/v1/space');
-      return { models, packs };
+      const { models } = await ask<{ models: { bytes: number }[] }>(transport, 'GET', '/thimble/v1/models');
+      return { models: models.reduce((sum, { bytes }) => sum + bytes, 0), packs: 0 };
     },
     state,
   });
