@@ -51,7 +51,7 @@ TEST(Generation, FewerRowsAPassGiveTheSameBitsInLessMemory) {
   host::OpenOptions how;
   how.model = Fixture("models/text-tied");
   how.threads = 2;
-  how.context = 1024;
+  how.context = 2048;
   const GenerateRequest request = LongQuestion(200, 9);
   const auto wide = Get(host::OpenModel(how));
   const Reply wanted = Get(NewSession(wide)->Generate(request, kNoSink));

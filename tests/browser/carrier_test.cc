@@ -24,6 +24,7 @@ class CarrierTest : public ::testing::Test {
  protected:
   void Start() {
     carrier_.reset();
+    page_.answers.clear();  // another carrier counts anew
     StartConfig config;
     config.threads = 2;
     config.context = 512;
@@ -31,7 +32,9 @@ class CarrierTest : public ::testing::Test {
     carrier_ = std::make_unique<Carrier>(std::move(config), &storage_, &page_, MemoryGauge{});
   }
   void Work() {
-    while (carrier_->Pump() || carrier_->Help()) {
+    for (bool has_more = true; has_more;) {
+      has_more = carrier_->Pump();
+      has_more = carrier_->Help() || has_more;
     }
   }
   KeptAnswer Ask(const std::string& method, const std::string& path, const std::string& body = "",
