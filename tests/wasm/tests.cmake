@@ -30,7 +30,7 @@ set(wasi_left_out
   session_test session_sharing_test tower_test  # std::thread
   model_bench_test                   # sessions on threads of their own
   no_memory_test                     # exceptions
-  decode_test decode_alpha_test)     # codecs
+  decode_test decode_alpha_test decode_large_test)  # codecs
 foreach(floor base kernels sampling ops measure files text image engine)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${floor}/*_test.cc)
   foreach(name IN LISTS wasi_left_out)
