@@ -3,7 +3,7 @@
 import type { BrowserEngine } from '../engine/browser_engine';
 import type { Share } from '../engine/builtin_share';
 import type { LinkState } from '../engine/engine_link';
-import { isModelFile, sendingOrder } from '../lib/files/model_files';
+import { isModelFile, modelName, sendingOrder } from '../lib/files/model_files';
 import { t } from '../lib/i18n/i18n.svelte';
 import { BuiltinFetch } from './builtin_fetch.svelte';
 import { kBuiltIn, models } from './models.svelte';
@@ -55,10 +55,13 @@ class Engine {
     models.bring(new BuiltinFetch(own, share, models.prepare, (one) => models.arrived(one)));
   }
 
-  add(files: readonly File[]): void {
+  async add(files: readonly File[]): Promise<void> {
     const chosen = files.filter(isModelFile);
-    if (chosen.length === 0) ui.tell(t('models.noModel'));
-    else models.import(chosen);
+    if (chosen.length === 0) return ui.tell(t('models.noModel'));
+    // What could not be opened (a damaged pack) makes room for itself anew.
+    const name = modelName(chosen);
+    if (models.list.some((model) => model.name === name && model.failure)) await models.delete(name);
+    models.import(chosen);
   }
 
   // "Open without keeping": gone with this page.

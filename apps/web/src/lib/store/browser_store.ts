@@ -4,14 +4,15 @@
 import { ask, type Transport } from '../transport/transport';
 import { sendPicture } from './http_store';
 import { IndexedStore, type StoreState } from './indexed_store';
-import type { Space } from './types';
 
 export function openBrowserStore(transport: Transport, state: (state: StoreState, read: () => void) => void): Promise<IndexedStore> {
   return IndexedStore.open({
     look: (file) => sendPicture(transport, file, false),
     models: async () => {
-      const { models, packs } = await ask<Space>(transport, 'GET', '/thimble/v1/space');
-      return { models, packs };
+      // Files that are read in place are listed with their ending, and take nothing. Kept models are packs all of them.
+      const { models } = await ask<{ models: { name: string; bytes: number }[] }>(transport, 'GET', '/thimble/v1/models');
+      const kept = models.filter(({ name }) => !/\.gguf$/i.test(name));
+      return { models: kept.reduce((sum, { bytes }) => sum + bytes, 0), packs: 0 };
     },
     state,
   });
