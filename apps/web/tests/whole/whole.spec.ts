@@ -122,34 +122,36 @@ test('a file that is cut short, and one that is no model, are refused with a sen
   await expect(page.getByTestId('no-model')).toBeVisible();
 });
 
-for (const [what, first] of [['head', 0], ['weights', 600_000]] as const) test(`a pack damaged in its ${what} is not opened, and is imported anew`, async ({ whole }) => {
-  const { page, host } = whole;
-  await whole.begin();
-  await whole.answers('Hello');
-  host.sent['/app/blank.html'] = '<p>nothing';
-  await page.goto(`${host.url}blank.html`);
-  await page.evaluate(async (first) => {
-    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('thimble-engine');
-    let largest: FileSystemFileHandle | null = null;
-    let most = 0;
-    for await (const handle of (folder as unknown as { values(): AsyncIterable<FileSystemFileHandle> }).values()) {
-      const { size } = await handle.getFile();
-      if (handle.name.startsWith('slot-') && size > most) [largest, most] = [handle, size];
-    }
-    const bytes = new Uint8Array(await (await largest!.getFile()).arrayBuffer());
-    for (let at = first; at < bytes.length; at += 997) bytes[at]! ^= 0x55;
-    const stream = await largest!.createWritable();
-    await stream.write(bytes);
-    await stream.close();
-  }, first);
-  await whole.open();
-  await expect(page.getByTestId('models')).toContainText('no model open');
-  await page.getByTestId('new-chat').or(page.getByTestId('new-chat-bar')).filter({ visible: true }).first().click();
-  await expect(page.getByTestId('model-item')).toContainText(/Could not be opened: .+ it is imported anew/);
-  // Its files again, and it runs.
-  await whole.choose('model-import', kText);
-  await expect.poll(async () => (await page.getByTestId('models').textContent()) ?? '', { timeout: 30_000 }).toMatch(/reads text/);
-});
+for (const [what, first] of [['head', 0], ['weights', 600_000]] as const) {
+  test(`a pack damaged in its ${what} is not opened, and is imported anew`, async ({ whole }) => {
+    const { page, host } = whole;
+    await whole.begin();
+    await whole.answers('Hello');
+    host.sent['/app/blank.html'] = '<p>nothing';
+    await page.goto(`${host.url}blank.html`);
+    await page.evaluate(async (first) => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('thimble-engine');
+      let largest: FileSystemFileHandle | null = null;
+      let most = 0;
+      for await (const handle of (folder as unknown as { values(): AsyncIterable<FileSystemFileHandle> }).values()) {
+        const { size } = await handle.getFile();
+        if (handle.name.startsWith('slot-') && size > most) [largest, most] = [handle, size];
+      }
+      const bytes = new Uint8Array(await (await largest!.getFile()).arrayBuffer());
+      for (let at = first; at < bytes.length; at += 997) bytes[at]! ^= 0x55;
+      const stream = await largest!.createWritable();
+      await stream.write(bytes);
+      await stream.close();
+    }, first);
+    await whole.open();
+    await expect(page.getByTestId('models')).toContainText('no model open');
+    await page.getByTestId('new-chat').or(page.getByTestId('new-chat-bar')).filter({ visible: true }).first().click();
+    await expect(page.getByTestId('model-item')).toContainText(/Could not be opened: .+ it is imported anew/);
+    // Its files again, and it runs.
+    await whole.choose('model-import', kText);
+    await expect.poll(async () => (await page.getByTestId('models').textContent()) ?? '', { timeout: 30_000 }).toMatch(/reads text/);
+  });
+}
 
 test('a new version of the page waits for the end of an answer', async ({ whole }) => {
   const { page, host } = whole;
