@@ -52,7 +52,7 @@ const browserCarrier: Plugin = {
 };
 
 // The words of a page with its own engine are for that page alone. (No key of theirs is used where a server carries it.)
-const kOwnWords = /^(own|engine|device|update)\./;
+const kOwnWords = /^(own|engine|device|update|store)\./;
 const wordsOfServer: Plugin = {
   name: 'words-of-server',
   apply: 'build',

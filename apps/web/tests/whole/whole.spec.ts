@@ -221,6 +221,20 @@ test('a file that is opened without being kept', async ({ whole }) => {
   await expect(page.getByTestId('model-item')).toHaveCount(0);
 });
 
+test('a model that is dropped on the page is imported', async ({ whole }) => {
+  const { page } = whole;
+  await whole.open();
+  await expect(page.getByTestId('no-model')).toBeVisible();
+  const dropped = await page.evaluateHandle((bytes) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([new Uint8Array(bytes)], 'dropped.gguf'));
+    return transfer;
+  }, [...readFileSync(kText)]);
+  await page.dispatchEvent('body', 'drop', { dataTransfer: dropped });
+  await whole.hasModel('dropped');
+  await whole.hasModel('reads text');
+});
+
 test('over plain http from another device, and as a file, the page says why it cannot run', async ({ page, whole, folder }) => {
   await page.goto(whole.host.url.replace('localhost', 'device.example'));
   await expect(page.getByTestId('cannot-run')).toContainText('https');
