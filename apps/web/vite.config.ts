@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import licences from './src/licences.json' with { type: 'json' };
@@ -32,20 +32,43 @@ const kPolicy = [
   "img-src 'self' data: blob:", "connect-src 'self'", "manifest-src 'self'", "base-uri 'none'", "form-action 'none'",
   "require-trusted-types-for 'script'", 'trusted-types thimble-worker',
 ].join('; ');
+// Where scripts do not run (file://, a browser that is too old) the page says why, in each of its languages.
+const withoutScripts = () =>
+  readdirSync(new URL('src/messages', import.meta.url))
+    .sort((a, b) => Number(b === 'en.json') - Number(a === 'en.json') || (a < b ? -1 : 1))
+    .map((name) => {
+      const words = JSON.parse(readFileSync(new URL(`src/messages/${name}`, import.meta.url), 'utf8')) as Record<string, string>;
+      const lang = name.replace('.json', '');
+      return { tag: 'p', attrs: { lang, dir: lang === 'ar' ? 'rtl' : 'ltr' }, children: words['own.nothingElse'] };
+    });
 const browserCarrier: Plugin = {
   name: 'browser-carrier',
   transformIndexHtml: () => [
+    { tag: 'div', attrs: { class: 'cannot' }, children: withoutScripts(), injectTo: 'body' },
     { tag: 'meta', attrs: { 'http-equiv': 'content-security-policy', content: kPolicy }, injectTo: 'head-prepend' },
     { tag: 'meta', attrs: { name: 'thimble-carrier', content: 'browser' }, injectTo: 'head' },
     { tag: 'meta', attrs: { name: 'referrer', content: 'no-referrer' }, injectTo: 'head' },
   ],
 };
 
+// The words of a page with its own engine are for that page alone. (No key of theirs is used where a server carries it.)
+const kOwnWords = /^(own|engine|device|update|store)\./;
+const wordsOfServer: Plugin = {
+  name: 'words-of-server',
+  apply: 'build',
+  enforce: 'pre',
+  transform(code, id) {
+    if (!/\/src\/messages\/\w+\.json$/.test(id)) return undefined;
+    const words = Object.entries(JSON.parse(code) as Record<string, unknown>).filter(([key]) => !kOwnWords.test(key));
+    return { code: JSON.stringify(Object.fromEntries(words)), map: null };
+  },
+};
+
 // Assets by relative names, so that the page works in any folder of any carrier, and nothing inlined, so that the content
 // policy needs no exceptions.
 export default defineConfig(({ mode }) => ({
   base: './',
-  plugins: [svelte(), licencesOfAll, ...(mode === 'browser' ? [browserCarrier] : [])],
+  plugins: [svelte(), licencesOfAll, mode === 'browser' ? browserCarrier : wordsOfServer],
   define: { __THIMBLE_VERSION__: JSON.stringify(version) },
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   // Module workers, which load theirs by relative names too.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { mount } from 'svelte';
+import CannotRun from '../components/CannotRun.svelte';
 import { ownScript } from '../engine/own_script';
+import { settings } from '../state/settings.svelte';
 import { updates } from '../state/updates.svelte';
 import { Shell } from './shell';
 import { WakeLock } from './wake_lock';
@@ -28,8 +31,14 @@ export const shell = new Shell(
 );
 export const wakeLock = new WakeLock();
 
-// True: the page is being loaded again.
-export function startShell(): Promise<boolean> {
+// True: the page is being loaded again, or has said why it cannot run here.
+export async function startShell(): Promise<boolean> {
+  document.querySelector('body > .cannot')?.remove();
+  if (!window.isSecureContext || window.location.protocol === 'file:') {
+    await settings.start();
+    mount(CannotRun, { target: document.getElementById('app')! });
+    return true;
+  }
   updates.take = () => shell.takeUpdate();
   return shell.start();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether the service can be reached, and what it says of itself.
+import type { Key } from '../lib/i18n/i18n.svelte';
 import type { Socket } from '../lib/proof';
 import { ApiError, ask } from '../lib/transport/transport';
 import { hasToken, transport } from './session';
@@ -19,6 +20,8 @@ export type ConnectionState = 'starting' | 'ready' | 'loading' | 'lost' | 'no-to
 class Connection {
   state = $state<ConnectionState>('starting');
   info = $state.raw<Info | null>(null);
+  // What to say of it in place of its state, where the engine is in the page.
+  hint = $state<Key | ''>('');
   private timer = 0;
   private isLooking = false;
   private readonly whenBack: (() => void)[] = [];

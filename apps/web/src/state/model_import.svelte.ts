@@ -12,7 +12,22 @@ interface SentFile {
   missing?: string;
 }
 
-export class ModelImport {
+// A model on its way in, from wherever.
+export interface Arriving {
+  readonly name: string;
+  readonly total: number; // bytes
+  readonly sent: number;
+  readonly state: 'sending' | 'paused' | 'done' | 'incomplete';
+  readonly fault: string;
+  readonly secondsLeft: number;
+  run(): Promise<void>;
+  stop(): void;
+}
+
+// Before so many bytes are sent: why they should not be; empty: nothing is against it.
+export type Prepare = (bytes: number) => Promise<string>;
+
+export class ModelImport implements Arriving {
   readonly name: string;
   readonly total: number;
   sent = $state(0);
@@ -24,7 +39,8 @@ export class ModelImport {
 
   constructor(
     files: File[],
-    private readonly whenDone: () => void,
+    private readonly prepare: Prepare,
+    private readonly whenDone: (one: Arriving) => void,
   ) {
     this.files = sendingOrder(files);
     this.name = modelName(files);
@@ -39,15 +55,21 @@ export class ModelImport {
     this.state = 'sending';
     this.fault = '';
     this.sent = 0;
-    const began = Date.now();
-    let before = 0; // bytes that were there already
     let last: SentFile = {};
     try {
-      for (const file of this.files) {
-        const there = await this.sizeThere(file);
-        before += there;
-        this.sent += there;
-        for (let at = there; at < file.size; at += kPiece) {
+      const there: number[] = [];
+      for (const file of this.files) there.push(await this.sizeThere(file));
+      const before = there.reduce((sum, bytes) => sum + bytes, 0); // bytes that were there already
+      // Room is asked for twice the bytes, of which these have theirs.
+      this.fault = before < this.total ? await this.prepare(this.total - before / 2) : '';
+      if (this.fault !== '') {
+        this.state = 'paused';
+        return;
+      }
+      this.sent = before;
+      const began = Date.now();
+      for (const [i, file] of this.files.entries()) {
+        for (let at = there[i]!; at < file.size; at += kPiece) {
           last = await this.sendPiece(file, at);
           this.sent += Math.min(kPiece, file.size - at);
           const rate = (this.sent - before) / Math.max(1, Date.now() - began);
@@ -61,7 +83,7 @@ export class ModelImport {
       this.state = 'paused';
       this.fault = faultText(error);
     }
-    this.whenDone();
+    this.whenDone(this);
   }
 
   private path(file: File): string {

@@ -3,9 +3,10 @@
 import { ApiError, ask } from '../lib/transport/transport';
 import type { Space } from '../lib/store/types';
 import { t } from '../lib/i18n/i18n.svelte';
+import { isOfBrowser } from '../lib/carrier_kind';
 import { connection } from './connection.svelte';
 import { faultText } from './faults';
-import { ModelImport } from './model_import.svelte';
+import { ModelImport, type Arriving, type Prepare } from './model_import.svelte';
 import { keptStore, transport } from './session';
 import { ui } from './ui.svelte';
 
@@ -21,13 +22,17 @@ export interface StoredModel {
   failure?: string; // why it could not be opened the last time
 }
 
+// What the model is called that a page with its own engine gets from its host.
+export const kBuiltIn = 'built-in';
+
 class Models {
   list = $state.raw<StoredModel[]>([]);
   unfinished = $state.raw<{ name: string; files: string[] }[]>([]);
   space = $state.raw<Space | null>(null);
   fault = $state('');
   busy = $state(''); // the model that something is being done with
-  imports = $state<ModelImport[]>([]);
+  imports = $state<Arriving[]>([]);
+  isKnown = $state(false); // the list has come once
   canDeletePacks = $state(true); // until a service says that it knows no such thing
 
   get open(): StoredModel | undefined {
@@ -35,7 +40,17 @@ class Models {
   }
 
   get isBuiltIn(): boolean {
-    return this.open?.built_in ?? connection.info?.model.name === 'builtin';
+    return this.open ? this.isTiny(this.open) : connection.info?.model.name === 'builtin';
+  }
+
+  isTiny({ built_in: isBuiltIn, name }: StoredModel): boolean {
+    return isBuiltIn || (isOfBrowser() && name === kBuiltIn);
+  }
+
+  // No model is open or about to be. A service of this page's own begins like that; a server says it in other ways.
+  get isMissing(): boolean {
+    if (!isOfBrowser() || !this.isKnown || !connection.isReady || connection.info?.model.open) return false;
+    return this.busy === '' && !this.list.some(({ open, opening }) => open || opening !== undefined);
   }
 
   get title(): string {
@@ -51,6 +66,7 @@ class Models {
       const told = await ask<{ models: StoredModel[]; unfinished: { name: string; files: string[] }[] }>(transport, 'GET', '/thimble/v1/models');
       this.list = told.models;
       this.unfinished = told.unfinished ?? [];
+      this.isKnown = true;
       this.fault = '';
     } catch (error) {
       this.fault = faultText(error);
@@ -108,12 +124,19 @@ class Models {
 
   import(files: File[]): void {
     if (files.length === 0) return;
-    const one = new ModelImport(files, () => void this.refresh());
+    this.bring(new ModelImport(files, this.prepare, (one) => this.arrived(one)));
+  }
+
+  bring(one: Arriving): void {
     this.imports.push(one);
     void one.run();
   }
 
-  dismiss(one: ModelImport): void {
+  // What else a carrier does before a model is sent, and when it is there.
+  prepare: Prepare = () => Promise.resolve('');
+  arrived: (one: Arriving) => void = () => void this.refresh();
+
+  dismiss(one: Arriving): void {
     one.stop();
     this.imports = this.imports.filter((other) => other !== one);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page as it is without a server, for tests: its meta element, the engine in place of which engine.ts answers, and a
-// page that runs the common suite of stores.
+// The page as it is without a server, for tests: its meta element, the engine in place of which engine.ts answers, no
+// service worker (tests/shell has that), and a page that runs the common suite of stores.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { join } from 'node:path';
 import { defineConfig, type Plugin } from 'vite';
@@ -11,7 +11,10 @@ const top = join(here, '../..');
 const browserPage: Plugin = {
   name: 'browser-page',
   enforce: 'pre',
-  resolveId: (source) => (source.endsWith('/transport/engine_transport') ? join(here, 'engine.ts') : null),
+  resolveId: (source) => {
+    if (source.endsWith('/transport/engine_transport')) return join(here, 'engine.ts');
+    return source.endsWith('/shell/start') ? join(here, 'start.ts') : null;
+  },
   transformIndexHtml: () => [{ tag: 'meta', attrs: { name: 'thimble-carrier', content: 'browser' }, injectTo: 'head' }],
 };
 

@@ -17,13 +17,17 @@ export interface Host {
   port: number;
   url: string;
   stop(): Promise<void>;
+  // While `work` runs, pieces of a model (*.bin) behind the first one do not come.
+  hold(work: () => Promise<void>): Promise<void>;
 }
 
 export async function startHost(folder: string, headers: Record<string, string> = {}): Promise<Host> {
   const host = { folder, asked: [] as string[], sent: {} as Record<string, string>, port: 0, url: '', stop: async () => undefined } as Host;
+  let held: (() => void)[] | null = null;
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
     host.asked.push(`${request.method} ${path}`);
+    if (held && /\.[1-9]\d*\.bin$/.test(path)) return void held.push(() => server.emit('request', request, response));
     if (host.sent[path]) {
       response.writeHead(200, { 'content-type': 'text/html', ...headers });
       return response.end(host.sent[path]);
@@ -40,6 +44,13 @@ export async function startHost(folder: string, headers: Record<string, string> 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   host.port = (server.address() as AddressInfo).port;
   host.url = `http://localhost:${host.port}/app/`;
+  host.hold = async (work) => {
+    const waiting: (() => void)[] = [];
+    held = waiting;
+    await work();
+    held = null;
+    for (const one of waiting) one();
+  };
   host.stop = () => new Promise<void>((resolve) => {
     server.closeAllConnections();
     server.close(() => resolve());

@@ -54,6 +54,13 @@ describe('Follower', () => {
     expect(asked[0]!.headers?.['x-conversation-id']).toBe('ID');
   });
 
+  it('asks nobody for an answer that ended with the engine in the page', async () => {
+    const ended = new ApiError(0, 'engine_died', '');
+    const { result, text, paths } = await follow([{ parts: [event('a'), ended] }]);
+    expect([result, text]).toEqual(['gone', 'a']);
+    expect(paths).toEqual(['POST /v1/chat/completions']);
+  });
+
   it('goes on behind the last part after a lost connection', async () => {
     const lost = new ApiError(0, 'unreachable', 'Load failed');
     const { result, text, paths, states } = await follow([{ parts: [event('a'), event('b'), lost] }, { fails: true }, { parts: [event('c')] }, { parts: [event('d'), kEnd] }]);

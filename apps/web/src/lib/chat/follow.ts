@@ -50,6 +50,8 @@ export class Follower {
           asks = false;
           continue;
         }
+        // An engine in the page took its answers with it.
+        if (error instanceof ApiError && error.code.startsWith('engine_')) return 'gone';
         const isLost = this.nudged || (error instanceof ApiError && (error.status === 0 || error.status === 503));
         if (!isLost) throw error;
       }

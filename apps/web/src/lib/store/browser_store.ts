@@ -9,8 +9,10 @@ export function openBrowserStore(transport: Transport, state: (state: StoreState
   return IndexedStore.open({
     look: (file) => sendPicture(transport, file, false),
     models: async () => {
-      const { models } = await ask<{ models: { bytes: number }[] }>(transport, 'GET', '/thimble/v1/models');
-      return { models: models.reduce((sum, { bytes }) => sum + bytes, 0), packs: 0 };
+      // Files that are read in place are listed with their ending, and take nothing. Kept models are packs all of them.
+      const { models } = await ask<{ models: { name: string; bytes: number }[] }>(transport, 'GET', '/thimble/v1/models');
+      const kept = models.filter(({ name }) => !/\.gguf$/i.test(name));
+      return { models: kept.reduce((sum, { bytes }) => sum + bytes, 0), packs: 0 };
     },
     state,
   });

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page with the engine inside: chats, what goes wrong, and what a person is told.
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makePng } from '../e2e/png';
+import { expect, hasModules, kSeeing, kText, newerPage, putShare, test, Whole } from './fixtures';
+
+test.skip(!hasModules(), 'the page has no modules (tools/browser_page.mjs)');
+
+test('a first chat: without a model the text stays, with one it is answered, and then without a host', async ({ whole }) => {
+  const { page, host } = whole;
+  await whole.open();
+  await expect(page.getByTestId('no-model')).toBeVisible();
+  await whole.hasModel('no model open');
+  await whole.send('Hello there');
+  await expect(page.getByRole('alert')).toContainText('Your text stays here');
+  await expect(page.getByTestId('composer')).toHaveValue('Hello there');
+  await whole.choose('model-import', kText);
+  await whole.hasModel('reads text');
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await page.getByTestId('send').click();
+  await expect(whole.answer).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  await host.stop();
+  await whole.reload();
+  await whole.hasModel('reads text'); // by itself
+  await expect(page.locator('[data-testid=message]')).toHaveCount(2);
+  await whole.answers('And once more');
+  await expect(page.locator('[data-testid=message]')).toHaveCount(4);
+});
+
+test('a chat about a picture', async ({ whole }) => {
+  const { page } = whole;
+  await whole.begin(kSeeing, 'sees pictures');
+  const picture = test.info().outputPath('picture.png');
+  writeFileSync(picture, makePng(96, 64));
+  await whole.choose('attach', picture);
+  await expect(page.getByTestId('picture-preview')).toHaveAttribute('data-state', 'ready');
+  const tokens = Number(await page.getByTestId('picture-preview').getAttribute('data-tokens'));
+  expect(tokens).toBeGreaterThan(0);
+  await whole.answers('What is it?');
+  expect(Number(await page.getByTestId('context-bar').getAttribute('data-used'))).toBeGreaterThan(tokens);
+});
+
+test('a reload in the middle of an answer keeps what came, and it can be gone on with', async ({ whole }) => {
+  await whole.begin();
+  await whole.beginLong();
+  const before = (await whole.answer.textContent())!.length;
+  await whole.reload();
+  await expect(whole.answer).toHaveAttribute('data-state', 'stopped');
+  const kept = (await whole.answer.textContent())!;
+  expect(kept.length).toBeGreaterThan(before / 4);
+  await whole.hasModel('reads text');
+  await whole.answer.getByTestId('continue').click();
+  await expect(whole.answer).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  expect((await whole.answer.textContent())!.length).toBeGreaterThan(kept.length);
+});
+
+test('two tabs: the second says so, and takes over', async ({ whole, context }) => {
+  await whole.begin();
+  await whole.answers('Hello');
+  const second = new Whole(await context.newPage(), whole.host);
+  await second.open();
+  await expect(second.page.getByTestId('engine-elsewhere')).toBeVisible();
+  await second.hasModel('in another tab');
+  await whole.page.bringToFront();
+  await whole.beginLong();
+  await second.page.getByTestId('engine-take-over').click();
+  await second.hasModel('reads text');
+  await expect(whole.page.getByTestId('engine-elsewhere')).toBeVisible();
+  await expect(whole.answer).toHaveAttribute('data-state', 'stopped');
+  await second.page.bringToFront();
+  await second.answers('Hello here');
+  await second.page.close();
+  await whole.page.bringToFront();
+  await whole.hasModel('reads text'); // back, by itself
+  expect(second.faults).toEqual([]);
+});
+
+test('a worker that ends in the middle of an answer is told of, and another one goes on', async ({ whole }) => {
+  const { page } = whole;
+  await whole.begin();
+  await whole.beginLong();
+  await whole.engineWorker().evaluate(() => self.close()).catch(() => undefined);
+  await expect(page.getByTestId('engine-again')).toBeVisible();
+  await expect(whole.answer).toHaveAttribute('data-state', 'stopped');
+  await whole.hasModel('reads text');
+  await whole.answer.getByTestId('continue').click();
+  await expect(whole.answer).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+});
+
+test('a model that has no room is refused with both numbers, and what is typed stays', async ({ whole, context }) => {
+  const { page, host } = whole;
+  await whole.open();
+  await expect(page.getByTestId('no-model')).toBeVisible();
+  const cdp = await context.newCDPSession(page);
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin: new URL(host.url).origin, quotaSize: 20_000_000 });
+  await page.getByTestId('composer').fill('Not to be lost');
+  await whole.choose('model-import', kText);
+  const row = page.getByTestId('model-import-row');
+  await expect(row).toHaveAttribute('data-state', 'paused');
+  await expect(row).toContainText(/needs 3[0-9.]+ MB .* and [0-9.]+ [kM]?B are free/);
+  await expect(page.getByTestId('composer')).toHaveValue('Not to be lost');
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin: new URL(host.url).origin });
+  await row.getByRole('button', { name: 'Go on' }).click();
+  await whole.hasModel('reads text');
+  await page.getByTestId('send').click();
+  await expect(whole.answer).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+});
+
+test('a file that is cut short, and one that is no model, are refused with a sentence', async ({ whole }) => {
+  const { page } = whole;
+  await whole.open();
+  const short = test.info().outputPath('short.gguf');
+  writeFileSync(short, readFileSync(kText).subarray(0, 700_000));
+  await whole.choose('model-import', short);
+  await expect(page.getByTestId('model-import-row')).toHaveAttribute('data-state', /paused|incomplete/);
+  await expect(page.getByTestId('model-import-row').getByRole('status')).toContainText(/short|end|bytes|cut/i);
+  const none = test.info().outputPath('none.gguf');
+  writeFileSync(none, 'this is no model'.repeat(100));
+  await whole.choose('model-import', none);
+  await expect(page.getByTestId('model-import-row').last()).toHaveAttribute('data-state', /paused|incomplete/);
+  await expect(page.getByTestId('no-model')).toBeVisible();
+});
+
+for (const [what, first] of [['head', 0], ['weights', 600_000]] as const) {
+  test(`a pack damaged in its ${what} is not opened, and is imported anew`, async ({ whole }) => {
+    const { page, host } = whole;
+    await whole.begin();
+    await whole.answers('Hello');
+    host.sent['/app/blank.html'] = '<p>nothing';
+    await page.goto(`${host.url}blank.html`);
+    await page.evaluate(async (first) => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('thimble-engine');
+      let largest: FileSystemFileHandle | null = null;
+      let most = 0;
+      for await (const handle of (folder as unknown as { values(): AsyncIterable<FileSystemFileHandle> }).values()) {
+        const { size } = await handle.getFile();
+        if (handle.name.startsWith('slot-') && size > most) [largest, most] = [handle, size];
+      }
+      const bytes = new Uint8Array(await (await largest!.getFile()).arrayBuffer());
+      for (let at = first; at < bytes.length; at += 997) bytes[at]! ^= 0x55;
+      const stream = await largest!.createWritable();
+      await stream.write(bytes);
+      await stream.close();
+    }, first);
+    await whole.open();
+    await expect(page.getByTestId('models')).toContainText('no model open');
+    await page.getByTestId('new-chat').or(page.getByTestId('new-chat-bar')).filter({ visible: true }).first().click();
+    await expect(page.getByTestId('model-item')).toContainText(/Could not be opened: .+ it is imported anew/);
+    // Its files again, and it runs.
+    await whole.choose('model-import', kText);
+    await expect.poll(async () => (await page.getByTestId('models').textContent()) ?? '', { timeout: 30_000 }).toMatch(/reads text/);
+  });
+}
+
+test('a new version of the page waits for the end of an answer', async ({ whole }) => {
+  const { page, host } = whole;
+  await whole.begin();
+  host.folder = newerPage();
+  await page.evaluate(async () => (await navigator.serviceWorker.getRegistration())!.update());
+  await expect(page.getByTestId('take-update')).toBeEnabled();
+  await whole.beginLong();
+  await expect(page.getByTestId('take-update')).toBeDisabled();
+  await expect(whole.answer).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  await page.getByTestId('take-update').click();
+  await page.waitForFunction(() => document.querySelector('meta[name=newer]') !== null);
+  await whole.hasModel('reads text');
+  await expect(page.locator('[data-testid=message]')).toHaveCount(2);
+});
+
+test('the screen stays on while an answer is written, and no longer', async ({ whole }) => {
+  const { page } = whole;
+  await page.addInitScript(() => {
+    const held = { now: 0, most: 0 };
+    Object.assign(window, { held });
+    const request = () => {
+      held.most = Math.max(held.most, ++held.now);
+      return Promise.resolve({ release: () => Promise.resolve(held.now--) });
+    };
+    Object.defineProperty(navigator, 'wakeLock', { value: { request } });
+  });
+  const held = () => page.evaluate(() => (window as unknown as { held: { now: number; most: number } }).held);
+  await whole.begin();
+  expect(await held()).toEqual({ now: 0, most: 0 });
+  await whole.beginLong();
+  expect((await held()).now).toBe(1);
+  await expect(whole.answer).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  expect(await held()).toEqual({ now: 0, most: 1 });
+});
+
+test('the built-in model comes from the host after a click, and goes on after an interruption', async ({ whole, folder }) => {
+  const { page, host } = whole;
+  const pieces = putShare(folder, kText, 300_000);
+  await whole.open();
+  await expect(page.getByTestId('builtin')).toContainText(/tiny and often wrong/);
+  expect(host.asked.filter((line) => line.endsWith('.bin'))).toEqual([]);
+  renameSync(pieces[2]!, `${pieces[2]}.away`);
+  await page.getByTestId('builtin-take').click();
+  const row = page.getByTestId('model-import-row');
+  await expect(row).toHaveAttribute('data-state', 'paused');
+  await expect(row).toContainText('it goes on from there');
+  renameSync(`${pieces[2]}.away`, pieces[2]!);
+  await whole.reload();
+  await page.getByTestId('builtin-take').click();
+  await whole.hasModel('tiny, often wrong');
+  expect(host.asked.filter((line) => line.endsWith('builtin.0.bin')).length, 'what came is not fetched again').toBe(1);
+  await whole.answers('Hello');
+});
+
+test('a file that is opened without being kept', async ({ whole }) => {
+  const { page } = whole;
+  await whole.open();
+  await whole.choose('model-pick', kText);
+  await whole.hasModel('reads text');
+  await whole.answers('Hello');
+  await page.goto(`${whole.host.url}#/models`);
+  await expect(page.getByTestId('model-item')).toHaveCount(1);
+  await whole.page.goto(whole.host.url);
+  await whole.reload();
+  await whole.hasModel('no model open');
+  await expect(page.getByTestId('model-item')).toHaveCount(0);
+});
+
+test('a model that is dropped on the page is imported', async ({ whole }) => {
+  const { page } = whole;
+  await whole.open();
+  await expect(page.getByTestId('no-model')).toBeVisible();
+  const dropped = await page.evaluateHandle((bytes) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([new Uint8Array(bytes)], 'dropped.gguf'));
+    return transfer;
+  }, [...readFileSync(kText)]);
+  await page.dispatchEvent('body', 'drop', { dataTransfer: dropped });
+  await whole.hasModel('dropped');
+  await whole.hasModel('reads text');
+});
+
+test('over plain http from another device, and as a file, the page says why it cannot run', async ({ page, whole, folder }) => {
+  await page.goto(whole.host.url.replace('localhost', 'device.example'));
+  await expect(page.getByTestId('cannot-run')).toContainText('https');
+  await expect(page.getByTestId('composer')).toHaveCount(0);
+  await page.goto(`file://${join(folder, 'index.html')}`);
+  await expect(page.locator('body')).toContainText('opened as a file');
+  await expect(page.locator('p[lang=ja]')).toBeVisible();
+  whole.faults.length = 0; // what a browser says of files is no fault of the page
+});
