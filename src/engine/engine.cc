@@ -328,7 +328,14 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
 
   // The vocabulary takes one thread about as long as a cached load takes all of them; neither needs the other.
   std::optional<Result<TextModel>> vocabulary;
-  Background reading([&vocabulary, file = parts.text_file] { vocabulary.emplace(ReadTextModel(*file)); });
+  const auto read_vocabulary = [&vocabulary, file = parts.text_file] { vocabulary.emplace(ReadTextModel(*file)); };
+  std::optional<Background> reading;
+  // A GGUF's vocabulary is in memory by now; safetensors have theirs in files beside them.
+  if (kBackgroundReadsFiles || parts.text_file->format() == ModelFile::Format::kGguf) {
+    reading.emplace(read_vocabulary);
+  } else {
+    read_vocabulary();
+  }
   parts.pool = std::make_unique<ThreadPool>(p.threads, p.slowest_share);
 
   LoadOptions load;
@@ -345,7 +352,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
     };
   }
   auto weights = LoadWeights(*parts.text_file, parts.vision_file.get(), parts.config, load);
-  reading.Wait();
+  if (reading.has_value()) reading->Wait();
   // Of two things wrong the vocabulary is said first, whichever was found first.
   if (!vocabulary->ok()) return vocabulary->error();
   THIMBLE_RETURN_IF_ERROR(CheckVocabulary(*parts.text_file, vocabulary->value().tokenizer, parts.config));

@@ -7,6 +7,13 @@
 
 namespace thimble {
 
+// Whether `work` may read files: in WebAssembly only the thread that called the module may.
+#if defined(__wasm__)
+inline constexpr bool kBackgroundReadsFiles = false;
+#else
+inline constexpr bool kBackgroundReadsFiles = true;
+#endif
+
 // Begins `work` on a thread of its own; where the system gives none, does it at once. The destructor waits, and drops
 // what `work` may have thrown.
 class Background {

@@ -4,6 +4,7 @@
 // part. Where fewer have come than it counts on, whoever is there does their share.
 #include "sys/thread_pool_wasm.h"
 
+#include "sys/background_wasm.h"
 #include "sys/machine.h"
 #include "sys/task_board.h"
 #include "sys/thread_pool.h"
@@ -40,8 +41,13 @@ void JoinThreadPools(int worker) {
   if (worker < 1 || worker >= kMostThreads) return;
   const std::uint64_t mine = std::uint64_t{1} << worker;
   if ((present.fetch_or(mine) & mine) != 0) return;
-  board.RunWorker(worker, spin_seconds, RunTask, [] { return false; });
+  board.RunWorker(worker, spin_seconds, RunTask, [] {
+    DoOfferedWork();
+    return false;
+  });
 }
+
+void RingWorkers() { board.Ring(); }
 
 ThreadPool::ThreadPool(int num_threads, double slowest_share)
     : num_threads_(std::clamp(num_threads, 1, kMostThreads)), slowest_share_(slowest_share) {
