@@ -19,6 +19,7 @@ enum CpuFeature : std::uint32_t {
   kCpuNeonI8mm = 1u << 10,
   kCpuWasmSimd = 1u << 16,
   kCpuWasmRelaxed = 1u << 17,
+  kCpuWasmX86 = 1u << 18,  // a guess, of what WebAssembly's instructions become
 };
 
 }  // namespace thimble

@@ -35,9 +35,11 @@ if(CMAKE_SYSTEM_NAME STREQUAL "WASI" OR EMSCRIPTEN)
   # A module cannot ask what its engine can do: what is built in must be there. SIMD128 is everywhere (the toolchain file
   # turns it on); relaxed SIMD (2023) makes a second build.
   thimble_isa(wasm_simd128 "float;packed")
+  thimble_isa(wasm_simd128_x86 packed)
   target_compile_definitions(thimble_kernels PRIVATE THIMBLE_KERNELS_WASM=1)
   if(THIMBLE_WASM_RELAXED)
     thimble_isa(wasm_relaxed "float;packed")
+    thimble_isa(wasm_relaxed_x86 packed)
     target_compile_definitions(thimble_kernels PRIVATE THIMBLE_KERNELS_WASM_RELAXED=1)
   endif()
 endif()

@@ -42,12 +42,18 @@ namespace wasm_simd128 {
 extern const FloatKernels kFloat;
 extern const PackedKernels kPacked;
 }  // namespace wasm_simd128
+namespace wasm_simd128_x86 {
+extern const PackedKernels kPacked;
+}
 #endif
 #ifdef THIMBLE_KERNELS_WASM_RELAXED
 namespace wasm_relaxed {
 extern const FloatKernels kFloat;
 extern const PackedKernels kPacked;
 }  // namespace wasm_relaxed
+namespace wasm_relaxed_x86 {
+extern const PackedKernels kPacked;
+}
 #endif
 
 namespace {
@@ -67,12 +73,16 @@ constexpr KernelTable kNeonI8mm = {"neon_i8mm", kCpuNeon | kCpuNeonDotprod | kCp
 constexpr std::array<const KernelTable*, 4> kTables = {&kNeonI8mm, &kNeon, &kNeonMull, &kScalar};
 #elif defined(THIMBLE_KERNELS_WASM)
 constexpr KernelTable kSimd128 = {"wasm_simd128", kCpuWasmSimd, &wasm_simd128::kFloat, &wasm_simd128::kPacked};
+constexpr KernelTable kSimd128X86 = {"wasm_simd128_x86", kCpuWasmSimd | kCpuWasmX86, &wasm_simd128::kFloat,
+                                     &wasm_simd128_x86::kPacked};
 #ifdef THIMBLE_KERNELS_WASM_RELAXED
 constexpr KernelTable kRelaxed = {"wasm_relaxed", kCpuWasmSimd | kCpuWasmRelaxed, &wasm_relaxed::kFloat,
                                   &wasm_relaxed::kPacked};
-constexpr std::array<const KernelTable*, 3> kTables = {&kRelaxed, &kSimd128, &kScalar};
+constexpr KernelTable kRelaxedX86 = {"wasm_relaxed_x86", kCpuWasmSimd | kCpuWasmRelaxed | kCpuWasmX86,
+                                     &wasm_relaxed::kFloat, &wasm_relaxed_x86::kPacked};
+constexpr std::array<const KernelTable*, 5> kTables = {&kRelaxedX86, &kRelaxed, &kSimd128X86, &kSimd128, &kScalar};
 #else
-constexpr std::array<const KernelTable*, 2> kTables = {&kSimd128, &kScalar};
+constexpr std::array<const KernelTable*, 3> kTables = {&kSimd128X86, &kSimd128, &kScalar};
 #endif
 #else
 constexpr std::array<const KernelTable*, 1> kTables = {&kScalar};

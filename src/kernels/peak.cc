@@ -52,7 +52,9 @@ PeakKernels PeakOf(const KernelTable& table) {
 #ifdef THIMBLE_KERNELS_WASM
       // Browsers have no `thimble bench`; the loops of any processor stand in.
       {"wasm_relaxed", &scalar::kPeak},
+      {"wasm_relaxed_x86", &scalar::kPeak},
       {"wasm_simd128", &scalar::kPeak},
+      {"wasm_simd128_x86", &scalar::kPeak},
 #endif
       {"scalar", &scalar::kPeak},
   };

@@ -10,7 +10,7 @@
 namespace thimble {
 
 std::string CpuFeatureNames(CpuFeatures features) {
-  constexpr std::array<std::pair<CpuFeature, std::string_view>, 10> kNames = {{
+  constexpr std::array<std::pair<CpuFeature, std::string_view>, 11> kNames = {{
       {kCpuAvx2, "avx2"},
       {kCpuAvxVnni, "avxvnni"},
       {kCpuAvx512, "avx512"},
@@ -21,6 +21,7 @@ std::string CpuFeatureNames(CpuFeatures features) {
       {kCpuNeonI8mm, "neon_i8mm"},
       {kCpuWasmSimd, "wasm_simd"},
       {kCpuWasmRelaxed, "wasm_relaxed"},
+      {kCpuWasmX86, "wasm_x86"},
   }};
   std::string names;
   for (const auto& [feature, name] : kNames) {

@@ -29,6 +29,7 @@ export interface LogLine {
 const kMostRestarts = 2;
 const kMostLines = 200;
 const kRoomPatience = 30_000; // milliseconds
+const kMakingPatience = 10_000; // milliseconds that making a worker may take
 
 export class EngineLink {
   state: LinkState = { state: 'stopped' };
@@ -40,6 +41,7 @@ export class EngineLink {
   private readonly stateListeners = new Set<(state: LinkState) => void>();
   private readonly rooms = new Map<number, (bytes: number) => void>();
   private lastRoom = 0;
+  private making: ReturnType<typeof setTimeout> | undefined;
   private answersListener: (parts: AnswerPart[]) => void = () => undefined;
   private lostListener: (fault: ApiError) => void = () => undefined;
 
@@ -154,12 +156,21 @@ export class EngineLink {
       case 'log':
         this.log(message.level, message.text);
         break;
+      case 'making':
+        this.watchMaking(message.isDone);
+        break;
       case 'alarm':
         message.port.onmessage = ({ data }: MessageEvent<string>) => this.died(`a compute worker: ${data}`);
         break;
       case 'state':
         this.takeState(message.state);
     }
+  }
+
+  // Firefox's constructor of a worker inside a worker does not always return.
+  private watchMaking(isDone: boolean): void {
+    clearTimeout(this.making);
+    if (!isDone) this.making = setTimeout(() => this.died('it hung while it started its threads'), kMakingPatience);
   }
 
   private takeRoom(id: number, bytes: number): void {
@@ -220,6 +231,7 @@ export class EngineLink {
   private end(): void {
     const worker = this.worker;
     this.worker = null;
+    clearTimeout(this.making);
     worker?.terminate();
     for (const id of [...this.rooms.keys()]) this.takeRoom(id, -1);
   }

@@ -149,7 +149,12 @@ class EngineWorker {
         this.storage = new EngineStorage(parts, memory);
         return this.storage.imports() as WebAssembly.ModuleImports;
       },
-      startCompute: () => new Worker(ownScript(computeWorker), { type: 'module', name: 'thimble-compute' }),
+      startCompute: () => {
+        post({ kind: 'making', isDone: false });
+        const worker = new Worker(ownScript(computeWorker), { type: 'module', name: 'thimble-compute' });
+        post({ kind: 'making', isDone: true });
+        return worker;
+      },
       alarm: (port) => post({ kind: 'alarm', port }, [port]),
       log: note,
     });

@@ -73,6 +73,7 @@ export type FromWorker =
   | { kind: 'log'; level: LogLevel; text: string }
   | { kind: 'room'; id: number; bytes: number }
   | { kind: 'alive' } // it has its life's lock
+  | { kind: 'making'; isDone: boolean } // a compute worker: takes a moment, or for ever (Firefox, seldom)
   // From a compute worker: its messages get through while the engine waits for it in vain.
   | { kind: 'alarm'; port: MessagePort };
 

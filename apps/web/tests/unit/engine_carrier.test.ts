@@ -61,6 +61,24 @@ describe('EngineLink', () => {
     port2.close();
   });
 
+  it('starts another worker when one hangs while it makes its threads', async () => {
+    const { link, workers, until } = open((life) => life > 0);
+    const patience = vi.spyOn(globalThis, 'setTimeout');
+    const make = (isDone: boolean) => workers[0]!.onmessage!({ data: { kind: 'making', isDone } } as unknown as MessageEvent);
+    make(false);
+    make(true);
+    make(false);
+    const [first, second] = patience.mock.calls.filter(([, wait]) => wait === 10_000).map(([work]) => work as () => void);
+    patience.mockRestore();
+    expect(first).toBeDefined();
+    expect(workers.length).toBe(1);
+    second!(); // its time is over
+    expect(workers[0]!.isEnded).toBe(true);
+    await until('ready');
+    expect(link.state).toMatchObject({ restarts: 1 });
+    expect(link.lines.some(({ text }) => text.includes('hung'))).toBe(true);
+  });
+
   it('waits for its turn after another tab took over, with a worker of its own', async () => {
     const { link, workers, transport, states, until } = open((life) => life === 0);
     await until('ready');
