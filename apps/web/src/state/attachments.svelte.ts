@@ -2,8 +2,9 @@
 // Pictures that wait to be sent: decoded and sent to the service one after the other, so that a phone holds one at a time.
 import { number } from '../lib/i18n/format';
 import { t } from '../lib/i18n/i18n.svelte';
-import { headOf } from '../lib/pictures/head';
+import { headOf, type Head } from '../lib/pictures/head';
 import { asJpeg, kMostPictures, kMostPreviewPixels, makePreview, priceOf, refusalOf } from '../lib/pictures/prepare';
+import { areaOf, type Size } from '../lib/pictures/size';
 import { newId, type Detail, type MessagePicture, type PictureTokens, type StoredPicture } from '../lib/store/types';
 import { ApiError } from '../lib/transport/transport';
 import type { ChatStore } from '../lib/store/chat_store';
@@ -106,12 +107,12 @@ export class Attachments {
     if (!file || !picture) return;
     const head = await headOf(file).catch(() => ({ isVideo: false, width: 0, height: 0 })); // a file that went away
     if (head.isVideo) return this.fail(picture, t('picture.video', { name: picture.name }));
-    const isHuge = head.width * head.height > kMostPreviewPixels;
+    const isHuge = areaOf(head) > kMostPreviewPixels;
     if (picture.url === '' && isHuge) Object.assign(picture, { width: head.width, height: head.height });
-    else if (picture.url === '') Object.assign(picture, await makePreview(file));
+    else if (picture.url === '') Object.assign(picture, await makePreview(file, sizeIn(head)));
     try {
       if (picture.width > 0 && connection.info?.model.sees) picture.tokens = (await priceOf(transport, picture.width, picture.height)).tokens;
-      const stored = await this.put(file, isHuge);
+      const stored = await this.put(file, head);
       picture.sha256 = stored.sha256;
       picture.width = stored.width || picture.width;
       picture.height = stored.height || picture.height;
@@ -133,17 +134,19 @@ export class Attachments {
   }
 
   // A kind that the service does not know, and this browser does, goes as a JPEG.
-  private async put(file: Blob, isHuge: boolean): Promise<StoredPicture> {
+  private async put(file: Blob, head: Head): Promise<StoredPicture> {
     try {
       return await this.store.putPicture(file);
     } catch (error) {
-      if (isHuge || !(error instanceof ApiError) || (error.status !== 400 && error.status !== 415) || error.code === 'model_is_blind') throw error;
-      const jpeg = await asJpeg(file);
+      if (areaOf(head) > kMostPreviewPixels || !(error instanceof ApiError) || (error.status !== 400 && error.status !== 415) || error.code === 'model_is_blind') throw error;
+      const jpeg = await asJpeg(file, sizeIn(head));
       if (!jpeg) throw error;
       return this.store.putPicture(jpeg);
     }
   }
 }
+
+const sizeIn = ({ width, height }: Head): Size | null => (width > 0 ? { width, height } : null);
 
 // Why the service did not take a picture, in the person's language; what it says itself behind it.
 function refusal({ name, width, height }: Attachment, error: unknown, isHuge: boolean): string {
