@@ -3,8 +3,8 @@
 import { number } from '../lib/i18n/format';
 import { t } from '../lib/i18n/i18n.svelte';
 import { headOf, type Head } from '../lib/pictures/head';
-import { asJpeg, kMostPictures, kMostPreviewPixels, makePreview, priceOf, refusalOf } from '../lib/pictures/prepare';
-import { areaOf, type Size } from '../lib/pictures/size';
+import { asJpeg, kMostPictures, makePreview, priceOf, refusalOf } from '../lib/pictures/prepare';
+import { areaOf, kMostDecoded, type Size } from '../lib/pictures/size';
 import { newId, type Detail, type MessagePicture, type PictureTokens, type StoredPicture } from '../lib/store/types';
 import { ApiError } from '../lib/transport/transport';
 import type { ChatStore } from '../lib/store/chat_store';
@@ -54,7 +54,8 @@ export class Attachments {
     return this.list.find((picture) => picture.state === 'failed')?.fault ?? '';
   }
 
-  add(files: File[]): void {
+  // They are looked at when `from` resolves.
+  add(files: File[], from?: Promise<void>): void {
     this.fault = '';
     for (const file of files) {
       const refusal = refusalOf(file, connection.info?.limits.picture_bytes ?? 64 * 1024 * 1024);
@@ -69,7 +70,7 @@ export class Attachments {
       const id = newId();
       this.files.set(id, file);
       this.list.push({ id, name: file.name, state: 'waiting', url: '', width: 0, height: 0, tokens: null, seconds: 0, sha256: '', fault: '' });
-      this.work = this.work.then(() => this.prepare(id));
+      this.work = this.work.then(() => from).then(() => this.prepare(id));
     }
   }
 
@@ -107,7 +108,8 @@ export class Attachments {
     if (!file || !picture) return;
     const head = await headOf(file).catch(() => ({ isVideo: false, width: 0, height: 0 })); // a file that went away
     if (head.isVideo) return this.fail(picture, t('picture.video', { name: picture.name }));
-    const isHuge = areaOf(head) > kMostPreviewPixels;
+    // No browser has to decode it; the service may read it all the same.
+    const isHuge = areaOf(head) > kMostDecoded;
     if (picture.url === '' && isHuge) Object.assign(picture, { width: head.width, height: head.height });
     else if (picture.url === '') Object.assign(picture, await makePreview(file, sizeIn(head)));
     try {
@@ -138,7 +140,7 @@ export class Attachments {
     try {
       return await this.store.putPicture(file);
     } catch (error) {
-      if (areaOf(head) > kMostPreviewPixels || !(error instanceof ApiError) || (error.status !== 400 && error.status !== 415) || error.code === 'model_is_blind') throw error;
+      if (areaOf(head) > kMostDecoded || !(error instanceof ApiError) || (error.status !== 400 && error.status !== 415) || error.code === 'model_is_blind') throw error;
       const jpeg = await asJpeg(file, sizeIn(head));
       if (!jpeg) throw error;
       return this.store.putPicture(jpeg);

@@ -5,10 +5,8 @@ import { ApiError } from '../transport/transport';
 import { oneAtATime, openAtMost } from './bitmap';
 import { BmpWriter } from './bmp';
 import { withoutColours } from './colours';
-import { areaOf, sizeOf, type Size } from './size';
+import { areaOf, kMostDecoded, sizeOf, type Size } from './size';
 
-// Above this nothing is decoded. Browsers decode the whole, even where they are asked for less of it: 400 MB.
-const kMostPixels = 100_000_000;
 // Above this the engine gets a picture at half its sides or less: page and engine hold 9 bytes a pixel at a time. What is
 // left, 4 megapixels at least, is twice what a model reads of a picture in a context of 4,096 tokens. The 12 megapixels
 // that phones take by default stay whole everywhere.
@@ -17,11 +15,11 @@ export const kMostWholeOnPhone = 4096 * 4096;
 const kRows = 256; // that are copied at once
 
 function refuseLarge(size: Size): void {
-  if (areaOf(size) <= kMostPixels) return;
+  if (areaOf(size) <= kMostDecoded) return;
   const megapixels = Math.round(areaOf(size) / 1e6);
   throw new ApiError(
     413, 'picture_too_large',
-    `This picture has ${size.width} x ${size.height} pixels (${megapixels} megapixels); at most ${kMostPixels / 1e6} megapixels fit into this browser's memory. Make it smaller first.`,
+    `This picture has ${size.width} x ${size.height} pixels (${megapixels} megapixels); at most ${kMostDecoded / 1e6} megapixels fit into this browser's memory. Make it smaller first.`,
   );
 }
 

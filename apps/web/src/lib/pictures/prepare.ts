@@ -11,8 +11,6 @@ const kPreviewSide = 320;
 // Above this only a small copy of a picture is asked of the browser.
 const kMostWholePreview = 4e6;
 const kMostSide = 4096; // of a picture that goes as a JPEG
-// Above this no browser decodes a picture for a preview: it would take 400 MB. The service may read it all the same.
-export const kMostPreviewPixels = 100e6;
 
 export type Refusal = 'video' | 'kind' | 'large';
 

@@ -6,6 +6,10 @@ export interface Size {
   height: number;
 }
 
+// Above this nothing here decodes a picture, not even for a preview: browsers decode the whole, also where they are asked
+// for less of it, which takes 400 MB.
+export const kMostDecoded = 100e6; // pixels
+
 export const areaOf = ({ width, height }: Size) => width * height;
 
 // Enough for the data that cameras put before a JPEG's size, mostly.
