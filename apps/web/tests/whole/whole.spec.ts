@@ -43,6 +43,7 @@ test('a chat about a picture', async ({ whole }) => {
 });
 
 test('pictures of a chat are decoded one at a time, and one of 50 megapixels is halved', async ({ whole }) => {
+  test.setTimeout(240_000);
   const { page } = whole;
   // How many are decoded at a time, and how large the largest is.
   await page.addInitScript(() => {
