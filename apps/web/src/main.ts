@@ -40,3 +40,4 @@ connection.onBack(() => {
 if (hasToken()) void settings.load();
 connection.start();
 mount(App, { target: document.getElementById('app')! });
+if (isOfBrowser()) void import('./state/shared').then(({ composeShared }) => composeShared());

@@ -30,6 +30,16 @@ await build({ root, mode: 'browser', logLevel: 'warn', build: { outDir: out, emp
 mkdirSync(join(out, 'wasm'));
 for (const name of kModules) cpSync(join(modules, name), join(out, 'wasm', name));
 
+// What other programs share with the page once it is installed (Chrome on Android): the service worker takes it.
+const manifest = join(out, 'manifest.webmanifest');
+const share = {
+  action: './share',
+  method: 'POST',
+  enctype: 'multipart/form-data',
+  params: { title: 'title', text: 'text', url: 'url', files: [{ name: 'files', accept: ['image/*'] }] },
+};
+writeFileSync(manifest, `${JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), share_target: share }, null, 2)}\n`);
+
 // Whatever changes in any file is another version.
 const files = filesBelow(out).map((path) => ({
   path: relative(out, path).split(sep).join('/'),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The carrier with the engine in this page's worker: the transport, and what only it can do. Nothing of the server's page
 // imports this.
-import { decodeToBmp } from '../lib/pictures/decode';
+import { decodeToBmp, kMostWhole, kMostWholeOnPhone } from '../lib/pictures/decode';
 import { ApiError, ask, type Transport } from '../lib/transport/transport';
 import { fetchShare, lookForShare, type Share } from './builtin_share';
 import { EngineLink, type LinkState } from './engine_link';
@@ -53,7 +53,8 @@ export class BrowserEngine {
       page: options.page ?? {},
     });
     this.flag = new LoadingFlag(placesOf());
-    const pictures = new PictureTransport(new WorkerTransport(this.link), { decode: decodeToBmp, original: options.original });
+    const mostWhole = lookAtBrowser().isSmall ? kMostWholeOnPhone : kMostWhole;
+    const pictures = new PictureTransport(new WorkerTransport(this.link), { decode: (file) => decodeToBmp(file, mostWhole), original: options.original });
     this.transport = new LoadingTransport(new RoomTransport(pictures, this.measure), this.flag);
     this.link.onState(({ state }) => {
       if (state !== 'starting') return;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page's own service worker, where the page is plain files on a host: keeps all of them, so that after the first load
 // no network is needed, and adds the headers that shared memory asks for, which most hosts cannot send. It is built by
-// itself (tools/browser_page.mjs), into sw.js beside index.html.
+// itself (tools/browser_page.mjs), into sw.js beside index.html. Where the system shares something with the page, it takes
+// that, too: no host of plain files could.
+import { keepShared, kShareAction } from './share_box';
 
 interface ShellFile {
   path: string; // relative to this worker
@@ -32,6 +34,7 @@ const worker = self as unknown as WorkerScope;
 const kPrefix = `thimble:shell:${new URL(worker.registration.scope).pathname}:`;
 const kCache = kPrefix + kShell.version;
 const kFiles = new Map(kShell.files.map((file) => [new URL(file.path, worker.registration.scope).href, file]));
+const kShare = new URL(kShareAction, worker.registration.scope).href;
 const kIndex = new URL('index.html', worker.registration.scope).href;
 
 const hex = (bytes: ArrayBuffer) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -75,6 +78,26 @@ async function answerTo(request: Request, url: string): Promise<Response> {
   return isolated(await fetch(request));
 }
 
+// What is shared comes as a form that somebody sent, from no page. One of another site's is left; one that hides where it
+// comes from cannot be told from the system's, and ends, as that does, in the composer, where a person sees it.
+function isShare(request: Request): boolean {
+  return request.method === 'POST' && request.mode === 'navigate' && request.url === kShare;
+}
+
+function isStrangers(request: Request): boolean {
+  const from = [request.referrer, request.headers.get('origin') ?? ''].filter((address) => /^https?:/.test(address));
+  return from.some((address) => new URL(address).origin !== new URL(kShare).origin);
+}
+
+async function takeShare(request: Request): Promise<Response> {
+  try {
+    if (!isStrangers(request)) await keepShared(caches, worker.registration.scope, await request.formData());
+  } catch {
+    // The page opens without it.
+  }
+  return Response.redirect(worker.registration.scope, 303);
+}
+
 // The file that a request asks for; null: none of ours, which goes its way untouched (models, other folders, whatever is
 // sent).
 function fileOf(request: Request): string | null {
@@ -89,8 +112,9 @@ function fileOf(request: Request): string | null {
 worker.addEventListener('install', (event) => event.waitUntil(install()));
 worker.addEventListener('activate', (event) => event.waitUntil(activate()));
 worker.addEventListener('fetch', (event) => {
+  if (isShare(event.request)) return event.respondWith(takeShare(event.request));
   const url = fileOf(event.request);
-  if (url !== null) event.respondWith(answerTo(event.request, url));
+  return url === null ? undefined : event.respondWith(answerTo(event.request, url));
 });
 // A new version takes over when somebody says so, never under a page that is being used.
 worker.addEventListener('message', (event) => {

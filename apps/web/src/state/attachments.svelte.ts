@@ -2,8 +2,9 @@
 // Pictures that wait to be sent: decoded and sent to the service one after the other, so that a phone holds one at a time.
 import { number } from '../lib/i18n/format';
 import { t } from '../lib/i18n/i18n.svelte';
-import { headOf } from '../lib/pictures/head';
-import { asJpeg, kMostPictures, kMostPreviewPixels, makePreview, priceOf, refusalOf } from '../lib/pictures/prepare';
+import { headOf, type Head } from '../lib/pictures/head';
+import { asJpeg, kMostPictures, makePreview, priceOf, refusalOf } from '../lib/pictures/prepare';
+import { areaOf, kMostDecoded, type Size } from '../lib/pictures/size';
 import { newId, type Detail, type MessagePicture, type PictureTokens, type StoredPicture } from '../lib/store/types';
 import { ApiError } from '../lib/transport/transport';
 import type { ChatStore } from '../lib/store/chat_store';
@@ -53,7 +54,8 @@ export class Attachments {
     return this.list.find((picture) => picture.state === 'failed')?.fault ?? '';
   }
 
-  add(files: File[]): void {
+  // They are looked at when `from` resolves.
+  add(files: File[], from?: Promise<void>): void {
     this.fault = '';
     for (const file of files) {
       const refusal = refusalOf(file, connection.info?.limits.picture_bytes ?? 64 * 1024 * 1024);
@@ -68,7 +70,7 @@ export class Attachments {
       const id = newId();
       this.files.set(id, file);
       this.list.push({ id, name: file.name, state: 'waiting', url: '', width: 0, height: 0, tokens: null, seconds: 0, sha256: '', fault: '' });
-      this.work = this.work.then(() => this.prepare(id));
+      this.work = this.work.then(() => from).then(() => this.prepare(id));
     }
   }
 
@@ -106,12 +108,13 @@ export class Attachments {
     if (!file || !picture) return;
     const head = await headOf(file).catch(() => ({ isVideo: false, width: 0, height: 0 })); // a file that went away
     if (head.isVideo) return this.fail(picture, t('picture.video', { name: picture.name }));
-    const isHuge = head.width * head.height > kMostPreviewPixels;
+    // No browser has to decode it; the service may read it all the same.
+    const isHuge = areaOf(head) > kMostDecoded;
     if (picture.url === '' && isHuge) Object.assign(picture, { width: head.width, height: head.height });
-    else if (picture.url === '') Object.assign(picture, await makePreview(file));
+    else if (picture.url === '') Object.assign(picture, await makePreview(file, sizeIn(head)));
     try {
       if (picture.width > 0 && connection.info?.model.sees) picture.tokens = (await priceOf(transport, picture.width, picture.height)).tokens;
-      const stored = await this.put(file, isHuge);
+      const stored = await this.put(file, head);
       picture.sha256 = stored.sha256;
       picture.width = stored.width || picture.width;
       picture.height = stored.height || picture.height;
@@ -133,17 +136,19 @@ export class Attachments {
   }
 
   // A kind that the service does not know, and this browser does, goes as a JPEG.
-  private async put(file: Blob, isHuge: boolean): Promise<StoredPicture> {
+  private async put(file: Blob, head: Head): Promise<StoredPicture> {
     try {
       return await this.store.putPicture(file);
     } catch (error) {
-      if (isHuge || !(error instanceof ApiError) || (error.status !== 400 && error.status !== 415) || error.code === 'model_is_blind') throw error;
-      const jpeg = await asJpeg(file);
+      if (areaOf(head) > kMostDecoded || !(error instanceof ApiError) || (error.status !== 400 && error.status !== 415) || error.code === 'model_is_blind') throw error;
+      const jpeg = await asJpeg(file, sizeIn(head));
       if (!jpeg) throw error;
       return this.store.putPicture(jpeg);
     }
   }
 }
+
+const sizeIn = ({ width, height }: Head): Size | null => (width > 0 ? { width, height } : null);
 
 // Why the service did not take a picture, in the person's language; what it says itself behind it.
 function refusal({ name, width, height }: Attachment, error: unknown, isHuge: boolean): string {

@@ -12,7 +12,7 @@ import type { ThimbleOfTests } from './page/page';
 
 const kTop = join(import.meta.dirname, '../../../..');
 export const kWasm = process.env['THIMBLE_WASM'] ?? join(kTop, 'build/wasm');
-const kFixtures = process.env['THIMBLE_FIXTURES'] ?? join(kTop, 'build/fixtures');
+export const kFixtures = process.env['THIMBLE_FIXTURES'] ?? join(kTop, 'build/fixtures');
 
 export const gguf = (name: string) => join(kFixtures, 'gguf', name);
 export const kText = gguf('text-tied-q8_0.gguf');

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's modules in Firefox ESR and WebKitGTK: what each allows. Firefox keeps a model and opens it again after a
-// reload; WebKitGTK has no files for workers, so it reads the chosen one in place.
+// reload; WebKitGTK has no files for workers, so it reads the chosen one in place. The pixels of pictures are compared with
+// the decoders' (build/tests/decoded_pixels, or THIMBLE_DECODED_PIXELS).
 //   node other_browsers.mjs [--wasm build/wasm] [--fixtures build/fixtures] [--only firefox|webkit]
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Firefox } from '../browsers/firefox.mjs';
 import { WebKit } from '../browsers/webkit.mjs';
 import { check, main, readArguments, start, Steps, temporaryFolder, until } from '../real/real.mjs';
+import { judgeHalved, judgePictures, kMostInHalved, makePictureCases } from './picture_cases.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const kFiles = '[data-testid=files]';
@@ -24,6 +27,18 @@ async function serve(page, wasm) {
   const child = start(process.execPath, [join(here, 'static_server.mjs'), '--page', page, '--wasm', wasm]);
   const line = await new Promise((done) => createInterface({ input: child.stdout }).once('line', done));
   return JSON.parse(line).url;
+}
+
+async function seePictures(browser, name, fixtures) {
+  const folder = temporaryFolder('pictures');
+  await makePictureCases(folder, fixtures);
+  await browser.choose(kFiles, ...readdirSync(folder).map((file) => join(folder, file)));
+  const compare = async (most) => {
+    await browser.ask(`((window.told = null), window.thimble.comparePixels(${most}).then((told) => (window.told = told)), true)`);
+    return until('the pictures', () => browser.ask('window.told'), 60);
+  };
+  const wrong = [...judgePictures(await compare(''), name), ...judgeHalved(await compare(kMostInHalved), name)];
+  check(wrong.length === 0, wrong.join('\n'));
 }
 
 async function visit(browser, url, fixtures, steps, wanted) {
@@ -86,6 +101,7 @@ main(async () => {
     const url = await serve(page, values.wasm);
     const browser = await steps.run('starts', () => kind.start());
     await visit(browser, url, values.fixtures, steps, wanted);
+    await steps.run('pictures have the pixels of the decoders', () => seePictures(browser, name, values.fixtures));
     await browser.close();
     steps.end();
   }

@@ -114,7 +114,7 @@ export class Firefox {
     });
   }
 
-  async choose(selector, path) {
-    await this.#send('input.setFiles', { context: this.#context, element: await this.#find(selector), files: [path] });
+  async choose(selector, ...paths) {
+    await this.#send('input.setFiles', { context: this.#context, element: await this.#find(selector), files: paths });
   }
 }

@@ -93,7 +93,7 @@ export class WebKit {
     await this.#send('POST', `${await this.#find(selector)}/value`, { text });
   }
 
-  async choose(selector, path) {
-    await this.#send('POST', `${await this.#find(selector)}/value`, { text: path });
+  async choose(selector, ...paths) {
+    await this.#send('POST', `${await this.#find(selector)}/value`, { text: paths.join('\n') });
   }
 }

@@ -7,7 +7,7 @@ const table = Uint32Array.from({ length: 256 }, (_, n) => {
   return value >>> 0;
 });
 
-function chunk(type: string, data: Buffer): Buffer {
+export function chunk(type: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
   let crc = 0xffffffff;
   for (const byte of body) crc = table[(crc ^ byte) & 255]! ^ (crc >>> 8);

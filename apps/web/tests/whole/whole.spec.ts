@@ -3,6 +3,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePng } from '../e2e/png';
+import { share } from '../shell/share';
 import { expect, hasModules, kSeeing, kText, newerPage, putShare, test, Whole } from './fixtures';
 
 test.skip(!hasModules(), 'the page has no modules (tools/browser_page.mjs)');
@@ -39,6 +40,78 @@ test('a chat about a picture', async ({ whole }) => {
   expect(tokens).toBeGreaterThan(0);
   await whole.answers('What is it?');
   expect(Number(await page.getByTestId('context-bar').getAttribute('data-used'))).toBeGreaterThan(tokens);
+});
+
+test('pictures of a chat are decoded one at a time, and one of 50 megapixels is halved', async ({ whole }) => {
+  test.setTimeout(240_000);
+  const { page } = whole;
+  // How many are decoded at a time, and how large the largest is.
+  await page.addInitScript(() => {
+    const seen = { now: 0, most: 0, all: 0, pixels: 0 };
+    Object.assign(window, { seen });
+    const decode = window.createImageBitmap.bind(window) as (...args: unknown[]) => Promise<ImageBitmap>;
+    window.createImageBitmap = async (...args: unknown[]) => {
+      seen.all++;
+      seen.most = Math.max(seen.most, ++seen.now);
+      const bitmap = await decode(...args);
+      seen.pixels = Math.max(seen.pixels, bitmap.width * bitmap.height);
+      const close = bitmap.close.bind(bitmap);
+      bitmap.close = () => (seen.now--, close());
+      return bitmap;
+    };
+  });
+  const seen = () => page.evaluate(() => (window as unknown as { seen: { now: number; most: number; all: number; pixels: number } }).seen);
+  const previews = page.getByTestId('picture-preview');
+  await whole.begin(kSeeing, 'sees pictures');
+  // 200 megapixels in the head alone: nothing decodes it.
+  const bomb = makePng(8, 8);
+  bomb.writeUInt32BE(20_000, 16);
+  bomb.writeUInt32BE(10_000, 20);
+  await page.getByTestId('attach-input').setInputFiles({ name: 'huge.png', mimeType: 'image/png', buffer: bomb });
+  await expect(page.locator('.composer .fault')).toContainText('huge.png has 200 megapixels');
+  expect(await seen()).toMatchObject({ all: 0 });
+  await previews.getByRole('button').click();
+  await page.getByTestId('attach-input').evaluate(async (input: HTMLInputElement) => {
+    const files = new DataTransfer();
+    for (const [width, height] of [[800, 600], [8000, 6250], [600, 800]]) {
+      const canvas = new OffscreenCanvas(width!, height!);
+      canvas.getContext('2d')!.fillRect(0, 0, width! / 2, height!);
+      const blob = await canvas.convertToBlob({ type: 'image/jpeg' });
+      canvas.width = canvas.height = 1;
+      files.items.add(new File([blob], `${width}.jpg`, { type: 'image/jpeg' }));
+    }
+    input.files = files.files;
+    input.dispatchEvent(new Event('change', { bubbles: true }));
+  });
+  await expect(previews).toHaveCount(3);
+  for (let i = 0; i < 3; i++) await expect(previews.nth(i)).toHaveAttribute('data-state', 'ready', { timeout: 60_000 });
+  expect(await seen()).toMatchObject({ now: 0, most: 1, pixels: 4000 * 3125 });
+  await previews.nth(1).getByRole('button').click(); // too many tokens for this context
+  await whole.answers('What are they?');
+  // Those of the chat are decoded anew for an engine that does not know them, and another one comes at that moment.
+  await whole.reload();
+  await whole.hasModel('sees pictures');
+  const picture = test.info().outputPath('picture.png');
+  writeFileSync(picture, makePng(96, 64));
+  const before = (await seen()).all;
+  await whole.send('And now?');
+  await page.getByTestId('attach-input').setInputFiles([picture, picture]);
+  await expect(whole.answer).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  await expect(previews.nth(1)).toHaveAttribute('data-state', 'ready');
+  const after = await seen();
+  expect(after).toMatchObject({ now: 0, most: 1 });
+  expect(after.all - before).toBeGreaterThanOrEqual(2 + 2 * 2);
+});
+
+test('a picture that is shared waits for the model, and is asked about', async ({ whole }) => {
+  const { page, host } = whole;
+  await whole.begin(kSeeing, 'sees pictures');
+  await share(page, host, { text: 'What is it?', files: [{ name: 'shared.png', mimeType: 'image/png', buffer: makePng(96, 64) }] });
+  await expect(page.getByTestId('composer')).toHaveValue('What is it?');
+  await expect(page.getByTestId('picture-preview')).toHaveAttribute('data-state', 'ready');
+  await page.getByTestId('send').click();
+  await expect(whole.answer).toHaveAttribute('data-state', 'done', { timeout: 60_000 });
+  await expect(page.getByTestId('message-picture')).toHaveCount(1);
 });
 
 test('a reload in the middle of an answer keeps what came, and it can be gone on with', async ({ whole }) => {

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// A picture's file as a BMP of all its pixels, decoded by the browser: colours as they stand in the file, oriented once
-// (browsers always do), and never resized, since each browser resizes in its own way.
+// A picture's file as a BMP of its pixels, decoded by the browser: colours as they stand in the file, oriented once
+// (browsers always do), and whole as far as memory goes, since each browser resizes in its own way.
 import { ApiError } from '../transport/transport';
+import { oneAtATime, openAtMost } from './bitmap';
 import { BmpWriter } from './bmp';
-import { kSniffed, sizeFromHead, type Size } from './size';
+import { withoutColours } from './colours';
+import { areaOf, kMostDecoded, sizeOf, type Size } from './size';
 
-export const kMostPixels = 40_000_000;
+// Above this the engine gets a picture at half its sides or less: page and engine hold 9 bytes a pixel at a time. What is
+// left, 4 megapixels at least, is twice what a model reads of a picture in a context of 4,096 tokens. The 12 megapixels
+// that phones take by default stay whole everywhere.
+export const kMostWhole = 40_000_000;
+export const kMostWholeOnPhone = 4096 * 4096;
 const kRows = 256; // that are copied at once
 
-function refuseLarge({ width, height }: Size): void {
-  if (width * height <= kMostPixels) return;
-  const megapixels = Math.round((width * height) / 1e6);
+function refuseLarge(size: Size): void {
+  if (areaOf(size) <= kMostDecoded) return;
+  const megapixels = Math.round(areaOf(size) / 1e6);
   throw new ApiError(
     413, 'picture_too_large',
-    `This picture has ${width} x ${height} pixels (${megapixels} megapixels); at most ${kMostPixels / 1e6} megapixels fit into this browser's memory. Make it smaller first.`,
+    `This picture has ${size.width} x ${size.height} pixels (${megapixels} megapixels); at most ${kMostDecoded / 1e6} megapixels fit into this browser's memory. Make it smaller first.`,
   );
 }
 
@@ -43,14 +49,12 @@ function bmpOf(bitmap: ImageBitmap): Uint8Array<ArrayBuffer> {
   return writer.bytes;
 }
 
-// Rejects with ApiError: 413 for what is too large, 415 for what this browser cannot decode.
-export async function decodeToBmp(file: Blob): Promise<Uint8Array<ArrayBuffer>> {
-  const head = new Uint8Array(await file.slice(0, kSniffed).arrayBuffer());
-  const told = sizeFromHead(head);
-  if (told) refuseLarge(told);
+async function decode(file: Blob, mostWhole: number): Promise<Uint8Array<ArrayBuffer>> {
+  const stored = await sizeOf(file);
+  if (stored) refuseLarge(stored);
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(file, { premultiplyAlpha: 'none', colorSpaceConversion: 'none' });
+    bitmap = await openAtMost(await withoutColours(file), stored, mostWhole, { premultiplyAlpha: 'none', colorSpaceConversion: 'none' });
   } catch (error) {
     throw new ApiError(415, 'picture_unreadable', `This browser cannot read the picture: ${String(error)}`);
   }
@@ -60,4 +64,9 @@ export async function decodeToBmp(file: Blob): Promise<Uint8Array<ArrayBuffer>> 
   } finally {
     bitmap.close();
   }
+}
+
+// Rejects with ApiError: 413 for what is too large, 415 for what this browser cannot decode.
+export function decodeToBmp(file: Blob, mostWhole = kMostWhole): Promise<Uint8Array<ArrayBuffer>> {
+  return oneAtATime(() => decode(file, mostWhole));
 }

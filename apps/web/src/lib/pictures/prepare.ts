@@ -2,12 +2,15 @@
 // Pictures before they are sent: what may be one, a small preview, and what it will cost.
 import { ask, type Transport } from '../transport/transport';
 import type { PictureTokens } from '../store/types';
+import { oneAtATime, openAtMost, seenSize } from './bitmap';
+import { areaOf, type Size } from './size';
 
 export const kAccept = 'image/*,.heic,.heif,.avif,.jxl';
 export const kMostPictures = 16;
 const kPreviewSide = 320;
-// Above this no browser decodes a picture for a preview: it would take 400 MB. The service may read it all the same.
-export const kMostPreviewPixels = 100e6;
+// Above this only a small copy of a picture is asked of the browser.
+const kMostWholePreview = 4e6;
+const kMostSide = 4096; // of a picture that goes as a JPEG
 
 export type Refusal = 'video' | 'kind' | 'large';
 
@@ -25,44 +28,50 @@ export interface Preview {
   height: number;
 }
 
-function onCanvas(source: ImageBitmap, width: number, height: number): HTMLCanvasElement {
+// On a canvas whose longer side is at most so long.
+function drawn(source: ImageBitmap, mostSide: number): HTMLCanvasElement {
+  const scale = Math.min(1, mostSide / Math.max(source.width, source.height));
   const canvas = document.createElement('canvas');
-  canvas.width = width;
-  canvas.height = height;
-  canvas.getContext('2d')?.drawImage(source, 0, 0, width, height);
+  canvas.width = Math.max(1, Math.round(source.width * scale));
+  canvas.height = Math.max(1, Math.round(source.height * scale));
+  canvas.getContext('2d')?.drawImage(source, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
 
 const blobOf = (canvas: HTMLCanvasElement, type: string) =>
   new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, type, 0.85));
 
-// Decodes the file, in its orientation, once, and keeps only a small copy.
-export async function makePreview(file: Blob): Promise<Preview> {
-  let bitmap: ImageBitmap;
-  try {
-    bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
-  } catch {
-    return { url: '', width: 0, height: 0 };
-  }
-  const { width, height } = bitmap;
-  const scale = Math.min(1, kPreviewSide / Math.max(width, height));
-  const canvas = onCanvas(bitmap, Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)));
-  bitmap.close();
-  const small = await blobOf(canvas, 'image/webp');
-  return { url: small ? URL.createObjectURL(small) : '', width, height };
+// Decodes the file, in its orientation, once, and keeps only a small copy. `stored`: its size as the file says, where that
+// is known.
+export function makePreview(file: Blob, stored: Size | null): Promise<Preview> {
+  return oneAtATime(async () => {
+    let bitmap: ImageBitmap;
+    const isLarge = stored !== null && areaOf(stored) > kMostWholePreview;
+    try {
+      bitmap = await createImageBitmap(file, { imageOrientation: 'from-image', ...(isLarge ? { resizeWidth: 2 * kPreviewSide, resizeQuality: 'medium' } : null) });
+    } catch {
+      return { url: '', width: 0, height: 0 };
+    }
+    const { width, height } = isLarge ? seenSize(stored, bitmap) : bitmap;
+    const canvas = drawn(bitmap, kPreviewSide);
+    bitmap.close();
+    const small = await blobOf(canvas, 'image/webp');
+    return { url: small ? URL.createObjectURL(small) : '', width, height };
+  });
 }
 
 // The picture as a JPEG, for a kind that this browser can decode and the service cannot; null where it cannot either.
-export async function asJpeg(file: Blob): Promise<Blob | null> {
-  try {
-    const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
-    const scale = Math.min(1, 4096 / Math.max(bitmap.width, bitmap.height));
-    const canvas = onCanvas(bitmap, Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale)));
-    bitmap.close();
-    return await blobOf(canvas, 'image/jpeg');
-  } catch {
-    return null;
-  }
+export function asJpeg(file: Blob, stored: Size | null): Promise<Blob | null> {
+  return oneAtATime(async () => {
+    try {
+      const bitmap = await openAtMost(file, stored, kMostSide * kMostSide, { imageOrientation: 'from-image' });
+      const canvas = drawn(bitmap, kMostSide);
+      bitmap.close();
+      return await blobOf(canvas, 'image/jpeg');
+    } catch {
+      return null;
+    }
+  });
 }
 
 export function priceOf(transport: Transport, width: number, height: number): Promise<{ tokens: PictureTokens; seconds?: number }> {

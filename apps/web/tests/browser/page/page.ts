@@ -4,6 +4,7 @@ import { BrowserEngine } from '../../../src/engine/browser_engine';
 import { sendingOrder } from '../../../src/lib/files/model_files';
 import { decodeToBmp } from '../../../src/lib/pictures/decode';
 import { sendPicture } from '../../../src/lib/store/http_store';
+import type { Compared } from '../picture_cases';
 import { ApiError, ask, bytesOf, errorOf, textOf } from '../../../src/lib/transport/transport';
 
 const query = new URLSearchParams(location.search);
@@ -41,9 +42,43 @@ async function told<T>(work: () => Promise<T>): Promise<{ value: T } | { fault: 
 
 const files = () => [...document.querySelector('input')!.files!];
 
+async function compare(file: File, reference: Uint8Array, mostWhole?: number): Promise<Compared> {
+  const found: Compared = { name: file.name, sizes: [], most: -1, mean: 0 };
+  const bmp = await decodeToBmp(file, mostWhole).catch((error: unknown) => void (found.fault = String(error)));
+  if (!bmp) return found;
+  const head = new DataView(bmp.buffer);
+  const told = new DataView(reference.buffer);
+  const [width, height] = [head.getInt32(18, true), head.getInt32(22, true)];
+  const [wide, high] = [told.getUint32(0, true), told.getUint32(4, true)];
+  found.sizes = [[width, height], [wide, high]];
+  const times = Math.round(wide / width); // it was made smaller: the mean of as many pixels is what is wanted
+  if (Math.round(wide / times) !== width || Math.round(high / times) !== height) return found;
+  const stride = Math.ceil((width * 3) / 4) * 4;
+  let sum = 0;
+  found.most = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let channel = 0; channel < 3; channel++) {
+        let wanted = 0;
+        for (let down = 0; down < times; down++) {
+          for (let right = 0; right < times; right++) {
+            const row = Math.min(y * times + down, high - 1);
+            wanted += reference[8 + (row * wide + Math.min(x * times + right, wide - 1)) * 3 + channel]! / times ** 2;
+          }
+        }
+        const difference = Math.abs(bmp[54 + (height - 1 - y) * stride + x * 3 + 2 - channel]! - wanted);
+        sum += difference;
+        found.most = Math.max(found.most, difference);
+      }
+    }
+  }
+  found.mean = sum / (width * height * 3);
+  return found;
+}
+
 const thimble = {
   engine, states, originals, kept, files,
-  told,
+  told, decodeToBmp,
   ask: (method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown) => told(() => ask<unknown>(engine.transport, method, path, body)),
   // The chosen files, as ModelImport of the page sends them.
   async importFiles(model: string, piece = 8 * 1024 * 1024) {
@@ -105,6 +140,16 @@ const thimble = {
       });
       return { width, height, found };
     });
+  },
+  // How far the pixels that would reach the engine are from those beside each chosen picture (NAME.rgb; tests/decoded_pixels.cc).
+  async comparePixels(mostWhole?: number): Promise<Compared[]> {
+    const byName = new Map(files().map((file) => [file.name, file]));
+    const compared: Compared[] = [];
+    for (const [name, file] of byName) {
+      const reference = byName.get(`${name}.rgb`);
+      if (reference) compared.push(await compare(file, new Uint8Array(await reference.arrayBuffer()), mostWhole));
+    }
+    return compared;
   },
   async stream(body: Record<string, unknown>, stopAfter: number, headers: Record<string, string> = {}) {
     return told(async () => {
