@@ -90,6 +90,16 @@ export class Whole {
     await expect.poll(async () => (await this.answer.textContent())!.length, { intervals: [20] }).toBeGreaterThan(40);
   }
 
+  // From now on.
+  async answersHaveAtMost(tokens: number): Promise<void> {
+    const { page } = this;
+    await page.evaluate(() => (window.location.hash = '#/settings'));
+    await page.locator('details').last().evaluate((element: HTMLDetailsElement) => (element.open = true));
+    await page.getByLabel('max_tokens').fill(String(tokens));
+    await page.getByLabel('max_tokens').blur();
+    await page.evaluate(() => (window.location.hash = '#/chat'));
+  }
+
   engineWorker() {
     return this.page.workers().find((worker) => /engine_worker/.test(worker.url()))!;
   }
