@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model file of any size with the shapes of Qwen3.5-0.8B, the real vocabulary and drawn weights (as tools/make_synthetic.py
-// writes them, in Q8_0 and of fewer layers): what it says is nonsense, what it takes is not.
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+// A model file of any size with the shapes of Qwen3.5-0.8B, a vocabulary of another file and drawn weights (as
+// tools/make_synthetic.py writes them, in Q8_0 and of fewer layers): what it says is nonsense, what it takes is not.
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 
-const kVocab = 248_320;
 const [kWidth, kMlp, kQueries, kKeys, kHead] = [1024, 3584, 8, 2, 256];
 const [kDeltaKeys, kDeltaValues, kDeltaHead] = [16, 16, 128];
 const [kF32, kQ8] = [0, 8];
@@ -28,8 +27,8 @@ const text = (value: string) => Buffer.concat([u64(Buffer.byteLength(value)), Bu
 const field = (key: string, kind: number, value: Buffer) => Buffer.concat([text(key), u32(kind), value]);
 const whole = (key: string, value: number) => field(key, 4, u32(value));
 
-// The tokenizer.* entries of another GGUF file, as the bytes they are.
-function tokenizerOf(path: string): Buffer[] {
+// The tokenizer.* entries of another GGUF file, as the bytes they are, and how many tokens they have.
+function tokenizerOf(path: string): { fields: Buffer[]; tokens: number } {
   const data = readFileSync(path);
   const sizes: Record<number, number> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
   const number = (at: number) => Number(data.readBigUInt64LE(at));
@@ -42,19 +41,20 @@ function tokenizerOf(path: string): Buffer[] {
     for (let i = 0; i < count; i++) at = skip(item, at);
     return at;
   };
-  const found: Buffer[] = [];
+  const found = { fields: [] as Buffer[], tokens: 0 };
   let at = 24;
   for (let left = number(16); left > 0; left--) {
     const begin = at;
     at += 8 + number(at);
     const key = data.toString('utf8', begin + 8, at);
+    if (key === 'tokenizer.ggml.tokens') found.tokens = number(at + 8);
     at = skip(data.readUInt32LE(at), at + 4);
-    if (key.startsWith('tokenizer.')) found.push(data.subarray(begin, at));
+    if (key.startsWith('tokenizer.')) found.fields.push(data.subarray(begin, at));
   }
   return found;
 }
 
-function fieldsOf(layers: number, vocabulary: string): Buffer[] {
+function fieldsOf(layers: number): Buffer[] {
   const p = 'qwen35.';
   const sections = Buffer.concat([u32(5), u64(4), u32(11, 11, 10, 0)]);
   return [
@@ -66,14 +66,13 @@ function fieldsOf(layers: number, vocabulary: string): Buffer[] {
     whole(`${p}ssm.conv_kernel`, 4), whole(`${p}ssm.state_size`, kDeltaHead), whole(`${p}ssm.group_count`, kDeltaKeys),
     whole(`${p}ssm.time_step_rank`, kDeltaValues), whole(`${p}ssm.inner_size`, kDeltaValues * kDeltaHead), whole(`${p}full_attention_interval`, 4),
     whole(`${p}rope.dimension_count`, 64), whole('general.quantization_version', 2), whole('general.file_type', 7),
-    ...tokenizerOf(vocabulary),
   ];
 }
 
-function tensorsOf(layers: number): Tensor[] {
+function tensorsOf(layers: number, tokens: number): Tensor[] {
   const [qkv, values] = [2 * kDeltaKeys * kDeltaHead + kDeltaValues * kDeltaHead, kDeltaValues * kDeltaHead];
   const list: Tensor[] = [
-    { name: 'token_embd.weight', shape: [kWidth, kVocab], fill: 'matrix' },
+    { name: 'token_embd.weight', shape: [kWidth, tokens], fill: 'matrix' },
     { name: 'output_norm.weight', shape: [kWidth], fill: 'one' },
   ];
   for (let layer = 0; layer < layers; layer++) {
@@ -130,11 +129,18 @@ function valuesOf(tensor: Tensor, draw: () => number): Buffer {
   return Buffer.from(Float32Array.from({ length: countOf(tensor) }, value).buffer);
 }
 
-// With `layers` (a multiple of 4) of about 21 MB each beside an embedding of 270 MB. Gives its bytes.
-export function writeLargeModel(path: string, vocabulary: string, layers: number): number {
+export interface LargeModel {
+  layers: number; // a multiple of 4, of about 21 MB each
+  vocabulary: string; // a GGUF file; the real one makes an embedding of 270 MB
+  isEmpty?: boolean; // holes in place of matrices: nobody is to read them
+}
+
+// Gives the file's bytes.
+export function writeLargeModel(path: string, { layers, vocabulary, isEmpty = false }: LargeModel): number {
   const draw = drawn();
-  const tensors = tensorsOf(layers);
-  const fields = fieldsOf(layers, vocabulary);
+  const tokenizer = tokenizerOf(vocabulary);
+  const tensors = tensorsOf(layers, tokenizer.tokens);
+  const fields = [...fieldsOf(layers), ...tokenizer.fields];
   const infos: Buffer[] = [];
   let offset = 0;
   for (const tensor of tensors) {
@@ -147,12 +153,13 @@ export function writeLargeModel(path: string, vocabulary: string, layers: number
   const blocks = blocksOf(draw, 34 * 61_681); // 2 MB that repeat
   const file = openSync(path, 'w');
   try {
+    ftruncateSync(file, begin + offset);
     writeSync(file, head, 0, head.length, 0);
     let at = begin;
     for (const tensor of tensors) {
       const bytes = bytesOf(tensor);
       if (tensor.fill !== 'matrix') writeSync(file, valuesOf(tensor, draw), 0, bytes, at);
-      else for (let done = 0; done < bytes; done += blocks.length) writeSync(file, blocks, 0, Math.min(blocks.length, bytes - done), at + done);
+      else if (!isEmpty) for (let done = 0; done < bytes; done += blocks.length) writeSync(file, blocks, 0, Math.min(blocks.length, bytes - done), at + done);
       at += aligned(bytes);
     }
   } finally {
