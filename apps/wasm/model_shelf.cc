@@ -20,8 +20,13 @@ bool LooksLikeVision(const std::string& name) { return AsciiLower(name).find("mm
 }  // namespace
 
 StoredModelShelf::StoredModelShelf(Storage* storage, EngineOptions how, std::function<void(std::uint64_t)> reserve,
-                                   std::function<void(const Engine&)> opened)
-    : storage_(storage), how_(std::move(how)), reserve_(std::move(reserve)), opened_(std::move(opened)) {}
+                                   std::function<void(const Engine&)> opened,
+                                   std::function<void(const std::string&)> log)
+    : storage_(storage),
+      how_(std::move(how)),
+      reserve_(std::move(reserve)),
+      opened_(std::move(opened)),
+      log_(std::move(log)) {}
 
 std::vector<service::ShelfModel> StoredModelShelf::List() const {
   std::vector<service::ShelfModel> listed;
@@ -72,8 +77,24 @@ Result<ModelFiles> StoredModelShelf::FilesOf(const std::string& name) const {
   return Error{Code::kNotFound, Cat("[store] there is no model ", EscapeControls(name))};
 }
 
+// A pack that cannot be read is told of in words that help: nobody but the storage has changed it since it was checked.
 Result<std::shared_ptr<const Engine>> StoredModelShelf::Open(const std::string& name,
                                                              const std::function<bool(double share)>& progress) {
+  auto opened = OpenFiles(name, progress);
+  if (opened.ok()) return opened;
+  const Code code = opened.error().code;
+  const StorageContents contents = ReadContents(storage_->List());
+  const auto model = contents.models.find(name);
+  const bool is_pack = model != contents.models.end() && model->second.is_whole;
+  if (!is_pack || (code != Code::kCorrupt && code != Code::kUnsupported)) return opened;
+  log_(Cat(EscapeControls(name), ": ", opened.error().message));
+  return Error{Code::kCorrupt, Cat("[store] what this browser keeps of the model is ",
+                                   code == Code::kCorrupt ? "damaged" : "of another version of this page",
+                                   ": choose the model's files again, and it is imported anew")};
+}
+
+Result<std::shared_ptr<const Engine>> StoredModelShelf::OpenFiles(const std::string& name,
+                                                                  const std::function<bool(double share)>& progress) {
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(ModelFiles files, FilesOf(name));
   files.seconds = MonotonicSeconds() - begin;

@@ -17,9 +17,9 @@ namespace thimble::browser {
 class StoredModelShelf : public service::ModelShelf {
  public:
   // `how`: how each is opened. `reserve` (may be empty): is told about how many bytes of memory one takes, before.
-  // `opened` hears of every engine.
+  // `opened` hears of every engine. `log`: what is wrong with a pack, in the words of its format.
   StoredModelShelf(Storage* storage, EngineOptions how, std::function<void(std::uint64_t)> reserve,
-                   std::function<void(const Engine&)> opened);
+                   std::function<void(const Engine&)> opened, std::function<void(const std::string&)> log);
 
   // A picked file has its own name, with the ending.
   [[nodiscard]] std::vector<service::ShelfModel> List() const override;
@@ -27,6 +27,8 @@ class StoredModelShelf : public service::ModelShelf {
                                              const std::function<bool(double share)>& progress) override;
 
  private:
+  Result<std::shared_ptr<const Engine>> OpenFiles(const std::string& name,
+                                                  const std::function<bool(double share)>& progress);
   [[nodiscard]] Result<ModelFiles> FilesOf(const std::string& name) const;
   [[nodiscard]] Result<ModelFiles> StoredFiles(const std::string& name, bool has_vision) const;
   [[nodiscard]] Result<ModelFiles> PickedFiles(const std::string& name, const std::vector<StoredFile>& picked) const;
@@ -35,6 +37,7 @@ class StoredModelShelf : public service::ModelShelf {
   EngineOptions how_;
   std::function<void(std::uint64_t)> reserve_;
   std::function<void(const Engine&)> opened_;
+  std::function<void(const std::string&)> log_;
 };
 
 }  // namespace thimble::browser

@@ -264,6 +264,7 @@ bool Desk::OpenModel() {
       state_.failure = opened.error();
       state_.failed_model = name;
       state_.failed_why = opened.error().message;
+      state_.failed_code = opened.error().code;
     }
     FailAll(ModelFault(opened.error(), name));
     if (!before.empty()) opened = Open(before);

@@ -40,6 +40,7 @@ struct DeskState {
   std::optional<Error> failure;     // why none is open
   std::string failed_model;         // that could not be opened the last time somebody wanted one; empty: none
   std::string failed_why;
+  Code failed_code = Code::kSystem;
   std::size_t active = 0;
   std::size_t waiting = 0;
   std::uint64_t answered = 0;

@@ -50,6 +50,12 @@ std::optional<std::int64_t> ParameterOf(std::string_view type, std::string_view 
   return std::nullopt;
 }
 
+// The kinds that a page has its own words for; nullptr: none of them.
+const char* FailureCode(Code code) {
+  if (code == Code::kExhausted) return "out_of_memory";
+  return code == Code::kCorrupt ? "damaged" : nullptr;
+}
+
 // What a picture's file is by its first bytes, whatever a client calls it: browsers are told that.
 std::string PictureType(std::string_view bytes) {
   if (bytes.starts_with("\x89PNG")) return "image/png";
@@ -224,7 +230,11 @@ WholeAnswer Service::StoreModels() {
     if (!fits)
       item.Set("why", Json::String(Cat("it needs ", FormatBytes(model.bytes), ", ", FormatBytes(free), " are free")));
     if (state.is_opening && state.model == model.name) item.Set("opening", Json::Float(state.loading));
-    if (state.failed_model == model.name) item.Set("failure", Json::String(state.failed_why));
+    if (state.failed_model == model.name) {
+      item.Set("failure", Json::String(state.failed_why));
+      if (const char* code = FailureCode(state.failed_code); code != nullptr)
+        item.Set("failure_code", Json::String(code));
+    }
     items.push_back(std::move(item));
   }
   Json answer = Json::Object({{"models", Json::Array(std::move(items))}});

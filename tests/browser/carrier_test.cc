@@ -9,7 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 namespace thimble::browser {
 namespace {
@@ -29,7 +31,9 @@ class CarrierTest : public ::testing::Test {
     config.threads = 2;
     config.context = 512;
     config.page = Json::Object({{"carrier", Json::String("page")}});
-    carrier_ = std::make_unique<Carrier>(std::move(config), &storage_, &page_, MemoryGauge{});
+    MemoryGauge memory;
+    memory.free = [this] { return free_memory_; };
+    carrier_ = std::make_unique<Carrier>(std::move(config), &storage_, &page_, std::move(memory));
   }
   void Work() {
     for (bool has_more = true; has_more;) {
@@ -63,6 +67,7 @@ class CarrierTest : public ::testing::Test {
 
   KeptStorage storage_;
   KeepingPage page_;
+  std::uint64_t free_memory_ = 0;  // nobody knows
   std::unique_ptr<Carrier> carrier_;
 };
 
@@ -136,6 +141,101 @@ TEST_F(CarrierTest, AfterACancelThePageHearsNoMore) {
   carrier_->Cancel(id);
   carrier_->Cancel(12345);
   EXPECT_EQ(Ask("GET", "/health").status, 200);
+}
+
+// The events of a stream, without the one that ends it.
+std::vector<std::string> EventsOf(const std::string& stream) {
+  std::vector<std::string> events;
+  for (std::size_t at = 0; at < stream.size();) {
+    const std::size_t end = std::min(stream.find("\n\n", at), stream.size());
+    if (stream.compare(at, 6, "data: ") == 0) events.push_back(stream.substr(at, end - at));
+    at = end + 2;
+  }
+  return events;
+}
+
+// A page that is loaded again while its worker lives, or whose connection to it was lost, goes on where it was.
+TEST_F(CarrierTest, AnAnswerThatHasANameIsReadOnFromAnyEvent) {
+  Start();
+  Send("tiny", "tiny.gguf", Fixture("text-tied-q8_0.gguf"), 1 << 20);
+  const AnswerId id = carrier_->Submit(
+      R"({"method": "POST", "path": "/v1/chat/completions", "headers": [["content-type", "application/json"],
+          ["x-conversation-id", "conversation-1-answer-1"]]})",
+      R"({"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "stream": true, "max_tokens": 40})");
+  while (EventsOf(page_.answers[id].body).size() < 5) {
+    carrier_->Pump();
+    carrier_->Help();
+  }
+  carrier_->Cancel(id);
+  const std::vector<std::string> heard = EventsOf(page_.answers[id].body);
+  const auto from = [this](std::size_t event) {
+    const AnswerId again = carrier_->Submit(
+        Cat(R"({"method": "GET", "path": "/thimble/v1/answers/conversation-1-answer-1", "query": "from=)", event,
+            R"(", "headers": []})"),
+        "");
+    for (int turns = 0; turns < 100000 && !page_.answers[again].is_over; ++turns) {
+      carrier_->Pump();
+      carrier_->Help();
+    }
+    EXPECT_EQ(page_.answers[again].status, 200);
+    return EventsOf(page_.answers[again].body);
+  };
+  const std::vector<std::string> all = from(0);
+  ASSERT_GT(all.size(), heard.size());
+  EXPECT_EQ(all.back(), "data: [DONE]");
+  EXPECT_TRUE(std::equal(heard.begin(), heard.end(), all.begin()));
+  for (const std::size_t event : {std::size_t{1}, heard.size(), all.size() - 1})
+    EXPECT_EQ(from(event), std::vector<std::string>(all.begin() + static_cast<std::ptrdiff_t>(event), all.end()));
+  EXPECT_EQ(Ask("GET", "/thimble/v1/answers/conversation-1-answer-2").status, 404);
+}
+
+TEST_F(CarrierTest, ADamagedPackIsToldOfInWordsThatHelp) {
+  Start();
+  Send("tiny", "tiny.gguf", Fixture("text-tied-q8_0.gguf"), 1 << 20);
+  const std::vector<std::byte> pack = storage_.files["tiny/model.pack"];
+  const auto opened = [this] {
+    EXPECT_EQ(Ask("POST", "/thimble/v1/models/tiny/open", "{}").status, 202);
+    Work();
+    return Ask("GET", "/thimble/v1/models").body;
+  };
+  for (const std::size_t begin : {std::size_t{0}, std::size_t{8}, pack.size() / 2, pack.size() - 40}) {
+    storage_.files["tiny/model.pack"] = pack;
+    for (std::size_t at = begin; at < std::min(pack.size(), begin + 4096); at += 7)
+      storage_.files["tiny/model.pack"][at] ^= std::byte{0x55};
+    Start();
+    const std::string listed = opened();
+    EXPECT_NE(listed.find("choose the model's files again, and it is imported anew"), std::string::npos) << listed;
+    EXPECT_NE(listed.find(R"("failure_code":"damaged")"), std::string::npos) << listed;
+    EXPECT_EQ(listed.find("checksum"), std::string::npos) << listed;
+    EXPECT_FALSE(page_.log.empty()) << "the format's own words";
+  }
+  // The files again, as the sentence says.
+  EXPECT_EQ(Ask("DELETE", "/thimble/v1/models/tiny").status, 200);
+  EXPECT_EQ(Send("tiny", "tiny.gguf", Fixture("text-tied-q8_0.gguf"), 1 << 20).status, 200);
+  const std::string listed = opened();
+  EXPECT_NE(listed.find(R"("open":true)"), std::string::npos) << listed;
+  EXPECT_EQ(listed.find("failure"), std::string::npos) << listed;
+}
+
+TEST_F(CarrierTest, AModelThatNeedsMoreMemoryThanThereIsIsRefusedAndTheNextOneOpens) {
+  free_memory_ = std::uint64_t{1} << 30;
+  Start();
+  Send("tiny", "tiny.gguf", Fixture("text-tied-q8_0.gguf"), 1 << 20);
+  Send("large", "large.gguf", Fixture("text-untied-q8_0.gguf"), 1 << 20);
+  ASSERT_EQ(storage_.files.size(), 2u);
+  // Between what the two need.
+  free_memory_ = std::uint64_t{4} << 20;
+  EXPECT_EQ(Ask("POST", "/thimble/v1/models/large/open", "{}").status, 202);
+  Work();
+  std::string listed = Ask("GET", "/thimble/v1/models").body;
+  EXPECT_NE(listed.find(R"("failure_code":"out_of_memory")"), std::string::npos) << listed;
+  EXPECT_NE(listed.find(" needs "), std::string::npos) << listed;
+  free_memory_ = std::uint64_t{1} << 30;
+  EXPECT_EQ(Ask("POST", "/thimble/v1/models/tiny/open", "{}").status, 202);
+  Work();
+  listed = Ask("GET", "/thimble/v1/models").body;
+  EXPECT_NE(listed.find(R"("open":true)"), std::string::npos) << listed;
+  EXPECT_EQ(storage_.files.size(), 2u);
 }
 
 }  // namespace

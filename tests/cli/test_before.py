@@ -84,23 +84,51 @@ class FilesOfVersion03(WholePackOfAVersion, FilesOfAVersion, unittest.TestCase):
     before = DATA / "v0.3"
 
 
-class FilesOfVersion04(WholePackOfAVersion, FilesOfAVersion, unittest.TestCase):
-    before = DATA / "v0.4"
+class HistoryOfAVersion:
+    def setUp(self):
+        super().setUp()
+        self.home = self.folder / "home"
+        shutil.copytree(self.before / "home", self.home)
+        self.environment = {"THIMBLE_HOME": str(self.home)}
+
+    def chats(self, *words):
+        return answer("chats", *words, "--json", env=self.environment)["chats"]
 
     def test_a_history(self):
-        home = self.folder / "home"
-        shutil.copytree(self.before / "home", home)
-        environment = {"THIMBLE_HOME": str(home)}
-        (chat,) = answer("chats", "--json", env=environment)["chats"]
-        self.assertEqual((chat["title"], chat["messages"], chat["pictures"]), ("What is this?", 4, 1))
+        (chat,) = (chat for chat in self.chats() if chat["title"] == "What is this?")
+        self.assertEqual((chat["messages"], chat["pictures"]), (4, 1))
         saved = self.folder / "saved.json"
-        done = thimble("chat", VL, "--resume", chat["id"], "-n", "3", "--temperature", "0", text=f"Go on.\n/save {saved}\n", env=environment)
+        done = thimble("chat", VL, "--resume", chat["id"], "-n", "3", "--temperature", "0", text=f"Go on.\n/save {saved}\n", env=self.environment)
         self.assertEqual(done.returncode, 0, done.stderr)
         before, after = (json.loads(path.read_text(encoding="utf-8")) for path in (self.before / "chat.json", saved))
         self.assertEqual([message["role"] for message in after], [message["role"] for message in before] + ["user", "assistant"])
         self.assertEqual([message["content"] for message in after[2:5]], [message["content"] for message in before[2:]])
-        (found,) = answer("chats", "now?", "--json", env=environment)["chats"]
+        (found,) = self.chats("now?")
         self.assertEqual((found["id"], found["messages"]), (chat["id"], 6))
+
+
+class FilesOfVersion04(HistoryOfAVersion, WholePackOfAVersion, FilesOfAVersion, unittest.TestCase):
+    before = DATA / "v0.4"
+
+    def test_it_has_one_chat(self):
+        self.assertEqual(len(self.chats()), 1)
+
+
+class FilesOfVersion05(HistoryOfAVersion, WholePackOfAVersion, FilesOfAVersion, unittest.TestCase):
+    before = DATA / "v0.5"
+
+    def test_a_history_with_branches(self):
+        before = json.loads((self.before / "tea.json").read_text(encoding="utf-8"))
+        tea = self.chats()[0]  # it is pinned
+        self.assertEqual((tea["title"], tea["messages"]), ("Tea", 5))
+        whole = answer("chats", "--export", tea["id"], "--format", "json", env=self.environment)
+        self.assertEqual((whole["chat"], whole["messages"]), (before["chat"], before["messages"]))
+        done = thimble("chat", VL, "--resume", "Tea", "-n", "3", "--temperature", "0", text="Go on.\n", env=self.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        after = answer("chats", "--export", tea["id"], "--format", "json", env=self.environment)
+        self.assertEqual(after["messages"][:5], before["messages"])
+        self.assertEqual((after["messages"][5]["parent"], len(after["messages"])), (before["chat"]["head"], 7))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -213,7 +213,9 @@ test('a damaged pack is not opened, and the sentence says what to do', async () 
   const pack = storage.files.get('tiny/model.pack');
   for (let at = pack.size >> 2; at < pack.size - 200000; at += 4096) pack.bytes[at] ^= 0x55;
   await withEngine({ storage }, async (engine) => {
-    await assert.rejects(() => engine.open('tiny'), /damaged|not what it says/);
+    await assert.rejects(() => engine.open('tiny'), /damaged: choose the model's files again/);
+    assert.equal((await models(engine)).models[0].failure_code, 'damaged');
+    assert.match(engine.log.join(), /\[load\]|\[pack\]/); // the format's own words
     assert.equal((await engine.request('DELETE', '/thimble/v1/models/tiny')).status, 200);
   });
 });

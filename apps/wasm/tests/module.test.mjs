@@ -87,8 +87,9 @@ test('a long prompt is read in passes, with the same answer at every number of t
   for (const answer of answers) assert.deepEqual(answer, answers[0]);
 });
 
-test('streams come in parts, and can be read again by their name', async () => {
+test('streams come in parts, and can be read again by their name, from any event on', async () => {
   const storage = await storageWith('tiny', kText);
+  const eventsOf = (text) => text.split('\n\n').filter((event) => event.startsWith('data: '));
   await withEngine({ storage }, async (engine) => {
     const parts = [];
     const headers = { 'x-conversation-id': 'conversation-1-answer-1' };
@@ -97,6 +98,33 @@ test('streams come in parts, and can be read again by their name', async () => {
     assert.match(answer.headers['content-type'], /text\/event-stream/);
     assert.ok(parts.length > 3);
     assert.match(answer.text, /data: \[DONE\]/);
+    const events = eventsOf(answer.text);
+    for (const from of [0, 1, events.length - 1]) {
+      const again = await engine.request('GET', '/thimble/v1/answers/conversation-1-answer-1', { query: `from=${from}` });
+      assert.equal(again.status, 200, again.text);
+      assert.deepEqual(eventsOf(again.text), events.slice(from));
+    }
+  });
+});
+
+test('an answer whose reader left goes on, and is read on by its name', async () => {
+  const storage = await storageWith('tiny', kText);
+  const eventsOf = (text) => text.split('\n\n').filter((event) => event.startsWith('data: '));
+  await withEngine({ storage }, async (engine) => {
+    const body = chat('tiny', 'One', { stream: true, max_tokens: 60, logprobs: false, ignore_eos: true });
+    const id = engine.submit('POST', '/v1/chat/completions', { headers: { 'x-conversation-id': 'left-1' }, body });
+    const heard = () => eventsOf(Buffer.concat(engine.answer(id).parts).toString());
+    await engine.until(() => heard().length > 5);
+    engine.exports.thimble_cancel(id);
+    const before = heard();
+    assert.equal(engine.answer(id).ended, false);
+    const rest = await engine.request('GET', '/thimble/v1/answers/left-1', { query: `from=${before.length}` });
+    assert.equal(rest.status, 200, rest.text);
+    assert.deepEqual(heard(), before);
+    assert.equal(eventsOf(rest.text).at(-1), 'data: [DONE]');
+    const whole = await engine.request('GET', '/thimble/v1/answers/left-1', { query: 'from=0' });
+    assert.deepEqual(eventsOf(whole.text), [...before, ...eventsOf(rest.text)]);
+    assert.equal((await engine.request('GET', '/thimble/v1/answers/left-2')).status, 404);
   });
 });
 
@@ -140,7 +168,9 @@ test('what does not fit into the memory is refused with a sentence, and the modu
       if (context === 64) return;
       assert.match(answer.json().error.message, /could not be opened: .* needs .* free/);
       assert.equal((await engine.request('GET', '/v1/models')).status, 200);
-      assert.match((await engine.request('GET', '/thimble/v1/models')).json().models[0].failure, /needs/);
+      const [listed] = (await engine.request('GET', '/thimble/v1/models')).json().models;
+      assert.match(listed.failure, /needs/);
+      assert.equal(listed.failure_code, 'out_of_memory');
     });
   }
   if (!threaded) return;

@@ -105,9 +105,9 @@ class EngineWorker {
         last = error instanceof NoModule || error instanceof ModuleRefused ? error : new ModuleRefused(String(error));
         continue;
       }
-      const { engine, isa, mostMemory } = this.loaded;
+      const { engine, isa, mostMemory, isLess } = this.loaded;
       const { context, kv, version, page } = options;
-      const told: EngineFacts = { variant, threads, isIsolated: facts.isIsolated, storage: this.pool ? 'kept' : 'picked', mostMemory, isa };
+      const told: EngineFacts = { variant, threads, isIsolated: facts.isIsolated, storage: this.pool ? 'kept' : 'picked', mostMemory, isLess, isa };
       if (!engine.start({ threads, context, kv, version, memory_bytes: mostMemory, page: { ...page, ...told } })) {
         throw new ModuleRefused('the engine could not be started');
       }

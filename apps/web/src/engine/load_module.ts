@@ -18,6 +18,7 @@ export interface Loaded {
   memory: EngineMemory;
   isa: string;
   mostMemory: number; // bytes
+  isLess: boolean; // than was wanted
   end: () => void;
 }
 
@@ -136,5 +137,5 @@ export async function loadModule(parts: LoadParts): Promise<Loaded> {
   const end = () => {
     for (const worker of workers) worker.terminate();
   };
-  return { engine, outbox, memory, isa: check.isa ?? parts.variant, mostMemory: maximum * kPage, end };
+  return { engine, outbox, memory, isa: check.isa ?? parts.variant, mostMemory: maximum * kPage, isLess: maximum < parts.maxima[0]!, end };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a model was being loaded when the tab ended: a model that is too large for a phone ends the tab each time, so
-// after that none is loaded unasked.
+// Whether a model was being loaded when the tab, or the engine, ended: a model that is too large for a phone ends it each
+// time, so after that none is loaded unasked.
 
 type Places = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
@@ -8,8 +8,8 @@ const kLoading = 'thimble:loading'; // the model that is being loaded
 const kLast = 'thimble:model'; // that was open last
 
 export class LoadingFlag {
-  // The model whose loading ended the tab before this one; empty: none did.
-  readonly crashed: string;
+  // The model whose loading ended the tab before this one, or the engine of this one; empty: none did.
+  crashed: string;
 
   constructor(private readonly places: Places) {
     this.crashed = this.get(kLoading);
@@ -21,7 +21,15 @@ export class LoadingFlag {
   }
 
   begin(model: string): void {
+    this.crashed = ''; // somebody asked for one
     this.set(kLoading, model);
+  }
+
+  // The engine ended meanwhile: the model is not loaded unasked any more, by the engine's next start or the page's.
+  died(): void {
+    this.crashed = this.get(kLoading);
+    this.set(kLoading, '');
+    if (this.get(kLast) === this.crashed) this.set(kLast, '');
   }
 
   end(isOpen: boolean): void {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Watches models being opened, so that LoadingFlag knows when one ended the tab or the worker.
-import { ask, type Transport, type TransportAnswer, type TransportRequest } from '../lib/transport/transport';
+import { ApiError, ask, type Transport, type TransportAnswer, type TransportRequest } from '../lib/transport/transport';
 import type { LoadingFlag } from './loading_flag';
 
 const kOpen = /^\/thimble\/v1\/models\/([^/?]+)\/open$/;
@@ -34,9 +34,14 @@ export class LoadingTransport implements Transport {
       else this.flag.end(false);
       return answer;
     } catch (error) {
-      this.flag.end(false);
+      this.failed(error);
       throw error;
     }
+  }
+
+  private failed(error: unknown): void {
+    if (error instanceof ApiError && error.code === 'engine_died') this.flag.died();
+    else this.flag.end(false);
   }
 
   // Until it is open, or is not being opened any more. The tab may end meanwhile: then the flag stays.
@@ -47,8 +52,8 @@ export class LoadingTransport implements Transport {
         const { models } = await ask<Listed>(this.inner, 'GET', '/thimble/v1/models');
         const model = models.find((other) => other.name === name);
         if (model?.open || model?.opening === undefined) return this.flag.end(model?.open ?? false);
-      } catch {
-        return this.flag.end(false); // the worker ended; this tab lives on and has said so
+      } catch (error) {
+        return this.failed(error);
       }
     }
   }

@@ -53,6 +53,7 @@ export interface EngineFacts {
   isIsolated: boolean;
   storage: 'kept' | 'picked'; // 'picked': this browser lets no worker keep files; chosen ones are read in place
   mostMemory: number; // bytes
+  isLess: boolean; // than was asked for: the browser refused more
   isa: string;
 }
 

@@ -27,6 +27,7 @@ export class Shell {
   isKept = false;
   private registration: ServiceWorkerRegistration | null = null;
   private takesOver = false;
+  private isBehind = false; // another tab took the new version: this page's own files are gone
 
   constructor(
     private readonly parts: ShellParts,
@@ -51,8 +52,9 @@ export class Shell {
     }
   }
 
-  // Loads the new version. Not while an answer is being written: it would be cut.
+  // Loads the new version. Not while an answer is being written, here or in another tab: it would be cut.
   takeUpdate(): void {
+    if (this.isBehind) return this.parts.reload();
     this.takesOver = true;
     this.registration?.waiting?.postMessage('take-over');
   }
@@ -73,14 +75,17 @@ export class Shell {
   private watch(workers: ServiceWorkerContainer, registration: ServiceWorkerRegistration): void {
     const look = () => {
       const isOwn = this.isOwn(registration.active);
-      this.hasUpdate = registration.waiting !== null && isOwn;
+      this.hasUpdate = (registration.waiting !== null || this.isBehind) && isOwn;
       this.isKept = isOwn;
       if (registration.active && !isOwn) registration.waiting?.postMessage('take-over'); // a stranger's has nothing to lose
       this.parts.onChange();
     };
     registration.addEventListener('updatefound', () => registration.installing?.addEventListener('statechange', look));
     registration.installing?.addEventListener('statechange', look);
+    let { controller } = workers;
     workers.addEventListener('controllerchange', () => {
+      this.isBehind ||= this.isOwn(controller);
+      controller = workers.controller;
       look();
       if (this.takesOver) this.parts.reload();
     });

@@ -4,6 +4,7 @@ import CannotRun from '../components/CannotRun.svelte';
 import { ownScript } from '../engine/own_script';
 import { settings } from '../state/settings.svelte';
 import { updates } from '../state/updates.svelte';
+import { Answering } from './answering';
 import { Shell } from './shell';
 import { WakeLock } from './wake_lock';
 
@@ -30,6 +31,7 @@ export const shell = new Shell(
   window.location.href.split('#')[0]!,
 );
 export const wakeLock = new WakeLock();
+export const answering = new Answering((navigator as Partial<Navigator>).locks);
 
 // True: the page is being loaded again, or has said why it cannot run here.
 export async function startShell(): Promise<boolean> {
@@ -39,6 +41,10 @@ export async function startShell(): Promise<boolean> {
     mount(CannotRun, { target: document.getElementById('app')! });
     return true;
   }
-  updates.take = () => shell.takeUpdate();
+  updates.take = () => {
+    if (updates.isTaking) return;
+    updates.isTaking = true;
+    void answering.whenNone(() => shell.takeUpdate()).finally(() => (updates.isTaking = false));
+  };
   return shell.start();
 }

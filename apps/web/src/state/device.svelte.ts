@@ -12,7 +12,7 @@ class Device {
   readonly browser: BrowserFacts = lookAtBrowser();
   storage = $state.raw<StorageFacts | null>(null); // null: this browser does not say
   // What the engine runs with, once it runs.
-  engine = $state.raw<{ variant: Variant; threads: number; mostMemory: number; isa: string } | null>(null);
+  engine = $state.raw<{ variant: Variant; threads: number; mostMemory: number; isLess: boolean; isa: string } | null>(null);
   readonly hasWakeLock = 'wakeLock' in navigator;
 
   // The module that is used, or will be tried first; undefined: none can run here.

@@ -60,7 +60,7 @@ class Engine {
     if (chosen.length === 0) return ui.tell(t('models.noModel'));
     // What could not be opened (a damaged pack) makes room for itself anew.
     const name = modelName(chosen);
-    if (models.list.some((model) => model.name === name && model.failure)) await models.delete(name);
+    if (models.list.some((model) => model.name === name && model.failure_code === 'damaged')) await models.delete(name);
     models.import(chosen);
   }
 

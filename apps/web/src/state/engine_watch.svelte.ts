@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What follows from the engine's state where it is in the page, for as long as the page lives.
 import type { Key } from '../lib/i18n/i18n.svelte';
-import { wakeLock } from '../shell/start';
+import { answering, wakeLock } from '../shell/start';
 import { chats } from './chats.svelte';
 import { connection } from './connection.svelte';
 import { engine } from './engine.svelte';
@@ -29,5 +29,6 @@ export function watchEngine(): void {
     });
     // With its screen off a phone computes nothing.
     $effect(() => wakeLock.want(chats.isAnswering));
+    $effect(() => answering.want(chats.isAnswering));
   });
 }

@@ -50,6 +50,7 @@ export function openPageEngine(): Transport {
     if (state.state === 'starting') engine.isAgainRead = false;
     if (state.state === 'ready') {
       device.engine = state.facts;
+      engine.crashed = own.flag.crashed;
       // The model that was open last, unless loading it ended the page.
       if (own.flag.toOpen === '') void models.refresh();
       else void models.openModel(own.flag.toOpen);

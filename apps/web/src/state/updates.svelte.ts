@@ -3,6 +3,8 @@
 
 class Updates {
   isHere = $state(false);
+  // The person said so; it comes when no tab writes an answer.
+  isTaking = $state(false);
   // The page opens without its host.
   isKept = $state(false);
   take: () => void = () => undefined;

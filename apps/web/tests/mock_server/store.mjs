@@ -180,12 +180,14 @@ export class Store {
   count(chat, messages) {
     chat.messages = messages.size;
     chat.tokens = 0;
-    chat.pictures = 0;
+    const pictures = new Set();
     for (const message of messages.values()) {
-      chat.pictures += message.pictures?.length ?? 0;
-      chat.tokens += (message.facts?.usage?.prompt_tokens ?? 0) + (message.facts?.usage?.completion_tokens ?? 0);
+      for (const { sha256 } of message.pictures ?? []) pictures.add(sha256);
+      const { prompt_tokens: read = 0, completion_tokens: written = 0 } = message.facts?.usage ?? {};
+      chat.tokens = read + written || chat.tokens;
       if (message.model) chat.model = message.model;
     }
+    chat.pictures = pictures.size;
     chat.updated = this.now();
   }
 }

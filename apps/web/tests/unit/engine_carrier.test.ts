@@ -333,8 +333,24 @@ describe('LoadingFlag', () => {
     const next = new LoadingFlag(kept);
     expect(next.crashed).toBe('a b');
     expect(next.toOpen).toBe('');
-    // The worker ends, and the tab says so.
+    // The worker ends, and the tab says so: neither it nor the next one opens the model unasked.
     isDead = true;
     await vi.waitFor(() => expect(new LoadingFlag(kept).crashed).toBe(''));
+    expect([flag.crashed, flag.toOpen, new LoadingFlag(kept).toOpen]).toEqual(['a b', '', '']);
+    // Asked for, it is tried again; and another one, that was open before, stays the one to open.
+    isDead = false;
+    opening = 0;
+    await ask(new LoadingTransport(inner, flag, 1), 'POST', '/thimble/v1/models/a%20b/open', {});
+    expect(flag.crashed).toBe('');
+    await vi.waitFor(() => expect(new LoadingFlag(kept).toOpen).toBe('a b'));
+    isDead = true;
+    await expect(ask(new LoadingTransport(inner, flag, 1), 'POST', '/thimble/v1/models/other/open', {})).rejects.toMatchObject({ code: 'engine_died' });
+    expect([flag.crashed, new LoadingFlag(kept).toOpen]).toEqual(['other', 'a b']);
+    // What else goes wrong is no crash.
+    const elsewhere = new Scripted(() => {
+      throw new ApiError(0, 'engine_elsewhere', '');
+    });
+    await expect(ask(new LoadingTransport(elsewhere, flag, 1), 'POST', '/thimble/v1/models/a%20b/open', {})).rejects.toMatchObject({ code: 'engine_elsewhere' });
+    expect([flag.crashed, flag.toOpen]).toEqual(['', 'a b']);
   });
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it, vi } from 'vitest';
+import { Answering } from '../../src/shell/answering';
 import { Shell, isOwnWorker, type ShellParts } from '../../src/shell/shell';
 import { isOwnScript } from '../../src/engine/own_script';
 import { WakeLock } from '../../src/shell/wake_lock';
@@ -118,6 +119,75 @@ describe('a new version', () => {
     expect(waiting.postMessage).toHaveBeenCalledWith('take-over');
     listeners.get('controllerchange')!();
     expect(reload).toHaveBeenCalledTimes(1);
+  });
+
+  it('that another tab took is told of, and is one loading away', async () => {
+    const { container, registration, waiting, listeners } = makeWorkers();
+    const { shell, reload } = makeShell(container, true);
+    await shell.start();
+    listeners.get('controllerchange')!();
+    expect(shell.hasUpdate, 'the first worker of this page').toBe(false);
+    Object.assign(container, { controller: registration.active });
+    listeners.get('controllerchange')!();
+    expect(shell.hasUpdate).toBe(false);
+    listeners.get('controllerchange')!();
+    expect(shell.hasUpdate).toBe(true);
+    expect(reload).not.toHaveBeenCalled();
+    shell.takeUpdate();
+    expect(reload).toHaveBeenCalledTimes(1);
+    expect(waiting.postMessage).not.toHaveBeenCalled();
+  });
+});
+
+// The browser's locks, as far as they are used: granted in order, shared ones beside each other.
+function makeLocks() {
+  let shared = 0;
+  const request = async (_name: string, { mode }: LockOptions, use: (lock: Lock | null) => unknown): Promise<unknown> => {
+    if (mode !== 'shared') return use(shared === 0 ? ({} as Lock) : null);
+    shared++;
+    try {
+      return await use({} as Lock);
+    } finally {
+      shared--;
+    }
+  };
+  return { request } as unknown as LockManager;
+}
+
+describe('answers of all tabs', () => {
+  it('are waited for, those that begin meanwhile, too', async () => {
+    const locks = makeLocks();
+    const [one, two, three] = [new Answering(locks), new Answering(locks), new Answering(locks)];
+    one.want(true);
+    one.want(true);
+    const work = vi.fn();
+    const taken = three.whenNone(work, 1);
+    const later = () => new Promise((resolve) => setTimeout(resolve, 20));
+    await later();
+    two.want(true);
+    one.want(false);
+    one.want(false);
+    await later();
+    expect(work).not.toHaveBeenCalled();
+    two.want(false);
+    await taken;
+    expect(work).toHaveBeenCalledTimes(1);
+    one.want(true);
+    one.want(false);
+    await new Answering(locks).whenNone(work, 1);
+    expect(work).toHaveBeenCalledTimes(2);
+  });
+
+  it("are this tab's where there are no locks", async () => {
+    const work = vi.fn();
+    const alone = new Answering(undefined);
+    alone.want(true);
+    const taken = alone.whenNone(work, 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(work).not.toHaveBeenCalled();
+    alone.want(false);
+    await taken;
+    expect(work).toHaveBeenCalledTimes(1);
   });
 });
 

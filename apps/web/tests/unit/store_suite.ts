@@ -196,6 +196,36 @@ export function storeSuite(name: string, open: () => Promise<ChatStore>, picture
       expect((await store.get(chat.id)).chat).toMatchObject({ messages: 1, tokens: 0 });
     });
 
+    it('has the tokens of the last answer that tells some, and each picture once', async () => {
+      const { sha256 } = await store.putPicture(picture());
+      const pictures = [{ sha256, name: 'cup.png', width: 1, height: 1, detail: 'auto' as const, tokens: 4 }];
+      const usage = (prompt_tokens: number, completion_tokens: number) => ({ usage: { prompt_tokens, completion_tokens } });
+      const question = message('user', '', 'Q', { pictures });
+      const answer = message('assistant', question.id, 'A', { facts: usage(7, 5) });
+      const next = message('user', answer.id, 'Q', { pictures });
+      const last = message('assistant', next.id, 'A', { facts: usage(20, 5) });
+      const numbers = async () => {
+        const { messages, tokens, pictures: found } = (await store.get(chat.id)).chat;
+        const listed = (await store.list({ most: 100 })).find(({ id }) => id === chat.id)!;
+        expect([listed.messages, listed.tokens, listed.pictures]).toEqual([messages, tokens, found]);
+        return [messages, tokens, found];
+      };
+      for (const one of [question, answer, next]) await store.add(chat.id, one);
+      expect(await numbers()).toEqual([3, 12, 1]);
+      await store.add(chat.id, last);
+      expect(await numbers()).toEqual([4, 25, 1]);
+      await store.changeMessage(chat.id, last.id, { facts: usage(1, 1) });
+      expect(await numbers()).toEqual([4, 2, 1]);
+      const whole = await store.get(chat.id);
+      const copy = await store.import({ ...whole.chat, id: newId() }, whole.messages);
+      expect([copy.messages, copy.tokens, copy.pictures]).toEqual([4, 2, 1]);
+      await store.deleteMessage(chat.id, next.id);
+      expect(await numbers()).toEqual([2, 12, 1]);
+      await store.deleteMessage(chat.id, question.id);
+      expect(await numbers()).toEqual([0, 0, 0]);
+      await store.delete(copy.id);
+    });
+
     it('keeps every letter', async () => {
       const one = message('user', '', 'Green.\0. 😀 \u2028 \uE000 \n\r\t"\\');
       await store.add(chat.id, one);

@@ -4,7 +4,7 @@
 //   THIMBLE_FIXTURES: build/fixtures
 import { expect, test as base, type Page } from '@playwright/test';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startHost, type Host } from '../shell/host';
@@ -13,6 +13,7 @@ const kTop = join(import.meta.dirname, '../../../..');
 export const kPage = process.env['THIMBLE_BROWSER_PAGE'] ?? join(import.meta.dirname, '../../dist-browser');
 const kFixtures = process.env['THIMBLE_FIXTURES'] ?? join(kTop, 'build/fixtures');
 export const gguf = (name: string) => join(kFixtures, 'gguf', name);
+export const kVocabulary = join(kFixtures, 'tokenizer/qwen35-vocab.gguf'); // the real one
 export const kText = gguf('text-tied-q8_0.gguf');
 export const kSeeing = [gguf('vl-q8_0.gguf'), gguf('mmproj-vl-f16.gguf')];
 
@@ -90,6 +91,16 @@ export class Whole {
     await expect.poll(async () => (await this.answer.textContent())!.length, { intervals: [20] }).toBeGreaterThan(40);
   }
 
+  // From now on.
+  async answersHaveAtMost(tokens: number): Promise<void> {
+    const { page } = this;
+    await page.evaluate(() => (window.location.hash = '#/settings'));
+    await page.locator('details').last().evaluate((element: HTMLDetailsElement) => (element.open = true));
+    await page.getByLabel('max_tokens').fill(String(tokens));
+    await page.getByLabel('max_tokens').blur();
+    await page.evaluate(() => (window.location.hash = '#/chat'));
+  }
+
   engineWorker() {
     return this.page.workers().find((worker) => /engine_worker/.test(worker.url()))!;
   }
@@ -112,6 +123,15 @@ export function newerPage(): string {
   const version = readFileSync(join(kPage, 'version.txt'), 'utf8').trim();
   writeFileSync(join(folder, 'sw.js'), readFileSync(join(folder, 'sw.js'), 'utf8').replace(digest(old), digest(index)).replaceAll(version, 'newer'));
   return folder;
+}
+
+// The page with `code` in front of its engine worker's: what a browser does otherwise than this one.
+export function changeEngineWorker(folder: string, code: string): void {
+  const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+  const name = readdirSync(join(folder, 'assets')).find((file) => /^engine_worker-.*\.js$/.test(file))!;
+  const old = readFileSync(join(folder, 'assets', name), 'utf8');
+  writeFileSync(join(folder, 'assets', name), code + old);
+  writeFileSync(join(folder, 'sw.js'), readFileSync(join(folder, 'sw.js'), 'utf8').replace(digest(old), digest(code + old)));
 }
 
 // A model as the page's host gives it.

@@ -241,6 +241,31 @@ test('a new version of the page waits for the end of an answer', async ({ whole 
   await expect(page.locator('[data-testid=message]')).toHaveCount(2);
 });
 
+test('a new version waits for an answer in another tab, which stays whole', async ({ whole, context }) => {
+  const { page, host } = whole;
+  await whole.begin();
+  const second = new Whole(await context.newPage(), host);
+  await second.open();
+  host.folder = newerPage();
+  await second.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())!.update());
+  await expect(second.page.getByTestId('take-update')).toBeEnabled();
+  await page.bringToFront();
+  await whole.beginLong();
+  const loaded = second.page.waitForEvent('framenavigated').then(() => whole.answer.getAttribute('data-state'));
+  await second.page.getByTestId('take-update').click();
+  await expect(second.page.getByTestId('take-update')).toBeDisabled();
+  await expect(second.page.getByRole('status').filter({ hasText: 'another tab has written its answer' })).toBeVisible();
+  expect(await loaded, 'the answer when the page is loaded again').toBe('done');
+  await second.page.waitForFunction(() => document.querySelector('meta[name=newer]') !== null);
+  // The tab that had the answer goes on, and is told that it is of the version before.
+  await expect(whole.answer).toHaveAttribute('data-state', 'done');
+  expect(await page.locator('meta[name=newer]').count()).toBe(0);
+  await page.getByTestId('take-update').click();
+  await page.waitForFunction(() => document.querySelector('meta[name=newer]') !== null);
+  await expect(page.locator('[data-testid=message]')).toHaveCount(2);
+  expect(second.faults).toEqual([]);
+});
+
 test('the screen stays on while an answer is written, and no longer', async ({ whole }) => {
   const { page } = whole;
   await page.addInitScript(() => {

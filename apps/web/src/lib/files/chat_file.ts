@@ -92,16 +92,23 @@ function readPicture(item: unknown): MessagePicture[] {
   return [{ sha256: item['sha256'], name: text(item['name'], 200), width: count(item['width']), height: count(item['height']), detail, tokens: count(item['tokens']) }];
 }
 
-// Numbers and short words; what is deeper stays behind.
+const numbersIn = (given: Any) => Object.fromEntries(Object.entries(given).filter(([, value]) => typeof value === 'number').slice(0, 20));
+
+// Numbers and short words; of what is deeper only what a service writes.
 function readFacts(given: unknown): Facts {
   const facts: Any = {};
   if (!isObject(given)) return facts;
   for (const key of ['timings', 'usage']) {
     const inner = given[key];
-    if (isObject(inner)) facts[key] = Object.fromEntries(Object.entries(inner).filter(([, value]) => typeof value === 'number').slice(0, 20));
+    if (isObject(inner)) facts[key] = numbersIn(inner);
   }
+  for (const key of ['prompt_tokens_details', 'completion_tokens_details']) {
+    const inner = isObject(given['usage']) ? given['usage'][key] : undefined;
+    if (isObject(inner)) (facts['usage'] as Any)[key] = numbersIn(inner);
+  }
+  if (Array.isArray(given['read'])) facts['read'] = given['read'].slice(0, 64).filter(isObject).map(numbersIn);
   for (const key of ['finish', 'error', 'error_code']) if (typeof given[key] === 'string') facts[key] = text(given[key], 500);
-  for (const key of ['dropped', 'thinking_ms', 'ttft_ms']) if (typeof given[key] === 'number') facts[key] = count(given[key]);
+  for (const key of ['dropped', 'dropped_tokens', 'thinking_ms', 'ttft_ms']) if (typeof given[key] === 'number') facts[key] = count(given[key]);
   if (given['edited'] === true) facts['edited'] = true;
   return facts as Facts;
 }

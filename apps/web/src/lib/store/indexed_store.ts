@@ -11,14 +11,14 @@ import { ownersHere, type Owners } from './indexed/owners';
 import { kMostPictureBytes, mediaTypeOf, sha256Of } from './indexed/pictures';
 import { settle, unsettled, withJournal } from './indexed/recovery';
 import {
-  addCounts, changedRow, chatRow, checkPictures, dropPictures, findMessage, freeTime, messageOf, messageRow, messageRows, newRow,
-  partsOf, plain,
+  changedRow, chatRow, checkPictures, dropPictures, findMessage, freeTime, messageOf, messageRow, messageRows, newRow,
+  partsOf, plain, recount,
 } from './indexed/rows';
 import { kChanged, kDatabaseName, kUpgrades, type ChatRow, type MessageRow, type PictureRow } from './indexed/schema';
 import { looseSince, spaceOf, type ModelSpace } from './indexed/space';
 import type { AnswerJournal, Finished } from './journal';
 import {
-  branchFrom, checkChat, checkChatChange, checkCount, checkMessage, checkMessageChange, checkSettings, checkWhole, invalid, isSha256, taken, unknown,
+  branchFrom, checkChat, checkChatChange, checkCount, checkMessage, checkMessageChange, checkSettings, checkWhole, countsOf, invalid, isSha256, taken, unknown,
 } from './rules';
 import {
   newId, type Chat, type ChatChange, type ChatQuery, type ListedChat, type Message, type MessageChange, type NewChat,
@@ -160,7 +160,7 @@ export class IndexedStore implements ChatStore {
         const row = newRow(id, { ...message, created: message.created || this.now() });
         await checkPictures(transaction, row.shas);
         await ask(transaction.objectStore('messages').add(row));
-        addCounts(chat, row, 1);
+        await recount(transaction, chat, [], [row]);
         Object.assign(chat, { head: row.id, model: row.model || chat.model, updated: await freeTime(transaction, this.now()) });
         transaction.objectStore('chats').put(chat);
       });
@@ -191,8 +191,8 @@ export class IndexedStore implements ChatStore {
       const rows = await messageRows(transaction, id);
       const names = branchFrom(rows, messageId);
       const removed = rows.filter((row) => names.has(row.id));
-      for (const row of removed) addCounts(chat, row, -1);
       await this.removeRows(transaction, removed);
+      await recount(transaction, chat, removed, []);
       if (names.has(chat.head)) chat.head = first.parent;
       chat.updated = await freeTime(transaction, this.now());
       transaction.objectStore('chats').put(chat);
@@ -213,14 +213,16 @@ export class IndexedStore implements ChatStore {
         updated: await freeTime(transaction, Math.min(given.updated || now, now)), messages: 0, tokens: 0, pictures: 0,
       };
       const names = new Map([['', '']]);
+      const rows: Omit<MessageRow, 'seq'>[] = [];
       for (const message of list) {
         names.set(message.id, (await findMessage(transaction, message.id)) ? newId() : message.id);
         const state = message.state === 'running' ? 'stopped' : message.state;
         const row = newRow(chat.id, { ...message, id: names.get(message.id)!, parent: names.get(message.parent)!, state });
         await checkPictures(transaction, row.shas);
         await ask(transaction.objectStore('messages').add(row));
-        addCounts(chat, row, 1);
+        rows.push(row);
       }
+      await recount(transaction, chat, [], rows);
       chat.head = names.get(head)!;
       transaction.objectStore('chats').add(chat);
       return plain(chat);
@@ -298,7 +300,8 @@ export class IndexedStore implements ChatStore {
         if (row.state === 'running') running.push(row.id);
         messages.push(messageOf(row.state === 'running' ? await withJournal(transaction, row, this.stuck.has(row.id)) : row));
       }
-      return { chat, messages, running };
+      // Version 0.5 kept other numbers; what is here is counted.
+      return { chat: { ...chat, ...countsOf(messages) }, messages, running };
     });
   }
 
@@ -310,8 +313,7 @@ export class IndexedStore implements ChatStore {
     await ask(transaction.objectStore('messages').put(after));
     if (change.pictures) await dropPictures(transaction, before.shas);
     if (after.state !== 'running') transaction.objectStore('journals').delete(partsOf(messageId));
-    addCounts(chat, before, -1);
-    addCounts(chat, after, 1);
+    await recount(transaction, chat, [before], [after]);
     Object.assign(chat, { model: change.model || chat.model, updated: await freeTime(transaction, this.now()) });
     transaction.objectStore('chats').put(chat);
   }

@@ -4,7 +4,7 @@ import { ApiError } from '../transport/transport';
 import type { ChatStore } from './chat_store';
 import type { AnswerJournal } from './journal';
 import {
-  branchFrom, checkChat, checkChatChange, checkCount, checkMessage, checkMessageChange, checkSettings, checkWhole, invalid, taken, tokensOf,
+  branchFrom, checkChat, checkChatChange, checkCount, checkMessage, checkMessageChange, checkSettings, checkWhole, countsOf, invalid, taken,
   unknown,
 } from './rules';
 import { pageOf } from './page_of';
@@ -207,13 +207,7 @@ export class MemoryStore implements ChatStore {
   }
 
   private count(chat: Chat, messages: Map<string, Message>) {
-    chat.messages = messages.size;
-    chat.pictures = 0;
-    chat.tokens = 0;
-    for (const message of messages.values()) {
-      chat.pictures += message.pictures.length;
-      chat.tokens += tokensOf(message.facts);
-    }
+    Object.assign(chat, countsOf([...messages.values()]));
     chat.updated = this.now();
   }
 

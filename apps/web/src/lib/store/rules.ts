@@ -73,6 +73,14 @@ export function tokensOf(facts: Facts | undefined): number {
   return (facts?.usage?.prompt_tokens ?? 0) + (facts?.usage?.completion_tokens ?? 0);
 }
 
+// A chat's own numbers, of its messages in the order in which they came: its tokens are those of the last one that has some,
+// which read all of the others; a picture counts once.
+export function countsOf(messages: readonly Pick<Message, 'facts' | 'pictures'>[]): Pick<Chat, 'messages' | 'tokens' | 'pictures'> {
+  const last = messages.findLast(({ facts }) => tokensOf(facts) > 0);
+  const pictures = new Set(messages.flatMap((message) => message.pictures.map(({ sha256 }) => sha256)));
+  return { messages: messages.length, tokens: tokensOf(last?.facts), pictures: pictures.size };
+}
+
 // A message and all that follow it.
 export function branchFrom(messages: Iterable<Pick<Message, 'id' | 'parent'>>, id: string): Set<string> {
   const children = new Map<string, string[]>();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading and changing rows within a transaction.
-import { tokensOf, unknown } from '../rules';
+import { countsOf, tokensOf, unknown } from '../rules';
 import type { Message, MessageChange } from '../types';
 import { ask } from './database';
 import type { ChatRow, MessageRow } from './schema';
@@ -65,11 +65,27 @@ export async function isLoose(transaction: IDBTransaction, sha256: string): Prom
   return (await ask(transaction.objectStore('messages').index('shas').count(sha256))) === 0;
 }
 
-// What of a chat's numbers a message is.
-export function addCounts(chat: ChatRow, message: Pick<Message, 'facts' | 'pictures'>, sign: 1 | -1): void {
-  chat.messages += sign;
-  chat.tokens += sign * tokensOf(message.facts);
-  chat.pictures += sign * message.pictures.length;
+type Counted = Pick<MessageRow, 'facts' | 'shas'>;
+
+// The numbers of a chat whose messages `gone` have gone and `come` have come.
+export async function recount(transaction: IDBTransaction, chat: ChatRow, gone: readonly Counted[], come: readonly Counted[]): Promise<void> {
+  chat.messages += come.length - gone.length;
+  if ([...gone, ...come].some(({ facts }) => tokensOf(facts) > 0)) chat.tokens = await lastTokens(transaction, chat.id);
+  const shas = (rows: readonly Counted[]) => rows.flatMap((row) => row.shas).join();
+  if (shas(gone) !== shas(come)) chat.pictures = countsOf(await messageRows(transaction, chat.id)).pictures;
+}
+
+// As countsOf says, without reading a long chat.
+function lastTokens(transaction: IDBTransaction, chat: string): Promise<number> {
+  const request = transaction.objectStore('messages').index('chat').openCursor(IDBKeyRange.only(chat), 'prev');
+  return new Promise((resolve, reject) => {
+    request.onerror = () => reject(request.error ?? new Error('the request failed'));
+    request.onsuccess = () => {
+      const tokens = tokensOf((request.result?.value as MessageRow | undefined)?.facts);
+      if (!request.result || tokens > 0) resolve(tokens);
+      else request.result.continue();
+    };
+  });
 }
 
 // A time that no chat has yet, so that a page of the list ends between two.
