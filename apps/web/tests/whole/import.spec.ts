@@ -19,11 +19,6 @@ async function digestOf(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-interface Told {
-  name: string;
-  bytes: number;
-}
-
 test('a model of 500 MB is imported, becomes a pack, and opens again', async ({ whole }) => {
   const { page, host } = whole;
   const file = join(test.info().outputDir, 'large.gguf');
