@@ -66,11 +66,12 @@ Carrier::Carrier(StartConfig config, Storage* storage, Page* page, MemoryGauge m
       about_page_(config.page),
       store_(storage, config.threads, memory_.free,
              [page](const std::string& text) { page->Log(LogLevel::kWarning, text); }),
-      shelf_(storage, EngineFor(config, memory_), memory_.reserve,
-             [page](const Engine& engine) {
-               for (const std::string& warning : engine.warnings()) page->Log(LogLevel::kWarning, warning);
-             },
-             [page](const std::string& text) { page->Log(LogLevel::kWarning, text); }),
+      shelf_(
+          storage, EngineFor(config, memory_), memory_.reserve,
+          [page](const Engine& engine) {
+            for (const std::string& warning : engine.warnings()) page->Log(LogLevel::kWarning, warning);
+          },
+          [page](const std::string& text) { page->Log(LogLevel::kWarning, text); }),
       service_(OptionsOf(config), &shelf_, &decoder_,
                {[this] { wants_pump_ = true; }, [this] { wants_help_ = true; }}) {
   store_.Recover();

@@ -417,6 +417,7 @@ export type StoreModel = {
   fits: boolean;
   why?: string;
   failure?: string;
+  failure_code?: "out_of_memory" | "damaged";
 };
 
 export const kRoutes = [

@@ -61,8 +61,8 @@ async function made(factory: IDBFactory): Promise<void> {
 
 // A message as the store gives it: without what only its table has.
 function given(row: Record<string, unknown>): Message {
-  const { seq: _seq, chat: _chat, shas: _shas, running: _running, ...message } = row;
-  return message as unknown as Message;
+  const own = new Set(['seq', 'chat', 'shas', 'running']);
+  return Object.fromEntries(Object.entries(row).filter(([name]) => !own.has(name))) as unknown as Message;
 }
 
 let factory: IDBFactory;

@@ -4,7 +4,7 @@ import type { WorkerEnd } from '../../src/engine/engine_link';
 import type { EngineFacts, FromWorker, ToWorker } from '../../src/engine/protocol';
 import type { PlayedService } from './transport_suite';
 
-export const kFacts: EngineFacts = { variant: 'simd-threads', threads: 2, isIsolated: true, storage: 'kept', mostMemory: 1 << 30, isa: 'simd128' };
+export const kFacts: EngineFacts = { variant: 'simd-threads', threads: 2, isIsolated: true, storage: 'kept', mostMemory: 1 << 30, isLess: false, isa: 'simd128' };
 
 export class FakeWorker implements WorkerEnd {
   onmessage: WorkerEnd['onmessage'] = null;
