@@ -5,7 +5,8 @@ import type { LoadingFlag } from './loading_flag';
 
 const kOpen = /^\/thimble\/v1\/models\/([^/?]+)\/open$/;
 const kUnload = '/thimble/v1/models/unload';
-const kPause = 500;
+const kPause = 500; // milliseconds between looks; at first a tenth of it, for small models are open at once
+const kFirstLooks = 20;
 const kMostLooks = 1200;
 
 interface Listed {
@@ -47,7 +48,7 @@ export class LoadingTransport implements Transport {
   // Until it is open, or is not being opened any more. The tab may end meanwhile: then the flag stays.
   private async watch(name: string): Promise<void> {
     for (let looks = 0; looks < kMostLooks; looks++) {
-      await new Promise((resolve) => setTimeout(resolve, this.pause));
+      await new Promise((resolve) => setTimeout(resolve, looks < kFirstLooks ? this.pause / 10 : this.pause));
       try {
         const { models } = await ask<Listed>(this.inner, 'GET', '/thimble/v1/models');
         const model = models.find((other) => other.name === name);

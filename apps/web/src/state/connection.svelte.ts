@@ -23,7 +23,8 @@ class Connection {
   // What to say of it in place of its state, where the engine is in the page.
   hint = $state<Key | ''>('');
   private timer = 0;
-  private isLooking = false;
+  private looking: Promise<void> | null = null;
+  private isToLook = false;
   private readonly whenBack: (() => void)[] = [];
 
   // Another page would fit this service: it was updated while this page was open. Versions without numbers are tests'.
@@ -47,11 +48,18 @@ class Connection {
     this.whenBack.push(listener);
   }
 
-  async look(): Promise<void> {
-    if (this.isLooking) return;
-    this.isLooking = true;
-    await this.ask();
-    this.isLooking = false;
+  // What changed since a question was sent is not in its answer: it is asked again.
+  look(): Promise<void> {
+    this.isToLook = true;
+    return (this.looking ??= this.lookOn());
+  }
+
+  private async lookOn(): Promise<void> {
+    while (this.isToLook) {
+      this.isToLook = false;
+      await this.ask();
+    }
+    this.looking = null;
   }
 
   private async ask(): Promise<void> {
