@@ -96,7 +96,7 @@ function readPicture(item: unknown): MessagePicture[] {
 function readFacts(given: unknown): Facts {
   const facts: Any = {};
   if (!isObject(given)) return facts;
-  for (const key of ['timings', 'usage']) {
+  for (const key of ['timings', 'usage', 'cost']) {
     const inner = given[key];
     if (isObject(inner)) facts[key] = Object.fromEntries(Object.entries(inner).filter(([, value]) => typeof value === 'number').slice(0, 20));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A picture's file as a BMP of all its pixels, decoded by the browser: colours as they stand in the file, oriented once
-// (browsers always do), and never resized, since each browser resizes in its own way.
+// (browsers always do), and resized only where a carrier has a bound of its own, since each browser resizes in its own way.
 import { ApiError } from '../transport/transport';
 import { BmpWriter } from './bmp';
 import { kSniffed, sizeFromHead, type Size } from './size';
@@ -43,8 +43,23 @@ function bmpOf(bitmap: ImageBitmap): Uint8Array<ArrayBuffer> {
   return writer.bytes;
 }
 
-// Rejects with ApiError: 413 for what is too large, 415 for what this browser cannot decode.
-export async function decodeToBmp(file: Blob): Promise<Uint8Array<ArrayBuffer>> {
+// The bitmap, or one of at most so many pixels in its place.
+async function within(bitmap: ImageBitmap, most: number): Promise<ImageBitmap> {
+  const { width, height } = bitmap;
+  if (width * height <= most) return bitmap;
+  const scale = Math.sqrt(most / (width * height));
+  const smaller = await createImageBitmap(bitmap, {
+    resizeWidth: Math.max(1, Math.floor(width * scale)),
+    resizeHeight: Math.max(1, Math.floor(height * scale)),
+    resizeQuality: 'high',
+  });
+  bitmap.close();
+  return smaller;
+}
+
+// Rejects with ApiError: 413 for what is too large, 415 for what this browser cannot decode. Above `most` pixels it is made
+// smaller.
+export async function decodeToBmp(file: Blob, most = Infinity): Promise<Uint8Array<ArrayBuffer>> {
   const head = new Uint8Array(await file.slice(0, kSniffed).arrayBuffer());
   const told = sizeFromHead(head);
   if (told) refuseLarge(told);
@@ -56,6 +71,7 @@ export async function decodeToBmp(file: Blob): Promise<Uint8Array<ArrayBuffer>> 
   }
   try {
     refuseLarge(bitmap);
+    bitmap = await within(bitmap, most);
     return bmpOf(bitmap);
   } finally {
     bitmap.close();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures before they are sent: what may be one, a small preview, and what it will cost.
+import { app } from '../app_hands';
 import { ask, type Transport } from '../transport/transport';
 import type { PictureTokens } from '../store/types';
 
@@ -40,7 +41,8 @@ const blobOf = (canvas: HTMLCanvasElement, type: string) =>
 export async function makePreview(file: Blob): Promise<Preview> {
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
+    const shown = app.hands ? await app.hands.readable(file) : file;
+    bitmap = await createImageBitmap(shown, { imageOrientation: 'from-image' });
   } catch {
     return { url: '', width: 0, height: 0 };
   }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model that the app copies: picked, opened with Thimble, or shared to it. The page shows how far it is.
+import type { Arriving } from '../state/model_import.svelte';
+import type { Bridge } from './bridge';
+import type { AppEvents } from './protocol';
+
+export class ModelArrival implements Arriving {
+  total = $state(0);
+  sent = $state(0);
+  state = $state<Arriving['state']>('sending');
+  fault = $state('');
+  secondsLeft = $state(0);
+  private first: { at: number; bytes: number } | null = null; // for the pace; what was there before an interruption took no time
+
+  constructor(
+    readonly name: string,
+    private readonly bridge: Bridge,
+  ) {}
+
+  take({ bytes, total, state, message = '' }: AppEvents['import']): void {
+    this.sent = bytes;
+    this.total = total;
+    this.fault = state === 'failed' ? message : '';
+    this.state = state === 'done' ? 'done' : state === 'failed' ? 'paused' : 'sending';
+    // All of it is here, and a pack is made of it.
+    if (state === 'packing') this.sent = this.total;
+    if (state !== 'copying') this.first = null;
+    else this.first ??= { at: Date.now(), bytes };
+    const passed = this.first ? Date.now() - this.first.at : 0;
+    const rate = this.first && passed > 500 ? (bytes - this.first.bytes) / passed : 0;
+    this.secondsLeft = rate > 0 ? (total - bytes) / rate / 1000 : 0;
+  }
+
+  // Again, after a fault: the app goes on where the file is the same.
+  async run(): Promise<void> {
+    this.bridge.send({ type: 'pick-model' });
+  }
+
+  stop(): void {
+    if (this.state === 'sending') this.bridge.send({ type: 'cancel-import', name: this.name });
+  }
+}
