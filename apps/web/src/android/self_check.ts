@@ -34,14 +34,15 @@ export function checkLines(report: unknown): CheckLine[] {
   const addObject = (holder: string, item: unknown, i = 0): void => {
     if (!isObject(item)) return add(`${holder} ${i + 1}`, item);
     const own = typeof item['name'] === 'string' ? item['name'] : '';
-    const name = [holder, own || (holder && String(i + 1))].filter((part) => part !== '').join(' / ');
+    const name = own || (holder === '' ? '' : `${holder} ${i + 1}`);
     const inner = Object.fromEntries(Object.entries(item).filter(([key]) => key !== 'name' || own === ''));
     const verdict = verdictOf(inner);
     const flat = Object.values(inner).every((value) => !isObject(value) && !(Array.isArray(value) && value.some(isObject)));
     if (verdict && flat) lines.push({ name, value: textOf(verdict.rest), good: verdict.good });
     else for (const [key, value] of Object.entries(inner)) add(name === '' ? key : `${name} / ${key}`, value);
   };
-  if (isObject(report)) for (const [key, value] of Object.entries(report)) add(key, value);
+  // The whole's verdict is told in words.
+  if (isObject(report)) for (const [key, value] of Object.entries(verdictOf(report)?.rest ?? report)) add(key, value);
   return lines;
 }
 

@@ -89,12 +89,12 @@ test('how hard the phone works is chosen, kept, and told at each start', async (
   await expect.poll(() => phone.said('mode')).toEqual([{ type: 'mode', mode: 'balanced' }]);
   await page.evaluate(() => (window.location.hash = '#/settings'));
   const setting = page.getByTestId('setting-mode');
-  await setting.getByText('Cool', { exact: true }).click();
+  await setting.getByText('cool', { exact: true }).click();
   await expect(setting).toContainText('The phone stays cool');
   await expect.poll(() => phone.said('mode').at(-1)).toEqual({ type: 'mode', mode: 'cool' });
   await expect.poll(() => phone.requests.some(({ method, path, text = '' }) => method === 'PUT' && path === '/thimble/v1/settings' && text.includes('"mode":"cool"'))).toBe(true);
   await page.reload();
-  await expect(page.getByTestId('setting-mode').getByRole('radio', { name: 'Cool' })).toBeChecked();
+  await expect(page.getByTestId('setting-mode').getByRole('radio', { name: 'cool' })).toBeChecked();
   await expect.poll(() => phone.said('mode').at(-1)).toEqual({ type: 'mode', mode: 'cool' });
 });
 

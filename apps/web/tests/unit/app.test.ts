@@ -220,6 +220,7 @@ describe('The self-check', () => {
     processor: { cores: 8, features: ['neon', 'dotprod'] },
     kernels: { passed: true, isa: 'neon', detail: 'all tables agree' },
     checks: [{ name: 'system calls', passed: true }, { name: 'mapping', ok: false, error: 'refused' }],
+    cores: [{ cpu: 0, max: 1.8 }, { cpu: 4, max: 2.4 }],
     answer: { tokens: 12, speed: { read: 40.5, write: 9 } },
     nothing: null,
   };
@@ -227,12 +228,15 @@ describe('The self-check', () => {
   it('is lines, with a verdict where there is one', () => {
     expect(checkLines(report)).toEqual([
       { name: 'version', value: '0.7.0', good: null },
-      { name: 'passed', value: '', good: false },
       { name: 'processor / cores', value: '8', good: null },
       { name: 'processor / features', value: 'neon, dotprod', good: null },
       { name: 'kernels', value: 'isa neon, detail all tables agree', good: true },
-      { name: 'checks / system calls', value: '', good: true },
-      { name: 'checks / mapping', value: 'error refused', good: false },
+      { name: 'system calls', value: '', good: true },
+      { name: 'mapping', value: 'error refused', good: false },
+      { name: 'cores 1 / cpu', value: '0', good: null },
+      { name: 'cores 1 / max', value: '1.8', good: null },
+      { name: 'cores 2 / cpu', value: '4', good: null },
+      { name: 'cores 2 / max', value: '2.4', good: null },
       { name: 'answer / tokens', value: '12', good: null },
       { name: 'answer / speed / read', value: '40.5', good: null },
       { name: 'answer / speed / write', value: '9', good: null },
