@@ -46,7 +46,7 @@ async function arrived(one: Arriving): Promise<void> {
 }
 
 function onImport(bridge: Bridge, told: AppEvents['import']): void {
-  let one = models.imports.find((other): other is ModelArrival => other instanceof ModelArrival && other.name === told.name);
+  let one = models.imports.find((other): other is ModelArrival => other instanceof ModelArrival && other.file === told.name);
   if (!one) {
     models.imports.push(new ModelArrival(told.name, bridge));
     one = models.imports.at(-1) as ModelArrival;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model that the app copies: picked, opened with Thimble, or shared to it. The page shows how far it is.
+import { modelName } from '../lib/files/model_files';
 import type { Arriving } from '../state/model_import.svelte';
 import type { Bridge } from './bridge';
 import type { AppEvents } from './protocol';
 
 export class ModelArrival implements Arriving {
+  readonly name: string; // the model's, as the service will have it
   total = $state(0);
   sent = $state(0);
   state = $state<Arriving['state']>('sending');
@@ -13,9 +15,11 @@ export class ModelArrival implements Arriving {
   private first: { at: number; bytes: number } | null = null; // for the pace; what was there before an interruption took no time
 
   constructor(
-    readonly name: string,
+    readonly file: string, // as the app calls it
     private readonly bridge: Bridge,
-  ) {}
+  ) {
+    this.name = modelName([{ name: file, size: 1 }]);
+  }
 
   take({ bytes, total, state, message = '' }: AppEvents['import']): void {
     this.sent = bytes;
@@ -37,6 +41,6 @@ export class ModelArrival implements Arriving {
   }
 
   stop(): void {
-    if (this.state === 'sending') this.bridge.send({ type: 'cancel-import', name: this.name });
+    if (this.state === 'sending') this.bridge.send({ type: 'cancel-import', name: this.file });
   }
 }

@@ -96,6 +96,9 @@ test('how hard the phone works is chosen, kept, and told at each start', async (
   await page.reload();
   await expect(page.getByTestId('setting-mode').getByRole('radio', { name: 'cool' })).toBeChecked();
   await expect.poll(() => phone.said('mode').at(-1)).toEqual({ type: 'mode', mode: 'cool' });
+  // One service has the settings of all tests.
+  await setting.getByText('balanced', { exact: true }).click();
+  await expect.poll(() => phone.requests.filter(({ method, path }) => method === 'PUT' && path === '/thimble/v1/settings').at(-1)?.text).toContain('"mode":"balanced"');
 });
 
 test('the page keeps clear of what the system draws over it, and of its keyboard', async ({ chat, phone }) => {

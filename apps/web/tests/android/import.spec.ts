@@ -44,8 +44,8 @@ test.describe('where only the built-in model answers', () => {
     test.skip(!chat.service.isMock, 'it needs a model in the store');
     const { page } = chat;
     await page.getByTestId('models').click();
-    phone.event('import', { name: 'Fixture-VL', bytes: 735e6, total: 735e6, state: 'copying' });
-    phone.event('import', { name: 'Fixture-VL', bytes: 735e6, total: 735e6, state: 'done' });
+    phone.event('import', { name: 'Fixture-VL.gguf', bytes: 735e6, total: 735e6, state: 'copying' });
+    phone.event('import', { name: 'Fixture-VL.gguf', bytes: 735e6, total: 735e6, state: 'done' });
     await expect(page.getByTestId('model-item').filter({ hasText: 'Fixture-VL' })).toHaveAttribute('data-open', 'true');
     await expect(page.getByTestId('model-import-row')).toHaveCount(0);
   });

@@ -197,6 +197,7 @@ describe('A model that the app copies', () => {
   it('is sent, prepared, done, or stopped with a reason', async () => {
     const { bridge, port } = open();
     const one = new ModelArrival('a.gguf', bridge);
+    expect([one.name, new ModelArrival('Qwen3.5-2B', bridge).name]).toEqual(['a', 'Qwen3.5-2B']);
     one.take(told({ bytes: 40 }));
     expect([one.state, one.sent, one.total]).toEqual(['sending', 40, 100]);
     one.take(told({ state: 'packing', bytes: 7 }));
