@@ -17,7 +17,8 @@ const kNotHere: [name: RegExp, why: string][] = [
   [/the proof page shows that nothing left/, 'other proofs: app.spec'],
   [/a model comes in by its files/, 'uploads by the page; here the app copies: import.spec'],
   [/chats go out as Markdown, JSON and archive/, 'downloads; here the app saves: app.spec'],
-  [/a HEIC photo, which this browser cannot show/, 'here the app decodes it: pictures of app.spec'],
+  [/a HEIC photo, which this browser cannot show/, 'here the app decodes it: app.spec'],
+  [/photos of 12 and 50 megapixels/, 'as above, the large ones'],
 ];
 
 export default defineConfig({

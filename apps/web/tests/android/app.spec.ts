@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only the page of the Android app does: what comes from the app and what goes to it.
 import { readFileSync } from 'node:fs';
+import type { Page } from '@playwright/test';
 import type { Cost, Decision, Readings } from '../../src/android/protocol';
 import { makePng } from '../e2e/png';
 import { expect, test } from './test';
@@ -115,15 +116,42 @@ test('the page keeps clear of what the system draws over it, and of its keyboard
   expect((await box('.rail .mark'))!.y).toBeGreaterThanOrEqual(48);
 });
 
+// A JPEG that the page makes, as base64.
+function jpegOf(page: Page, width: number, height: number): Promise<string> {
+  return page.evaluate(async ([w, h]) => {
+    const canvas = new OffscreenCanvas(w!, h!);
+    canvas.getContext('2d')!.fillRect(0, 0, w! / 2, h!);
+    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg' })).arrayBuffer());
+    canvas.width = canvas.height = 1;
+    let text = '';
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    return btoa(text);
+  }, [width, height]);
+}
+
+test('photos of 12 megapixels are decoded by the web view, one of 50 by the app', async ({ chat, phone }) => {
+  const { page } = chat;
+  test.setTimeout(120_000);
+  const [small, large] = [Buffer.from(await jpegOf(page, 4000, 3000), 'base64'), Buffer.from(await jpegOf(page, 8000, 6250), 'base64')];
+  phone.decoded = { base64: await jpegOf(page, 2000, 1562) };
+  await page.getByTestId('attach-input').setInputFiles([{ name: 'small.jpg', mimeType: 'image/jpeg', buffer: small }, { name: 'large.jpg', mimeType: 'image/jpeg', buffer: large }]);
+  const previews = page.getByTestId('picture-preview');
+  for (const i of [0, 1]) {
+    await expect(previews.nth(i)).toHaveAttribute('data-state', 'ready', { timeout: 60_000 });
+    await expect(previews.nth(i).locator('img')).toBeVisible();
+  }
+  expect(phone.said('decode').map(({ name, base64 }) => [name, base64.length])).toEqual([['large.jpg', large.toString('base64').length]]);
+  const sizes = phone.requests.filter(({ method, path }) => method === 'PUT' && path === '/thimble/v1/pictures').map(({ base64 }) => {
+    const bmp = Buffer.from(base64!, 'base64');
+    return [bmp.readInt32LE(18), bmp.readInt32LE(22)];
+  });
+  expect(sizes).toEqual([[2047, 1536], [2000, 1562]].map(([width]) => [expect.closeTo(width!, -1), expect.any(Number)]));
+  await chat.ask('What is this?');
+});
+
 test('a photo that only the app can decode is shown, sent and kept', async ({ chat, phone }) => {
   const { page } = chat;
-  const jpeg = await page.evaluate(async () => {
-    const canvas = new OffscreenCanvas(400, 300);
-    canvas.getContext('2d')!.fillRect(0, 0, 200, 300);
-    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg' })).arrayBuffer());
-    return btoa(String.fromCharCode(...bytes));
-  });
-  phone.decoded = { base64: jpeg };
+  phone.decoded = { base64: await jpegOf(page, 400, 300) };
   const heic = Buffer.concat([Buffer.from([0, 0, 0, 0x18]), Buffer.from('ftypheic\0\0\0\0mif1heic'), Buffer.alloc(2000, 5)]);
   await page.getByTestId('attach-input').setInputFiles({ name: 'photo.heic', mimeType: 'image/heic', buffer: heic });
   const preview = page.getByTestId('picture-preview');
