@@ -149,6 +149,21 @@ test('photos of 12 megapixels are decoded by the web view, one of 50 by the app'
   await chat.ask('What is this?');
 });
 
+test('turned, in a split screen, and with everything drawn large, all of it can be reached', async ({ chat, phone }) => {
+  const { page } = chat;
+  await chat.ask('Show me code and a table');
+  phone.event('cost', { cpu_seconds: 123.4, battery_percent: 3, thermal: 3 } satisfies Cost);
+  for (const [width, height] of [[915, 412], [412, 430], [280, 600]] as const) {
+    await page.setViewportSize({ width, height });
+    for (const name of ['models', 'settings', 'proof', 'device', 'check', 'chat']) {
+      await page.evaluate((hash) => (window.location.hash = hash), `#/${name}`);
+      if (name === 'chat') await expect(page.getByTestId('composer')).toBeInViewport();
+      else await expect(page.getByTestId(`page-${name}`)).toBeVisible();
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), `${name}, ${width} x ${height}`).toBeLessThanOrEqual(width);
+    }
+  }
+});
+
 test('a photo that only the app can decode is shown, sent and kept', async ({ chat, phone }) => {
   const { page } = chat;
   phone.decoded = { base64: await jpegOf(page, 400, 300) };

@@ -150,6 +150,20 @@ describe('Pictures of the app', () => {
     expect(port.got).toEqual([]);
   });
 
+  it('of chats that are not kept are sent again to an engine that was started anew', async () => {
+    browser(() => true);
+    const { transport, sent } = played();
+    const { sha256 } = JSON.parse(await textOf(await transport.request({ method: 'PUT', path: '/thimble/v1/pictures', body: new Blob([png()], { type: 'image/png' }) }))) as { sha256: string };
+    const ask = async () => {
+      await transport.request({ method: 'POST', path: '/v1/chat/completions', body: JSON.stringify({ url: `thimble:${sha256}` }) });
+      return sent.splice(0).map(({ method, body }) => (typeof body === 'string' ? body : method));
+    };
+    expect(sent.splice(0)).toHaveLength(1);
+    expect(await ask()).toEqual(['{"url":"thimble:id1"}']);
+    transport.forget();
+    expect(await ask()).toEqual(['PUT', '{"url":"thimble:id1"}']);
+  });
+
   it('that the web view cannot decode go to the app, once', async () => {
     browser((file) => file.type === 'image/jpeg');
     const { transport, sent, port } = played();
