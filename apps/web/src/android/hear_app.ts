@@ -11,7 +11,7 @@ import { addCost } from './answer_cost';
 import { appState } from './app_state.svelte';
 import { fromBase64 } from './base64';
 import type { Bridge } from './bridge';
-import { ModelArrival } from './model_arrival.svelte';
+import { givenUp, ModelArrival, nameOf } from './model_arrival.svelte';
 import type { AppEvents, SharedPicture } from './protocol';
 
 function fileOf({ name, mime, base64 }: SharedPicture): File[] {
@@ -46,11 +46,23 @@ async function arrived(one: Arriving): Promise<void> {
 }
 
 function onImport(bridge: Bridge, told: AppEvents['import']): void {
-  let one = models.imports.find((other): other is ModelArrival => other instanceof ModelArrival && other.file === told.name);
+  const isOver = told.state === 'done' || told.state === 'failed';
+  // Of no model at all: that another one is on its way.
+  if (told.name === '') return told.message ? ui.tell(told.message) : undefined;
+  const name = nameOf(told.name);
+  if (givenUp.has(name)) {
+    if (isOver) givenUp.delete(name);
+    if (told.state === 'done') void models.refresh(); // it was faster
+    return;
+  }
+  const rows = models.imports.filter((one): one is ModelArrival => one instanceof ModelArrival);
+  let one = rows.find((row) => row.name === name);
   if (!one) {
+    // The app brings one model at a time, and counts files that do not say how long they are under their own names.
+    for (const row of rows) if (row.state === 'sending' && row.total === 0) models.imports = models.imports.filter((other) => other !== row);
     models.imports.push(new ModelArrival(told.name, bridge));
     one = models.imports.at(-1) as ModelArrival;
-    if (router.route.page !== 'models') ui.tell(t('app.adding', { name: told.name }));
+    if (router.route.page !== 'models' && !isOver) ui.tell(t('app.adding', { name }));
   }
   const before = one.state;
   one.take(told);
@@ -91,7 +103,8 @@ export function hearApp(bridge: Bridge, renewed: () => void): void {
     toChat();
     chats.current.attachments.add(fileOf(picture));
   });
-  bridge.on('saved', ({ name, ok, error = '' }) => ui.tell(ok ? t('app.saved', { name }) : t('app.notSaved', { name, why: error })));
+  // Without an error the person has turned back.
+  bridge.on('saved', ({ name, ok, error = '' }) => (ok || error !== '') && ui.tell(ok ? t('app.saved', { name }) : error));
   bridge.on('cost', (cost) => void addCost(cost));
   bridge.on('insets', onInsets);
   bridge.on('stop', () => chats.stopAll());

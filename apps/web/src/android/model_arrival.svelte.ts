@@ -5,9 +5,16 @@ import type { Arriving } from '../state/model_import.svelte';
 import type { Bridge } from './bridge';
 import type { AppEvents } from './protocol';
 
+// Those that the person wants no more: the app still tells of them until it has stopped.
+export const givenUp = new Set<string>();
+
+export function nameOf(told: string): string {
+  return modelName([{ name: told, size: 1 }]);
+}
+
 export class ModelArrival implements Arriving {
   readonly name: string; // the model's, as the service will have it
-  total = $state(0);
+  total = $state(0); // 0: not known yet
   sent = $state(0);
   state = $state<Arriving['state']>('sending');
   fault = $state('');
@@ -15,13 +22,14 @@ export class ModelArrival implements Arriving {
   private first: { at: number; bytes: number } | null = null; // for the pace; what was there before an interruption took no time
 
   constructor(
-    readonly file: string, // as the app calls it
+    private told: string, // the app's name for it: a file's, then the model's
     private readonly bridge: Bridge,
   ) {
-    this.name = modelName([{ name: file, size: 1 }]);
+    this.name = nameOf(told);
   }
 
-  take({ bytes, total, state, message = '' }: AppEvents['import']): void {
+  take({ name, bytes, total, state, message = '' }: AppEvents['import']): void {
+    this.told = name;
     this.sent = bytes;
     this.total = total;
     this.fault = state === 'failed' ? message : '';
@@ -41,6 +49,8 @@ export class ModelArrival implements Arriving {
   }
 
   stop(): void {
-    if (this.state === 'sending') this.bridge.send({ type: 'cancel-import', name: this.file });
+    if (this.state !== 'sending') return;
+    givenUp.add(this.name);
+    this.bridge.send({ type: 'cancel-import', name: this.told });
   }
 }

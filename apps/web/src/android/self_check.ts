@@ -12,15 +12,27 @@ const isObject = (value: unknown): value is Any => typeof value === 'object' && 
 const kVerdicts = ['passed', 'ok', 'good'];
 const kMostLines = 400;
 
-// An object with a verdict of its own is one line.
-function verdictOf(value: Any): { good: boolean; rest: Any } | null {
-  const key = kVerdicts.find((name) => typeof value[name] === 'boolean');
+// An object with a verdict of its own is one line; a verdict of null: it was not tried.
+function verdictOf(value: Any): { good: boolean | null; rest: Any } | null {
+  const key = kVerdicts.find((name) => typeof value[name] === 'boolean' || value[name] === null);
   if (key === undefined) return null;
-  return { good: value[key] as boolean, rest: Object.fromEntries(Object.entries(value).filter(([name]) => name !== key)) };
+  return { good: value[key] as boolean | null, rest: Object.fromEntries(Object.entries(value).filter(([name, inner]) => name !== key && inner !== '')) };
 }
 
-const textOf = (value: unknown): string =>
-  value === null || value === undefined ? '–' : typeof value === 'object' ? Object.entries(value as object).map(([name, inner]) => (Array.isArray(value) ? textOf(inner) : `${name} ${textOf(inner)}`)).join(', ') : String(value);
+function textOf(value: unknown): string {
+  if (value === null || value === undefined) return '–';
+  if (typeof value === 'number') return String(Number.isInteger(value) ? value : Number(value.toPrecision(5)));
+  if (typeof value !== 'object') return String(value);
+  return Object.entries(value).map(([name, inner]) => (Array.isArray(value) ? textOf(inner) : `${name} ${textOf(inner)}`)).join(', ');
+}
+
+// Many yeses in one line: how many of how many, and which are none.
+function tallyOf(value: Any): { good: boolean; text: string } | null {
+  const all = Object.entries(value);
+  if (all.length < 2 || !all.every(([, inner]) => typeof inner === 'boolean')) return null;
+  const bad = all.filter(([, inner]) => !inner).map(([name]) => name);
+  return { good: bad.length === 0, text: [`${all.length - bad.length} of ${all.length}`, ...bad.map((name) => `not ${name}`)].join(', ') };
+}
 
 export function checkLines(report: unknown): CheckLine[] {
   const lines: CheckLine[] = [];
@@ -36,6 +48,8 @@ export function checkLines(report: unknown): CheckLine[] {
     const own = typeof item['name'] === 'string' ? item['name'] : '';
     const name = own || (holder === '' ? '' : `${holder} ${i + 1}`);
     const inner = Object.fromEntries(Object.entries(item).filter(([key]) => key !== 'name' || own === ''));
+    const tally = tallyOf(inner);
+    if (tally) return void lines.push({ name, value: tally.text, good: tally.good });
     const verdict = verdictOf(inner);
     const flat = Object.values(inner).every((value) => !isObject(value) && !(Array.isArray(value) && value.some(isObject)));
     if (verdict && flat) lines.push({ name, value: textOf(verdict.rest), good: verdict.good });
@@ -49,8 +63,8 @@ export function checkLines(report: unknown): CheckLine[] {
 // Whether all that has a verdict is good; the report's own word, where it has one.
 export function hasPassed(report: unknown): boolean {
   if (isObject(report)) {
-    const verdict = verdictOf(report);
-    if (verdict) return verdict.good;
+    const verdict = verdictOf(report)?.good;
+    if (typeof verdict === 'boolean') return verdict;
   }
   return checkLines(report).every(({ good }) => good !== false);
 }

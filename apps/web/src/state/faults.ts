@@ -36,6 +36,7 @@ const kTellsAll = new Set([0, 401, 403, 429, 501, 503, 507]);
 
 export function faultText(error: unknown): string {
   if (!(error instanceof ApiError)) return t('fault.other', { message: error instanceof Error ? error.message : String(error) });
+  if (error.code === 'refused_by_app') return plain(error.message); // a sentence in the phone's language
   const found = kByCode[error.code] ?? kByStatus[error.status];
   const key = found && (kOwn[carrierKind()][found] ?? found);
   if (!key) return t('fault.other', { message: error.message });

@@ -212,8 +212,8 @@ test('chats are saved by the app, answers are copied, shared, and their links op
   expect(JSON.parse(Buffer.from(file.base64, 'base64').toString())).toMatchObject({ thimble_chat: 1, chat: { title: 'attack' } });
   phone.event('saved', { name: file.name, ok: true });
   await expect(page.locator('.toast')).toHaveText('attack.json is saved.');
-  phone.event('saved', { name: file.name, ok: false, error: 'The folder is gone.' });
-  await expect(page.locator('.toast')).toHaveText('attack.json was not saved. The folder is gone.');
+  phone.event('saved', { name: file.name, ok: false, error: 'attack.json could not be saved.' });
+  await expect(page.locator('.toast')).toHaveText('attack.json could not be saved.');
   // And in again, through the system's picker.
   await page.getByTestId('import-input').setInputFiles({ name: 'attack.json', mimeType: 'application/json', buffer: Buffer.from(file.base64, 'base64') });
   await expect(page.getByTestId('chat-item').filter({ hasText: 'attack' })).toHaveCount(2);
@@ -241,6 +241,16 @@ test('a full phone is a sentence, and the typed text stays', async ({ chat, phon
   phone.instead.clear();
   await page.getByTestId('send').click();
   await chat.finished();
+});
+
+test('a model that the app does not open says why, as the app puts it', async ({ chat, phone }) => {
+  test.skip(!chat.service.isMock, 'a scripted server has one model');
+  const { page } = chat;
+  const why = 'It needs 4.2 GB, and this phone gives apps about 1.9 GB: take 0.8B.';
+  phone.instead.set('POST /thimble/v1/models/builtin/open', { status: 409, body: { error: { message: why, code: 'refused_by_app' } } });
+  await page.getByTestId('models').click();
+  await page.getByTestId('model-item').filter({ hasText: 'Mini' }).getByTestId('model-open').click();
+  await expect(page.locator('.page .fault')).toHaveText(why);
 });
 
 test('why nothing leaves this phone, and how a person sees that', async ({ chat }) => {

@@ -2,7 +2,8 @@
 // Models that the app brings: the page asks for them, shows how far they are, and opens the first one.
 import { expect, test } from './test';
 
-const name = 'Qwen3.5-0.8B-Q4_K_M.gguf';
+const model = 'Qwen3.5-0.8B-Q4_K_M';
+const name = `${model}.gguf`;
 
 test('a model is picked, copied, prepared, and given up', async ({ chat, phone }) => {
   const { page } = chat;
@@ -10,22 +11,34 @@ test('a model is picked, copied, prepared, and given up', async ({ chat, phone }
   await page.getByTestId('model-import').click();
   await expect.poll(() => phone.said('pick-model').length).toBe(1);
   const row = page.getByTestId('model-import-row');
-  phone.event('import', { name, bytes: 100e6, total: 527e6, state: 'copying' });
+  // A file that does not say how long it is is counted first, the vision file under its own name.
+  phone.event('import', { name: 'mmproj-F16.gguf', bytes: 0, total: 0, state: 'copying' });
+  await expect(row).toContainText('Reading');
+  phone.event('import', { name, bytes: 0, total: 0, state: 'copying' });
+  phone.event('import', { name: model, bytes: 100e6, total: 527e6, state: 'copying' });
   await expect(row).toContainText('100 MB of 527 MB');
   await expect(row.locator('progress')).toHaveAttribute('max', '527000000');
-  phone.event('import', { name, bytes: 527e6, total: 527e6, state: 'packing' });
+  phone.event('import', { name: model, bytes: 527e6, total: 527e6, state: 'packing' });
   await expect(row).toContainText('is being prepared');
   await expect(row).toHaveCount(1);
   await row.getByRole('button', { name: 'Cancel' }).click();
   await expect(row).toHaveCount(0);
-  await expect.poll(() => phone.said('cancel-import')).toEqual([{ type: 'cancel-import', name }]);
+  await expect.poll(() => phone.said('cancel-import')).toEqual([{ type: 'cancel-import', name: model }]);
+  // What the app still says of it brings it back no more; the same file, chosen again, does.
+  phone.event('import', { name: model, bytes: 527e6, total: 527e6, state: 'packing' });
+  phone.event('import', { name: model, bytes: 0, total: 0, state: 'failed', message: 'It was cancelled.' });
+  phone.event('import', { name: '', bytes: 0, total: 0, state: 'failed', message: 'Another model is being added.' });
+  await expect(page.locator('.toast')).toHaveText('Another model is being added.');
+  await expect(row).toHaveCount(0);
+  phone.event('import', { name, bytes: 1e6, total: 527e6, state: 'copying' });
+  await expect(row).toHaveCount(1);
 });
 
 test('one that stopped says why, and goes on where it is chosen again', async ({ chat, phone }) => {
   const { page } = chat;
   // It came by another app: the person is told wherever they are.
   phone.event('import', { name, bytes: 0, total: 527e6, state: 'copying' });
-  await expect(page.locator('.toast')).toHaveText(`${name} is being added.`);
+  await expect(page.locator('.toast')).toHaveText(`${model} is being added.`);
   phone.event('import', { name, bytes: 200e6, total: 527e6, state: 'failed', message: 'The phone has no room: 527 MB are needed, 210 MB are free.' });
   await page.getByTestId('models').click();
   const row = page.getByTestId('model-import-row');

@@ -236,8 +236,11 @@ describe('The self-check', () => {
     kernels: { passed: true, isa: 'neon', detail: 'all tables agree' },
     checks: [{ name: 'system calls', passed: true }, { name: 'mapping', ok: false, error: 'refused' }],
     cores: [{ cpu: 0, max: 1.8 }, { cpu: 4, max: 2.4 }],
-    answer: { tokens: 12, speed: { read: 40.5, write: 9 } },
+    answer: { tokens: 12, speed: { read: 40.512345678, write: 9 } },
     nothing: null,
+    tables: [{ name: 'neon', runs: true, passed: true, wrong: '' }, { name: 'sve', runs: false, passed: null, wrong: '' }],
+    calls: { openat: true, rseq: false, mmap: true },
+    file: { mapped: true, bytes: 7 },
   };
 
   it('is lines, with a verdict where there is one', () => {
@@ -253,9 +256,14 @@ describe('The self-check', () => {
       { name: 'cores 2 / cpu', value: '4', good: null },
       { name: 'cores 2 / max', value: '2.4', good: null },
       { name: 'answer / tokens', value: '12', good: null },
-      { name: 'answer / speed / read', value: '40.5', good: null },
+      { name: 'answer / speed / read', value: '40.512', good: null },
       { name: 'answer / speed / write', value: '9', good: null },
       { name: 'nothing', value: '–', good: null },
+      { name: 'neon', value: 'runs true', good: true },
+      { name: 'sve', value: 'runs false', good: null },
+      { name: 'calls', value: '2 of 3, not rseq', good: false },
+      { name: 'file / mapped', value: '', good: true },
+      { name: 'file / bytes', value: '7', good: null },
     ]);
     for (const odd of [null, 7, 'x', []]) expect(checkLines(odd)).toEqual([]);
   });
