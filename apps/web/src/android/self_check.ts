@@ -46,7 +46,8 @@ export function checkLines(report: unknown): CheckLine[] {
   const addObject = (holder: string, item: unknown, i = 0): void => {
     if (!isObject(item)) return add(`${holder} ${i + 1}`, item);
     const own = typeof item['name'] === 'string' ? item['name'] : '';
-    const name = own || (holder === '' ? '' : `${holder} ${i + 1}`);
+    // "checks" says nothing of what they are.
+    const name = own === '' ? holder && `${holder} ${i + 1}` : holder === '' || holder === 'checks' ? own : `${holder} / ${own}`;
     const inner = Object.fromEntries(Object.entries(item).filter(([key]) => key !== 'name' || own === ''));
     const tally = tallyOf(inner);
     if (tally) return void lines.push({ name, value: tally.text, good: tally.good });
