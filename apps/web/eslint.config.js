@@ -5,7 +5,7 @@ import globals from 'globals';
 import ts from 'typescript-eslint';
 
 export default ts.config(
-  { ignores: ['dist', 'dist-browser', 'node_modules', 'test-results', 'src/lib/api_types.ts'] },
+  { ignores: ['dist', 'dist-browser', 'dist-android', 'node_modules', 'test-results', 'src/lib/api_types.ts'] },
   js.configs.recommended,
   ...ts.configs.strict,
   ...svelte.configs.recommended,

@@ -51,24 +51,72 @@ const browserCarrier: Plugin = {
   ],
 };
 
-// The words of a page with its own engine are for that page alone. (No key of theirs is used where a server carries it.)
-const kOwnWords = /^(own|engine|device|update|store)\./;
-const wordsOfServer: Plugin = {
-  name: 'words-of-server',
+// In an app's web view (tools/android_page.mjs): its requests go over a port, so it connects to nothing at all.
+const kAppPolicy = [
+  "default-src 'none'", "script-src 'self'", "style-src 'self'", "font-src 'self'", "img-src 'self' data: blob:",
+  "base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+].join('; ');
+const appCarrier: Plugin = {
+  name: 'app-carrier',
+  transformIndexHtml: {
+    order: 'pre',
+    handler: (html) => ({
+      // An app has its own name and icons.
+      html: html.replace(/^ *<link rel="(?:manifest|apple-touch-icon)".*\n/gm, ''),
+      tags: [
+        { tag: 'meta', attrs: { 'http-equiv': 'content-security-policy', content: kAppPolicy }, injectTo: 'head-prepend' },
+        { tag: 'meta', attrs: { name: 'thimble-carrier', content: 'android' }, injectTo: 'head' },
+        { tag: 'meta', attrs: { name: 'referrer', content: 'no-referrer' }, injectTo: 'head' },
+      ],
+    }),
+  },
+};
+
+// The words of one carrier's page are for that page alone. (No key of theirs is used where another one carries it.)
+const kOthersWords: Record<string, RegExp> = {
+  server: /^(own|engine|device|update|store|app)\./,
+  browser: /^app\./,
+  android: /^(engine|update|store|api)\./,
+};
+const wordsOf = (carrier: string): Plugin => ({
+  name: 'words-of-carrier',
   apply: 'build',
   enforce: 'pre',
   transform(code, id) {
     if (!/\/src\/messages\/\w+\.json$/.test(id)) return undefined;
-    const words = Object.entries(JSON.parse(code) as Record<string, unknown>).filter(([key]) => !kOwnWords.test(key));
+    const words = Object.entries(JSON.parse(code) as Record<string, unknown>).filter(([key]) => !kOthersWords[carrier]!.test(key));
     return { code: JSON.stringify(Object.fromEntries(words)), map: null };
   },
+});
+
+// What only another carrier's page would load is not in this one's files.
+const kOthersModules: Record<string, RegExp> = {
+  server: /\/android\/\w+(\.svelte)?$/,
+  browser: /\/android\/\w+(\.svelte)?$/,
+  android: /\/(transport\/engine_transport|store\/browser_store|shell\/start|EngineNotice\.svelte|BringModel\.svelte|pages\/Device\.svelte|ApiCard\.svelte)$/,
 };
+const kCarrierKinds: Record<string, string> = { server: 'Server', browser: 'Browser', android: 'App' };
+const kNotHere = '\0not-here';
+const modulesOf = (carrier: string): Plugin => ({
+  name: 'modules-of-carrier',
+  apply: 'build',
+  enforce: 'pre',
+  resolveId: (source, importer) => (kOthersModules[carrier]!.test(source) && !importer?.includes('/src/android/') ? kNotHere : null),
+  // What the page asks itself (src/lib/carrier_kind.ts) is known when it is built.
+  transform(code, id) {
+    if (!/\/src\/.*\.(ts|svelte)$/.test(id) || id.endsWith('/carrier_kind.ts') || !code.includes('isOf')) return undefined;
+    return { code: code.replace(/\bisOf(App|Browser|Server)\(\)/g, (_, kind) => String(kind === kCarrierKinds[carrier])), map: null };
+  },
+  load: (id) => (id === kNotHere ? 'export default undefined; export const openApp = undefined, openEngine = undefined, openBrowserStore = undefined, startShell = undefined;' : null),
+});
+const pluginsOf: Record<string, Plugin[]> = { server: [], browser: [browserCarrier], android: [appCarrier] };
 
 // Assets by relative names, so that the page works in any folder of any carrier, and nothing inlined, so that the content
 // policy needs no exceptions.
+const carrierOf = (mode: string) => (mode === 'browser' || mode === 'android' ? mode : 'server');
 export default defineConfig(({ mode }) => ({
   base: './',
-  plugins: [svelte(), licencesOfAll, mode === 'browser' ? browserCarrier : wordsOfServer],
+  plugins: [svelte(), licencesOfAll, ...pluginsOf[carrierOf(mode)]!, wordsOf(carrierOf(mode)), modulesOf(carrierOf(mode))],
   define: { __THIMBLE_VERSION__: JSON.stringify(version) },
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   // Module workers, which load theirs by relative names too.

@@ -256,6 +256,20 @@ TEST_F(ChatsTest, SettingsAndSpace) {
   EXPECT_EQ(Send("DELETE", "/thimble/v1/packs")->status, 500) << "this one says why";
 }
 
+TEST_F(ChatsTest, PicturesThatACarrierDecodedAreKeptAsBmp) {
+  Work();
+  // 2 x 1 pixels of 24 bits, in a row of 8 bytes.
+  std::string file("BM\x3e\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\2\0\0\0\1\0\0\0\1\0\x18\0", 30);
+  file.resize(62, '\0');
+  auto sink = std::make_shared<KeepingSink>();
+  Submit("PUT", "/thimble/v1/pictures?keep=1", file, {{"content-type", "image/bmp"}}, sink);
+  Help();
+  ASSERT_EQ(sink->status, 200) << sink->body;
+  const auto got = Send("GET", "/thimble/v1/pictures/" + TextOf(sink->Document(), "sha256"));
+  EXPECT_EQ(got->body, file);
+  EXPECT_EQ(got->HeaderValue("content-type"), "image/bmp");
+}
+
 TEST_F(ChatsTest, PicturesAreKeptAndReadAgain) {
   Work();
   const std::string file = testing::ReadTextFile(Fixture("vision/images/rgb.png"));

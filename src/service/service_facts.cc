@@ -61,6 +61,7 @@ std::string PictureType(std::string_view bytes) {
   if (bytes.starts_with("\x89PNG")) return "image/png";
   if (bytes.starts_with("\xff\xd8\xff")) return "image/jpeg";
   if (bytes.starts_with("GIF8")) return "image/gif";
+  if (bytes.starts_with("BM")) return "image/bmp";
   if (bytes.size() > 12 && bytes.starts_with("RIFF") && bytes.substr(8).starts_with("WEBP")) return "image/webp";
   if (bytes.size() > 12 && bytes.substr(4).starts_with("ftyp")) {
     return bytes.substr(8).starts_with("avif") ? "image/avif" : "image/heic";

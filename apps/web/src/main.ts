@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mount } from 'svelte';
 import App from './App.svelte';
-import { isOfBrowser } from './lib/carrier_kind';
+import { isOfBrowser, isOfServer } from './lib/carrier_kind';
 import { dropForeignWorkers } from './lib/foreign_worker';
 import { watchRequests } from './lib/proof';
 import { chats } from './state/chats.svelte';
@@ -18,7 +18,7 @@ watchRequests();
 if (isOfBrowser()) {
   const { startShell } = await import('./shell/start');
   if (await startShell()) await new Promise(() => undefined); // the page is being loaded again
-} else {
+} else if (isOfServer()) {
   void dropForeignWorkers();
   await readToken(); // before the router reads the fragment
   onNewToken(() => {

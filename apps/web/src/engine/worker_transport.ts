@@ -14,7 +14,7 @@ function unescaped(path: string): string {
 }
 
 // Of an aborted signal: what fetch's carrier says.
-function abortOf(signal: AbortSignal): unknown {
+export function abortOf(signal: AbortSignal): unknown {
   const reason = signal.reason as unknown;
   return reason instanceof DOMException && reason.name === 'AbortError' ? reason : new ApiError(0, 'unreachable', String(reason));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What carries the page: a server, or the browser itself with the engine in a worker. A build says which in index.html
-// (<meta name="thimble-carrier" content="browser">; without it: a server). What only the other one needs is not loaded.
-import { isOfBrowser } from './carrier_kind';
+// What carries the page: a server, the browser itself with the engine in a worker, or the Android app. A build says which in
+// index.html (<meta name="thimble-carrier" content="browser">; without it: a server). What only another one needs is not loaded.
+import { listenForAppPort } from './app_port';
+import { isOfApp, isOfBrowser, type CarrierKind } from './carrier_kind';
 import { FetchTransport } from './transport/fetch_transport';
 import type { Transport } from './transport/transport';
 import { HttpStore } from './store/http_store';
@@ -9,7 +10,7 @@ import type { ChatStore } from './store/chat_store';
 import type { StoreState } from './store/indexed_store';
 
 export interface Carrier {
-  kind: 'server' | 'browser';
+  kind: CarrierKind;
   transport: Transport;
   keptStore: ChatStore; // 501 where nothing is kept
 }
@@ -25,6 +26,11 @@ export function openCarrier({ token, storeState }: CarrierWishes): Carrier {
     const transport = lateTransport(async () => (await import('./transport/engine_transport')).openEngine());
     const keptStore = lateStore(async () => (await import('./store/browser_store')).openBrowserStore(transport, storeState));
     return { kind: 'browser', transport, keptStore };
+  }
+  if (isOfApp()) {
+    listenForAppPort();
+    const transport = lateTransport(async () => (await import('../android/start')).openApp());
+    return { kind: 'android', transport, keptStore: new HttpStore(transport) };
   }
   const transport = new FetchTransport('', token);
   return { kind: 'server', transport, keptStore: new HttpStore(transport) };

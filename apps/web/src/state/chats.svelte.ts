@@ -26,6 +26,29 @@ class Chats {
     return this.current.running !== null || [...this.open.values()].some((chat) => chat.running !== null);
   }
 
+  // Of a chat whose answer is being written.
+  get answeringTitle(): string {
+    return this.answering()[0]?.chat.title ?? '';
+  }
+
+  stopAll(): void {
+    for (const chat of this.answering()) void chat.stop();
+  }
+
+  // The answer that came to its end last, or is about to.
+  async lastAnswer(): Promise<{ chat: OpenChat; message: string } | null> {
+    const all = new Set([this.current, ...this.open.values()]);
+    const latest = [...all].filter(({ lastEnd }) => lastEnd > Date.now() - 3000).sort((a, b) => b.lastEnd - a.lastEnd)[0];
+    const chat = latest ?? this.answering()[0];
+    if (!chat) return null;
+    if (!latest) await chat.untilEnd();
+    return { chat, message: chat.lastAnswer };
+  }
+
+  private answering(): OpenChat[] {
+    return [...new Set([this.current, ...this.open.values()])].filter((chat) => chat.running !== null);
+  }
+
   start(): void {
     listenToTabs({
       changed: () => void this.onOthers(),

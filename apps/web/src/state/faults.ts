@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fault in the person's language. The service's own sentence (English) stands behind it where it says more.
 import { ApiError } from '../lib/transport/transport';
-import { isOfBrowser } from '../lib/carrier_kind';
+import { carrierKind, type CarrierKind } from '../lib/carrier_kind';
 import { t, type Key } from '../lib/i18n/i18n.svelte';
 
 const kByCode: Record<string, Key> = {
@@ -26,14 +26,19 @@ const kByStatus: Record<number, Key> = {
   503: 'fault.notReady',
   507: 'fault.full',
 };
-// Where the engine is in the page there is no server, and no disk that a person sees.
-const kOwn: Partial<Record<Key, Key>> = { 'fault.unreachable': 'own.unreachable', 'fault.full': 'own.full' };
+// Where the engine is in the page or in an app there is no server, and no disk that a person sees.
+const kOwn: Record<CarrierKind, Partial<Record<Key, Key>>> = {
+  server: {},
+  browser: { 'fault.unreachable': 'own.unreachable', 'fault.full': 'own.full' },
+  android: { 'fault.unreachable': 'app.unreachable', 'fault.full': 'app.full', 'fault.token': 'app.unreachable' },
+};
 const kTellsAll = new Set([0, 401, 403, 429, 501, 503, 507]);
 
 export function faultText(error: unknown): string {
   if (!(error instanceof ApiError)) return t('fault.other', { message: error instanceof Error ? error.message : String(error) });
+  if (error.code === 'refused_by_app') return plain(error.message); // a sentence in the phone's language
   const found = kByCode[error.code] ?? kByStatus[error.status];
-  const key = found && isOfBrowser() ? (kOwn[found] ?? found) : found;
+  const key = found && (kOwn[carrierKind()][found] ?? found);
   if (!key) return t('fault.other', { message: error.message });
   const more = error.code in kByCode || kTellsAll.has(error.status) ? '' : ` ${plain(error.message)}`;
   return `${t(key)}${more}`.trim();

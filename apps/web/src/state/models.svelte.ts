@@ -3,7 +3,7 @@
 import { ApiError, ask } from '../lib/transport/transport';
 import type { Space } from '../lib/store/types';
 import { t } from '../lib/i18n/i18n.svelte';
-import { isOfBrowser } from '../lib/carrier_kind';
+import { isOfBrowser, isOfServer } from '../lib/carrier_kind';
 import { connection } from './connection.svelte';
 import { faultText } from './faults';
 import { ModelImport, type Arriving, type Prepare } from './model_import.svelte';
@@ -50,7 +50,7 @@ class Models {
 
   // No model is open or about to be. A service of this page's own begins like that; a server says it in other ways.
   get isMissing(): boolean {
-    if (!isOfBrowser() || !this.isKnown || !connection.isReady || connection.info?.model.open) return false;
+    if (isOfServer() || !this.isKnown || !connection.isReady || connection.info?.model.open) return false;
     return this.busy === '' && !this.list.some(({ open, opening }) => open || opening !== undefined);
   }
 

@@ -39,6 +39,8 @@ export class OpenChat {
   pictureSeconds = $state(0); // to read the pictures of the last question
   readonly attachments: Attachments;
   readonly branch = $derived(branchTo(this.messages, this.chat.head));
+  lastAnswer = ''; // that came to its end
+  lastEnd = 0; // and when
   private isCreated: boolean;
   private following: Promise<void> = Promise.resolve(); // to the end of the running answer
 
@@ -176,6 +178,8 @@ export class OpenChat {
     if (journal) await this.guard(() => journal.finish(done));
     this.replace(done);
     this.running = null;
+    this.lastAnswer = done.id;
+    this.lastEnd = Date.now();
     if (!journal && !running.isElsewhere && done.state === 'failed') await this.keep(done);
     if (message.model) this.chat.model = message.model;
     this.chat.updated = Date.now();
@@ -204,8 +208,8 @@ export class OpenChat {
         if (stored?.state !== 'running') return;
         if (stored.text !== '') running.phase = 'writing';
       } catch (error) {
-        // The chat was deleted, or this tab has no store any more. Else it may come back.
-        if (error instanceof ApiError && [404, 409].includes(error.status)) {
+        // The chat was deleted, this tab has no store any more, or the engine that has it ended for good. Else it may come back.
+        if (error instanceof ApiError && ([404, 409].includes(error.status) || error.code === 'engine_ended')) {
           message.state = 'stopped';
           return;
         }
@@ -226,6 +230,19 @@ export class OpenChat {
 
   async stop(): Promise<void> {
     await this.running?.stop();
+  }
+
+  untilEnd(): Promise<void> {
+    return this.following;
+  }
+
+  // More to keep with an answer that has come to its end.
+  async addFacts(id: string, more: Partial<Message['facts']>): Promise<void> {
+    const message = this.find(id);
+    if (!message || message.state === 'running') return;
+    const facts = { ...message.facts, ...more };
+    this.replace({ ...message, facts });
+    await this.store.changeMessage(this.chat.id, id, { facts }).catch(() => undefined); // it is shown all the same
   }
 
   nudge(): void {

@@ -2,11 +2,11 @@
 // Which page is shown: the address's fragment (#/chat/ID, #/models, ...), so that back and forward work in every carrier.
 export type Route =
   | { page: 'chat'; id: string }
-  | { page: 'models' | 'settings' | 'proof' | 'about' | 'device' };
+  | { page: 'models' | 'settings' | 'proof' | 'about' | 'device' | 'check' };
 
 export function parseRoute(hash: string): Route {
   const [, page, id] = hash.replace(/^#/, '').split('/');
-  if (page === 'models' || page === 'settings' || page === 'proof' || page === 'about' || page === 'device') return { page };
+  if (page === 'models' || page === 'settings' || page === 'proof' || page === 'about' || page === 'device' || page === 'check') return { page };
   return { page: 'chat', id: page === 'chat' && id && /^[A-Za-z0-9]{1,64}$/.test(id) ? id : '' };
 }
 

@@ -40,5 +40,5 @@ export function onNewToken(listener: () => void): void {
 
 // An engine of this page's own asks for none.
 export function hasToken(): boolean {
-  return carrierKind === 'browser' || token !== '';
+  return carrierKind !== 'server' || token !== '';
 }

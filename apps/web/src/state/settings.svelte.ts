@@ -17,11 +17,12 @@ export interface Values {
   seed: number | null;
   maxTokens: number | null;
   enterSends: boolean;
+  mode: 'cool' | 'balanced' | 'fast'; // of the phone, where an app carries this page
 }
 
 export const kDefaults: Values = {
   theme: 'system', language: '', length: 'normal', thinking: false, detail: 'auto', instructions: '', temperature: null, topP: null,
-  topK: null, seed: null, maxTokens: null, enterSends: true,
+  topK: null, seed: null, maxTokens: null, enterSends: true, mode: 'balanced',
 };
 
 const kName = 'thimble:settings';
@@ -39,6 +40,7 @@ export function mergeSettings(into: Values, from: Record<string, unknown>): Valu
 
 class Settings {
   values = $state<Values>({ ...kDefaults });
+  isLoaded = $state(false); // what is kept has come, or is not there
   private forOnce: { theme?: string; language?: string } = {};
   private saving: Promise<void> = Promise.resolve();
 
@@ -64,6 +66,7 @@ class Settings {
     } catch {
       // The service keeps none: this browser's hold.
     }
+    this.isLoaded = true;
   }
 
   set<K extends keyof Values>(key: K, value: Values[K]): void {

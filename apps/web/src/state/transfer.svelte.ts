@@ -17,7 +17,7 @@ import { ui } from './ui.svelte';
 const kMegabyte = 1024 * 1024;
 const kLargestJson = 32 * kMegabyte;
 const kBounds = { entries: 60_000, entryBytes: 64 * kMegabyte, totalBytes: 8192 * kMegabyte };
-const kEndings: Record<string, string> = { 'image/jpeg': 'jpg', 'image/png': 'png', 'image/webp': 'webp', 'image/gif': 'gif', 'image/heic': 'heic' };
+const kEndings: Record<string, string> = { 'image/jpeg': 'jpg', 'image/png': 'png', 'image/webp': 'webp', 'image/gif': 'gif', 'image/heic': 'heic', 'image/bmp': 'bmp' };
 
 async function dataUrl(blob: Blob): Promise<string> {
   const reader = new FileReader();

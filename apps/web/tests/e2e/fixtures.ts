@@ -7,6 +7,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { FakeApp, kAppUrl } from '../android/fake_app';
 import { makePng } from './png';
 
 export interface Service {
@@ -18,10 +19,13 @@ export interface Service {
 interface Options {
   isBlind: boolean;
   query: string; // of the first address: "?lang=ar"
+  carrier: 'server' | 'android'; // of the page
 }
 
 interface Fixtures {
-  service: Service;
+  behind: Service; // the service that answers
+  service: Service; // where its page is
+  app: FakeApp | null;
   chat: ChatPage;
 }
 
@@ -38,7 +42,8 @@ async function startMock(isBlind: boolean): Promise<{ service: Service; stop: ()
 export const test = base.extend<Options & Fixtures>({
   isBlind: [false, { option: true }],
   query: ['', { option: true }],
-  service: async ({ isBlind }, use, info) => {
+  carrier: ['server', { option: true }],
+  behind: async ({ isBlind }, use, info) => {
     const { THIMBLE_URL, THIMBLE_TOKEN, THIMBLE_BLIND_URL, THIMBLE_BLIND_TOKEN } = process.env;
     if (THIMBLE_URL) {
       const url = isBlind ? THIMBLE_BLIND_URL : THIMBLE_URL;
@@ -50,7 +55,14 @@ export const test = base.extend<Options & Fixtures>({
     await use(service);
     stop();
   },
-  chat: async ({ page, service, query }, use) => {
+  service: async ({ behind, carrier }, use) => use(carrier === 'android' ? { ...behind, url: kAppUrl, token: '' } : behind),
+  app: async ({ page, behind, carrier }, use) => {
+    const app = carrier === 'android' ? new FakeApp(page, behind) : null;
+    await app?.install();
+    await use(app);
+  },
+  chat: async ({ page, service, query, app }, use) => {
+    void app; // plays before the page is opened
     const faults: string[] = [];
     watch(page, service, faults);
     const chat = new ChatPage(page, service, faults);
@@ -91,7 +103,7 @@ export class ChatPage {
   ) {}
 
   async open(query = ''): Promise<void> {
-    await this.page.goto(`${this.service.url}/${query}#token=${this.service.token}`);
+    await this.page.goto(`${this.service.url}/${query}${this.service.token && `#token=${this.service.token}`}`);
     await expect(this.page.getByTestId('composer')).toBeVisible();
     await expect(this.page.locator('.dot[data-state=ready]').first()).toBeVisible();
   }

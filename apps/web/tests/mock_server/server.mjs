@@ -49,9 +49,10 @@ const priceOf = (width, height) => {
   return { tokens: { low: Math.min(256, auto), auto, high: auto * 2 }, seconds: 0.4 };
 };
 
-// Width and height from a PNG's or JPEG's header; what is neither is no picture.
+// Width and height from a PNG's, BMP's or JPEG's header; what is none of them is no picture.
 function sizeOf(bytes) {
   if (bytes.length > 24 && bytes.readUInt32BE(0) === 0x89504e47) return [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+  if (bytes.length > 54 && bytes.readUInt16BE(0) === 0x424d) return [bytes.readInt32LE(18), Math.abs(bytes.readInt32LE(22))];
   if (bytes.length > 4 && bytes.readUInt16BE(0) === 0xffd8) {
     for (let at = 2; at + 9 < bytes.length; at += 2 + bytes.readUInt16BE(at + 2)) {
       const kind = bytes[at + 1];
@@ -77,7 +78,7 @@ function putPicture(bytes, query) {
   const size = sizeOf(bytes);
   if (!size) throw new Fault(400, '[picture] this is no picture that can be read');
   if (size[0] * size[1] > 150e6) throw new Fault(400, `[picture] ${size[0]} x ${size[1]} has more than 150 megapixels`);
-  const sha256 = store.putPicture(bytes, bytes[0] === 0x89 ? 'image/png' : 'image/jpeg');
+  const sha256 = store.putPicture(bytes, bytes[0] === 0x89 ? 'image/png' : bytes[0] === 0x42 ? 'image/bmp' : 'image/jpeg');
   if (!sees() && !query.has('keep')) throw new Fault(400, '[vision] this model cannot see', 'model_is_blind');
   const price = sees() ? priceOf(...size) : {};
   return { id: sha256, ...(query.has('keep') ? { sha256 } : {}), width: size[0], height: size[1], ...price };

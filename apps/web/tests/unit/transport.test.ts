@@ -3,9 +3,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll } from 'vitest';
+import { Bridge } from '../../src/android/bridge';
+import { PortTransport } from '../../src/android/port_transport';
 import { EngineLink } from '../../src/engine/engine_link';
 import { WorkerTransport } from '../../src/engine/worker_transport';
 import { FetchTransport } from '../../src/lib/transport/fetch_transport';
+import { FakePort } from './fake_port';
 import { FakeWorker } from './fake_worker';
 import { kOptions } from './engine_options';
 import { PlayedService, transportSuite } from './transport_suite';
@@ -49,4 +52,13 @@ transportSuite('WorkerTransport', async () => {
     service,
     lose: () => worker.tell({ kind: 'state', state: { state: 'failed', code: 'storage_busy', message: 'its files are open elsewhere' } }),
   };
+});
+
+transportSuite('PortTransport', async () => {
+  const service = new PlayedService();
+  const port = new FakePort(service);
+  const bridge = new Bridge();
+  const transport = new PortTransport(bridge);
+  bridge.attach(port);
+  return { transport, service, lose: () => port.tell({ type: 'event', event: 'died', message: 'it ended', again: true }) };
 });

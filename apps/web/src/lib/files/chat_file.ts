@@ -98,7 +98,7 @@ const numbersIn = (given: Any) => Object.fromEntries(Object.entries(given).filte
 function readFacts(given: unknown): Facts {
   const facts: Any = {};
   if (!isObject(given)) return facts;
-  for (const key of ['timings', 'usage']) {
+  for (const key of ['timings', 'usage', 'cost']) {
     const inner = given[key];
     if (isObject(inner)) facts[key] = numbersIn(inner);
   }

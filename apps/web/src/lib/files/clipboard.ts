@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { app } from '../app_hands';
+
 // Copies a text. Over plain http there is no clipboard interface; the older way works everywhere.
 export async function copyText(text: string): Promise<void> {
+  if (app.hands) return app.hands.copy(text);
   if (navigator.clipboard && window.isSecureContext) {
     await navigator.clipboard.writeText(text);
     return;

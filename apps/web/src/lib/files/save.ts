@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { app } from '../app_hands';
+
 // Gives the person a file.
 export function saveFile(name: string, data: Blob): void {
+  if (app.hands) return app.hands.save(name, data);
   const link = document.createElement('a');
   link.href = URL.createObjectURL(data);
   link.download = name;

@@ -12,6 +12,11 @@ export function seconds(value: number): string {
   return t('unit.seconds', { value: new Intl.NumberFormat(language.code, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value) });
 }
 
+// Of a hundred.
+export function percent(value: number): string {
+  return new Intl.NumberFormat(language.code, { style: 'percent', maximumFractionDigits: 1 }).format(value / 100);
+}
+
 export function bytes(value: number): string {
   const units = ['kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
   let step = 0;

@@ -49,7 +49,21 @@ function bmpOf(bitmap: ImageBitmap): Uint8Array<ArrayBuffer> {
   return writer.bytes;
 }
 
-async function decode(file: Blob, mostWhole: number): Promise<Uint8Array<ArrayBuffer>> {
+// The bitmap, or one of at most so many pixels in its place.
+async function within(bitmap: ImageBitmap, most: number): Promise<ImageBitmap> {
+  const { width, height } = bitmap;
+  if (width * height <= most) return bitmap;
+  const scale = Math.sqrt(most / (width * height));
+  const smaller = await createImageBitmap(bitmap, {
+    resizeWidth: Math.max(1, Math.floor(width * scale)),
+    resizeHeight: Math.max(1, Math.floor(height * scale)),
+    resizeQuality: 'high',
+  });
+  bitmap.close();
+  return smaller;
+}
+
+async function decode(file: Blob, mostWhole: number, most: number): Promise<Uint8Array<ArrayBuffer>> {
   const stored = await sizeOf(file);
   if (stored) refuseLarge(stored);
   let bitmap: ImageBitmap;
@@ -60,13 +74,15 @@ async function decode(file: Blob, mostWhole: number): Promise<Uint8Array<ArrayBu
   }
   try {
     refuseLarge(bitmap);
+    bitmap = await within(bitmap, most);
     return bmpOf(bitmap);
   } finally {
     bitmap.close();
   }
 }
 
-// Rejects with ApiError: 413 for what is too large, 415 for what this browser cannot decode.
-export function decodeToBmp(file: Blob, mostWhole = kMostWhole): Promise<Uint8Array<ArrayBuffer>> {
-  return oneAtATime(() => decode(file, mostWhole));
+// Rejects with ApiError: 413 for what is too large, 415 for what this browser cannot decode. Above `mostWhole` pixels it is
+// halved while it is decoded, above `most` made as large as that afterwards.
+export function decodeToBmp(file: Blob, mostWhole = kMostWhole, most = Infinity): Promise<Uint8Array<ArrayBuffer>> {
+  return oneAtATime(() => decode(file, mostWhole, most));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures before they are sent: what may be one, a small preview, and what it will cost.
+import { app } from '../app_hands';
 import { ask, type Transport } from '../transport/transport';
 import type { PictureTokens } from '../store/types';
 import { oneAtATime, openAtMost, seenSize } from './bitmap';
@@ -46,13 +47,15 @@ const blobOf = (canvas: HTMLCanvasElement, type: string) =>
 export function makePreview(file: Blob, stored: Size | null): Promise<Preview> {
   return oneAtATime(async () => {
     let bitmap: ImageBitmap;
-    const isLarge = stored !== null && areaOf(stored) > kMostWholePreview;
+    let isLarge = stored !== null && areaOf(stored) > kMostWholePreview;
     try {
-      bitmap = await createImageBitmap(file, { imageOrientation: 'from-image', ...(isLarge ? { resizeWidth: 2 * kPreviewSide, resizeQuality: 'medium' } : null) });
+      const shown = app.hands ? await app.hands.readable(file) : file;
+      isLarge &&= shown === file; // the app makes what it decodes smaller itself
+      bitmap = await createImageBitmap(shown, { imageOrientation: 'from-image', ...(isLarge ? { resizeWidth: 2 * kPreviewSide, resizeQuality: 'medium' } : null) });
     } catch {
       return { url: '', width: 0, height: 0 };
     }
-    const { width, height } = isLarge ? seenSize(stored, bitmap) : bitmap;
+    const { width, height } = isLarge && stored ? seenSize(stored, bitmap) : bitmap;
     const canvas = drawn(bitmap, kPreviewSide);
     bitmap.close();
     const small = await blobOf(canvas, 'image/webp');

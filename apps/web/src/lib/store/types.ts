@@ -55,6 +55,8 @@ export interface Facts {
   error?: string;
   error_code?: string;
   edited?: boolean;
+  // What it took of a phone. `battery_percent`: null where the battery's level did not move.
+  cost?: { cpu_seconds: number; battery_percent: number | null; thermal: number };
   // While an answer is gone on with: how many letters it had before. A stream has only what is new.
   continues?: { text: number; reasoning: number };
 }
