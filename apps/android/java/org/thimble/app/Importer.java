@@ -65,6 +65,7 @@ final class Importer {
   private final ExecutorService worker = Executors.newSingleThreadExecutor(Importer::thread);
   private final AtomicBoolean isBusy = new AtomicBoolean();
   private final Object lock = new Object();
+  private final AtomicBoolean isResumeAsked = new AtomicBoolean();
   private volatile boolean isCancelled;
   private volatile String current = "";
   private long told;
@@ -113,9 +114,13 @@ final class Importer {
     }
   }
 
-  /** Goes on with what was under way when the app ended; does nothing where nothing was, or while an import runs. */
+  /** Goes on with what was under way when the app or its engine ended; behind an import that runs, should it leave something. */
   void resume() {
-    if (!journal().isFile() || !isBusy.compareAndSet(false, true)) return;
+    if (!journal().isFile()) return;
+    if (!isBusy.compareAndSet(false, true)) {
+      isResumeAsked.set(true); // the import that the engine's end has stopped may not know yet
+      return;
+    }
     isCancelled = false;
     worker.execute(() -> finish(() -> bringIn(readJournal())));
   }
@@ -159,6 +164,7 @@ final class Importer {
     current = "";
     isBusy.set(false);
     if (message != null) listener.onImport(name, 0, 0, State.FAILED, message);
+    if (isResumeAsked.getAndSet(false)) resume();
   }
 
   private List<PickedFile> look(List<Uri> uris) throws ImportFault, IOException {

@@ -18,26 +18,31 @@ import java.util.Locale;
 final class Links {
   enum Way {
     /** A web address, to the browser. Takes: the address. */
-    LINK(true),
+    LINK(NO_RESULT, true),
     /** Text, to an app that the person picks. Takes: the text. */
-    SHARE(true),
+    SHARE(NO_RESULT, true),
     /** A file, to a place that the person picks. Takes: the file. */
-    SAVE(true),
+    SAVE(1, true),
     /** The system's picker, for files of models. Takes nothing along. */
-    PICK(false),
+    PICK(2, false),
     /** The system's picker, for a file that the page asks for. Takes nothing along. */
-    CHOOSE(false),
+    CHOOSE(3, false),
     /** The camera app. Takes nothing along but the address where it puts the photograph. */
-    CAMERA(false);
+    CAMERA(4, false);
+
+    /** What onActivityResult gets of it; {@link Links#NO_RESULT}: nothing comes back. */
+    final int request;
 
     /** Whether something leaves the app, which the person sees before. */
     final boolean isShown;
 
-    Way(boolean isShown) {
+    Way(int request, boolean isShown) {
+      this.request = request;
       this.isShown = isShown;
     }
   }
 
+  private static final int NO_RESULT = -1;
   private static final int MOST_SHOWN = 20_000;
 
   private Links() {}
@@ -84,19 +89,19 @@ final class Links {
   }
 
   /**
-   * Leaves by one of the ways; `request` is what onActivityResult gets, -1 for none. For ways that take something along `title` and
-   * `shown` are put before the person first. `refused` runs where the person says no, or no app is there for it.
+   * Leaves by one of the ways. Where it takes something along, `title` and `shown` are put before the person first. `refused` runs where
+   * the person says no, or no app is there for it.
    */
-  static void leave(Activity from, Way way, Intent intent, int request, String title, String shown, Runnable refused) {
+  static void leave(Activity from, Way way, Intent intent, String title, String shown, Runnable refused) {
     if (!way.isShown) {
-      go(from, intent, request, refused);
+      go(from, intent, way.request, refused);
       return;
     }
     String all = shown.length() > MOST_SHOWN ? shown.substring(0, MOST_SHOWN) + "…" : shown;
     new AlertDialog.Builder(from)
         .setTitle(title)
         .setMessage(all)
-        .setPositiveButton(R.string.leave_go_on, (dialog, which) -> go(from, intent, request, refused))
+        .setPositiveButton(R.string.leave_go_on, (dialog, which) -> go(from, intent, way.request, refused))
         .setNegativeButton(android.R.string.cancel, (dialog, which) -> refused.run())
         .setOnCancelListener(dialog -> refused.run())
         .show();

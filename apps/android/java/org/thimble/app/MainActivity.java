@@ -157,7 +157,7 @@ public final class MainActivity extends Activity implements PageView.Host {
   public void onFileChooser(ValueCallback<Uri[]> callback, WebChromeClient.FileChooserParams how) {
     giveChosen(null);
     chosen = callback;
-    Links.leave(this, Links.Way.CHOOSE, how.createIntent(), Links.Way.CHOOSE.ordinal(), "", "", () -> giveChosen(null));
+    Links.leave(this, Links.Way.CHOOSE, how.createIntent(), "", "", () -> giveChosen(null));
   }
 
   private void giveChosen(Uri[] files) {
@@ -168,7 +168,7 @@ public final class MainActivity extends Activity implements PageView.Host {
   @Override
   protected void onActivityResult(int request, int result, Intent data) {
     super.onActivityResult(request, result, data);
-    if (request == Links.Way.CHOOSE.ordinal()) giveChosen(WebChromeClient.FileChooserParams.parseResult(result, data));
+    if (request == Links.Way.CHOOSE.request) giveChosen(WebChromeClient.FileChooserParams.parseResult(result, data));
     else deeds.onResult(request, result == RESULT_OK, data);
   }
 

@@ -93,7 +93,7 @@ final class PageDeeds implements PagePort.Deeds {
   }
 
   private void leave(Links.Way way, Intent intent, String title, String shown, Runnable refused) {
-    Links.leave(activity, way, intent, way.ordinal(), title, shown, refused);
+    Links.leave(activity, way, intent, title, shown, refused);
   }
 
   private void share(String title, String text) {
@@ -165,9 +165,9 @@ final class PageDeeds implements PagePort.Deeds {
 
   /** What came back from where the person went; `ok`: they did not turn back. */
   void onResult(int request, boolean ok, Intent data) {
-    if (request == Links.Way.PICK.ordinal() && ok && data != null) app.bringIn(picked(data));
-    else if (request == Links.Way.CAMERA.ordinal()) photographed(ok);
-    else if (request == Links.Way.SAVE.ordinal()) writeSaved(ok && data != null ? data.getData() : null);
+    if (request == Links.Way.PICK.request && ok && data != null) app.bringIn(picked(data));
+    else if (request == Links.Way.CAMERA.request) photographed(ok);
+    else if (request == Links.Way.SAVE.request) writeSaved(ok && data != null ? data.getData() : null);
   }
 
   private static List<Uri> picked(Intent data) {
