@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import sys
+import urllib.parse
 
 MOST = 1 << 20
 STDIN, STDOUT = sys.stdin.buffer, sys.stdout.buffer
@@ -62,8 +63,9 @@ class Child:
                 self.begin(head, data)
             elif "body" in head:
                 self.go_on(head["body"], data, head.get("more", False))
-            elif "cancel" in head:
-                self.end_slow(head["cancel"])
+            elif "cancel" in head:  # nothing more is said of it; what is kept under a name is written on
+                if not self.slow.get(head["cancel"]):
+                    self.slow.pop(head["cancel"], None)
             elif "readings" in head:
                 self.decide(head["readings"])
             elif head.get("stop"):
@@ -98,7 +100,8 @@ class Child:
                 file.unlink()
             self.answer(request, 200, {})
         elif method == "DELETE" and path.startswith("/thimble/v1/answers/"):
-            for slow in [one for one, name in self.slow.items() if name == path.rsplit("/", 1)[1]]:
+            name = urllib.parse.unquote(path.rsplit("/", 1)[1])
+            for slow in [one for one, kept in self.slow.items() if kept == name]:
                 self.end_slow(slow)
             self.answer(request, 200, {})
         elif path == "/v1/chat/completions":

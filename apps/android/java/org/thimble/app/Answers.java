@@ -35,6 +35,7 @@ final class Answers {
   private final Map<String, Running> running = new HashMap<>();
   private String title = "";
   private boolean isServing;
+  private boolean isSaidByPage; // an answer that is kept under a name is written on while nobody reads it
 
   Answers(ThimbleApp app) {
     this.app = app;
@@ -61,7 +62,7 @@ final class Answers {
     }
     running.remove(key);
     tellCost(port, one);
-    if (running.isEmpty()) rest();
+    restIfNothingIsWritten();
   }
 
   private void onPart(Running one, byte[] part) {
@@ -74,8 +75,9 @@ final class Answers {
 
   private void tellCost(PagePort port, Running one) {
     Matcher found = CPU.matcher(one.tail);
-    double seconds = 0;
+    double seconds = -1;
     while (found.find()) seconds = Double.parseDouble(found.group(1)) / 1000; // the last one is the whole answer's
+    if (seconds < 0) return; // cancelled, or nobody asked for figures
     int before = one.batteryBefore;
     int now = app.phone().battery();
     Integer percent = before >= 0 && now >= 0 && now < before ? before - now : null;
@@ -84,11 +86,13 @@ final class Answers {
 
   /** The page says that it is answering, under which title; or that it is no longer. */
   void say(boolean is, String chat) {
+    isSaidByPage = is;
     if (is) {
       title = chat;
+      app.phone().setWriting(true);
       serve();
-    } else if (running.isEmpty()) {
-      rest();
+    } else {
+      restIfNothingIsWritten();
     }
   }
 
@@ -98,7 +102,12 @@ final class Answers {
     app.startAnswerService(title);
   }
 
+  private void restIfNothingIsWritten() {
+    if (running.isEmpty() && !isSaidByPage) rest();
+  }
+
   private void rest() {
+    isSaidByPage = false;
     app.phone().setWriting(false);
     if (!isServing) return;
     isServing = false;
@@ -111,7 +120,8 @@ final class Answers {
 
   /** A page is gone, which can no longer say that it has its answer. */
   void pageGone() {
-    if (running.isEmpty()) rest();
+    isSaidByPage = false;
+    restIfNothingIsWritten();
   }
 
   /** Nothing is being written any more, whatever the page said: its engine has died. */
@@ -125,6 +135,7 @@ final class Answers {
 
   /** Stop, in the notification: the pages stop their answers, and should none be awake, the engine is told all the same. */
   void stop() {
+    isSaidByPage = false; // the person's word, whatever the page still says
     app.tellAll("stop");
     for (PagePort port : app.ports()) {
       for (Map.Entry<Long, String> one : port.writing().entrySet()) {
@@ -133,6 +144,6 @@ final class Answers {
           app.engine().request("DELETE", "/thimble/v1/answers/" + Uri.encode(one.getValue()), "", new JSONArray(), null, false, new ServiceCall());
       }
     }
-    if (running.isEmpty()) rest();
+    restIfNothingIsWritten();
   }
 }

@@ -81,7 +81,6 @@ final class Engine {
   void open() {
     String fault = null;
     synchronized (this) {
-      if (child != null) return;
       mayStartAgain = true;
       fault = startChild();
     }
@@ -134,9 +133,12 @@ final class Engine {
     to.sendAndWait(line, bytes);
   }
 
-  /** The answer still ends as the child says: with what there is of it. */
+  /** Nothing more is wanted of an answer, which ends here: the child says nothing more of it. */
   void cancel(long id) {
+    Answer answer = answerOf(id, true);
+    if (answer == null) return;
     send(Json.of("cancel", id));
+    answer.onEnd();
   }
 
   void sendReadings(JSONObject readings) {

@@ -16,8 +16,8 @@ import org.json.JSONObject;
  */
 final class Lines {
   static final int MOST_LINE = 1 << 20;
-  /** Of one frame. Larger bodies come in several. */
-  static final int MOST_BYTES = 16 << 20;
+  /** Of one frame: a kept picture of 64 MiB, or a whole conversation, comes as one. */
+  static final int MOST_BYTES = 96 << 20;
 
   private static final byte[] NOTHING = {};
 

@@ -217,7 +217,7 @@ final class PagePort {
     outbox.clear();
   }
 
-  /** One request's answer on its way to the page. */
+  /** One request's answer on its way to the page; from the child's thread, and from who cancels it. */
   private final class PageAnswer implements Engine.Answer {
     private final long id;
     private final boolean isWriting;
@@ -231,14 +231,15 @@ final class PagePort {
     }
 
     @Override
-    public void onHead(int status, JSONArray headers) {
+    public synchronized void onHead(int status, JSONArray headers) {
       isText = isTextType(headers);
       add(Json.of("type", "answer", "id", id, "status", status, "headers", headers));
       if (isWriting && status == 200) deeds.onWriting(PagePort.this, id, Writing.BEGUN, null);
     }
 
     @Override
-    public void onPart(byte[] bytes) {
+    public synchronized void onPart(byte[] bytes) {
+      if (isOver) return; // cancelled while this came
       if (isWriting) deeds.onWriting(PagePort.this, id, Writing.PART, bytes);
       if (isText) addText(text.take(bytes));
       else add(Json.of("type", "part", "id", id, "base64", Base64.encodeToString(bytes, Base64.NO_WRAP)));
@@ -249,14 +250,14 @@ final class PagePort {
     }
 
     @Override
-    public void onEnd() {
+    public synchronized void onEnd() {
       if (isText) addText(text.end());
       add(Json.of("type", "end", "id", id));
       forget();
     }
 
     @Override
-    public void onFailed(String message) {
+    public synchronized void onFailed(String message) {
       add(Json.of("type", "failed", "id", id, "message", message));
       forget();
     }

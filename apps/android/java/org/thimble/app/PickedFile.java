@@ -18,6 +18,10 @@ import org.json.JSONObject;
 
 /** A file that another app holds for us: its name, and how long it is where that is said. */
 final class PickedFile {
+  // The service takes names of 128 characters.
+  private static final int MOST_NAME = 100;
+  private static final int MOST_ENDING = 12;
+
   final Uri uri;
   final String name;
   /** Bytes; -1: its provider does not say. */
@@ -36,7 +40,7 @@ final class PickedFile {
   static boolean isForeign(Uri uri, String ownPackage) {
     if (uri == null || !"content".equals(uri.getScheme())) return false;
     String authority = uri.getAuthority();
-    if (authority == null) return false;
+    if (authority == null || authority.isEmpty()) return false;
     String host = authority.substring(authority.lastIndexOf('@') + 1);
     return !host.equals(ownPackage) && !host.startsWith(ownPackage + ".");
   }
@@ -94,9 +98,13 @@ final class PickedFile {
   /** The name as the service takes names of files: letters, digits, '.', '-' and '_', not beginning with '.' or '-'. */
   static String plainName(String name) {
     String bare = name == null ? "" : name.substring(name.lastIndexOf('/') + 1);
-    bare = bare.replaceAll("[^A-Za-z0-9._-]+", "-").replaceAll("^[.-]+", "");
-    if (bare.length() > 120) bare = bare.substring(bare.length() - 120).replaceAll("^[.-]+", "");
-    return bare.isEmpty() ? "model" : bare;
+    int dot = bare.lastIndexOf('.');
+    String ending = dot < 0 ? "" : bare.substring(dot + 1).replaceAll("[^A-Za-z0-9]", "");
+    if (ending.length() > MOST_ENDING) ending = "";
+    String stem = (dot < 0 ? bare : bare.substring(0, dot)).replaceAll("[^A-Za-z0-9._-]+", "-").replaceAll("^[.-]+", "");
+    if (stem.length() > MOST_NAME) stem = stem.substring(0, MOST_NAME);
+    if (stem.isEmpty()) stem = "model";
+    return ending.isEmpty() ? stem : stem + "." + ending;
   }
 
   private static String kind(String name) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.thimble.app;
 
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
@@ -36,6 +37,8 @@ final class TextPieces {
     }
     waiting = new byte[in.remaining()];
     in.get(waiting);
-    return out.flip().toString();
+    Buffer written = out; // Android 9 has no flip of CharBuffer's own
+    written.flip();
+    return out.toString();
   }
 }

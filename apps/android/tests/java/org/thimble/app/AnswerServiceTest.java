@@ -67,6 +67,23 @@ public class AnswerServiceTest {
   }
 
   @Test
+  public void anAnswerThatIsWrittenOnUnreadKeepsTheService() {
+    TestApp.FakePage page = app.startedPage();
+    app.answers().say(true, "A chat");
+    slow(page, 1, "talk");
+    TestApp.await("it writes", () -> !page.of("part", 1).isEmpty());
+    page.port.onMessage("{\"type\":\"cancel\",\"id\":1}"); // the page reads it again later
+    page.awaitAnswer(1);
+    TestApp.await("some time passes", () -> true);
+    assertTrue(app.answers().isServing());
+    app.answers().say(false, "");
+    assertFalse(app.answers().isServing());
+    app.answers().say(true, "A chat");
+    app.remove(page.port);
+    assertFalse("a page that is gone cannot say that it ended", app.answers().isServing());
+  }
+
+  @Test
   public void anAnswerThatIsRefusedStartsNoService() {
     TestApp.FakePage page = app.startedPage();
     page.chat(1, "refuse");
@@ -145,7 +162,7 @@ public class AnswerServiceTest {
     assertTrue("nobody has asked the phone yet, or it does not know", first.isNull("headroom"));
     assertEquals("balanced", first.optString("mode"));
     // While an answer is written the phone is asked each second.
-    slow(page, 1, "");
+    slow(page, 1, "talk");
     TestApp.await("it writes", () -> !page.of("part", 1).isEmpty());
     shadowOf(app.getSystemService(android.os.PowerManager.class)).setCurrentThermalStatus(android.os.PowerManager.THERMAL_STATUS_SEVERE);
     TestApp.await("the page hears of the pause", () -> page.events("decision").toString().contains("\"stop\":true"));
@@ -154,7 +171,7 @@ public class AnswerServiceTest {
     assertEquals(3, decision.optJSONObject("readings").optInt("thermal"));
     setBattery(77, true);
     TestApp.await("the engine knows", () -> lastReadings().optBoolean("charging"));
-    page.port.onMessage("{\"type\":\"cancel\",\"id\":1}");
+    page.ask(2, "DELETE", "/thimble/v1/answers/talk", "");
     page.awaitAnswer(1);
     TestApp.await("the cost is told", () -> !page.events("cost").isEmpty());
     JSONObject cost = page.events("cost").get(0);

@@ -89,7 +89,7 @@ public class ImporterTest {
     assertArrived("Qwen3.5-0.8B-Q4_K_M", "Qwen3.5-0.8B-Q4_K_M.gguf", bytes);
     List<JSONObject> sent = app.requests("PUT", "/thimble/v1/models/Qwen3.5-0.8B-Q4_K_M/Qwen3.5-0.8B-Q4_K_M.gguf");
     assertEquals(3, sent.size());
-    assertTrue(sent.get(1).toString(), sent.get(1).toString().contains("bytes 8388608-16777215/19922949"));
+    assertEquals("bytes 8388608-16777215/19922949", TestApp.header(sent.get(1), "content-range"));
     for (JSONObject line : app.lines()) assertTrue("pieces of 1 MiB", line.optInt("bytes") <= MIB);
     List<JSONObject> events = page.events("import");
     assertTrue(events.stream().anyMatch(event -> event.optString("state").equals("copying") && event.optLong("bytes") > 0));
@@ -198,7 +198,7 @@ public class ImporterTest {
     TestApp.await("it has gone on", () -> page.events("next").stream().anyMatch(one -> one.optString("state").equals("DONE")));
     assertArrived("large", "large.gguf", bytes);
     List<JSONObject> sent = app.requests("PUT", "/thimble/v1/models/large/large.gguf");
-    assertTrue("from where it stopped", sent.get(2).toString().contains("bytes 8388608-16777215/20971520"));
+    assertEquals("from where it stopped", "bytes 8388608-16777215/20971520", TestApp.header(sent.get(2), "content-range"));
     assertEquals(4, sent.size());
   }
 
@@ -236,7 +236,8 @@ public class ImporterTest {
     app.bringIn(List.of(file("large.gguf", bytes)));
     last(page, "done");
     assertArrived("large", "large.gguf", bytes);
-    assertTrue(app.requests("PUT", "/thimble/v1/models/large/large.gguf").get(2).toString().contains("bytes 8388608-"));
+    JSONObject anew = app.requests("PUT", "/thimble/v1/models/large/large.gguf").get(2);
+    assertTrue(TestApp.header(anew, "content-range").startsWith("bytes 8388608-"));
   }
 
   @Test
@@ -320,9 +321,8 @@ public class ImporterTest {
     assertEquals("a-b.gguf", PickedFile.plainName(".a b.gguf"));
     assertEquals("model", PickedFile.plainName(".."));
     assertEquals("model", PickedFile.plainName(null));
-    assertEquals("-.gguf".substring(1), PickedFile.plainName("日本.gguf"));
-    assertEquals(120, PickedFile.plainName("x".repeat(500) + ".gguf").length());
-    assertTrue(PickedFile.plainName("x".repeat(500) + ".gguf").endsWith(".gguf"));
+    assertEquals("model.gguf", PickedFile.plainName("日本.gguf"));
+    assertEquals("x".repeat(100) + ".gguf", PickedFile.plainName("x".repeat(500) + ".gguf"));
     PickedFile split = new PickedFile(Uri.EMPTY, "big-00001-of-00002.gguf", 5);
     assertEquals("big", PickedFile.modelName(List.of(split, new PickedFile(Uri.EMPTY, "mmproj.gguf", 9))));
   }

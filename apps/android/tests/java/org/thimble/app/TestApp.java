@@ -54,9 +54,10 @@ public class TestApp extends ThimbleApp {
   /** Lets the main thread work, and time pass for it, until something is so. */
   static void await(String what, BooleanSupplier isSo) {
     long end = System.nanoTime() + MOST_WAIT_NS;
-    while (!isSo.getAsBoolean()) {
-      if (System.nanoTime() > end) throw new AssertionError("waited in vain until " + what);
+    while (true) {
       Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(20));
+      if (isSo.getAsBoolean()) return;
+      if (System.nanoTime() > end) throw new AssertionError("waited in vain until " + what);
       try {
         Thread.sleep(5);
       } catch (InterruptedException interrupted) {
@@ -90,6 +91,13 @@ public class TestApp extends ThimbleApp {
     List<JSONObject> some = lines("request");
     some.removeIf(line -> !line.optString("method").equals(method) || !line.optString("path").equals(path));
     return some;
+  }
+
+  /** What a header of a request said; empty: it has none of that name. */
+  static String header(JSONObject request, String name) {
+    JSONArray headers = request.optJSONArray("headers");
+    for (int i = 0; i < headers.length(); i++) if (headers.optJSONArray(i).optString(0).equals(name)) return headers.optJSONArray(i).optString(1);
+    return "";
   }
 
   File model(String model, String file) {

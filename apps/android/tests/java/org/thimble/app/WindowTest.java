@@ -14,6 +14,8 @@ import android.content.ClipboardManager;
 import android.content.DialogInterface;
 import android.content.Intent;
 import android.content.res.Configuration;
+import android.graphics.Bitmap;
+import android.graphics.BitmapFactory;
 import android.net.Uri;
 import android.provider.MediaStore;
 import android.util.Base64;
@@ -38,6 +40,7 @@ import org.robolectric.Robolectric;
 import org.robolectric.RobolectricTestRunner;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
+import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.fakes.RoboWebMessagePort;
 import org.robolectric.shadows.ShadowActivity;
 import org.robolectric.shadows.ShadowAlertDialog;
@@ -377,7 +380,24 @@ public class WindowTest {
     assertTrue(odd[0] >= 1 && odd[1] >= 1);
   }
 
+  private static Bitmap decoded(byte[] jpeg) {
+    return BitmapFactory.decodeByteArray(jpeg, 0, jpeg.length);
+  }
+
   @Test
+  @GraphicsMode(GraphicsMode.Mode.NATIVE)
+  public void picturesBecomeJpeg() throws IOException {
+    Bitmap bitmap = Bitmap.createBitmap(5000, 4000, Bitmap.Config.ARGB_8888); // 20 megapixels
+    bitmap.eraseColor(0xFF336699);
+    ByteArrayOutputStream png = new ByteArrayOutputStream();
+    assertTrue(bitmap.compress(Bitmap.CompressFormat.PNG, 100, png));
+    Bitmap small = decoded(Pictures.toJpeg(png.toByteArray()));
+    assertEquals(Pictures.sides(5000, 4000)[0], small.getWidth());
+    assertEquals(Pictures.sides(5000, 4000)[1], small.getHeight());
+  }
+
+  @Test
+  @GraphicsMode(GraphicsMode.Mode.NATIVE)
   public void aPictureThatIsNoneIsAnAnswerAllTheSame() {
     openLoaded(new Intent());
     say("type", "decode", "id", 12, "name", "a.heic", "base64", "bm8gcGljdHVyZQ==");
