@@ -32,8 +32,8 @@ def sources():
 
 def code_of(text):
     """Java without comments and the contents of strings."""
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
-    return re.sub(r'"(?:[^"\\]|\\.)*"', '""', re.sub(r"(?m)^\s*//.*$| // .*$", "", text))
+    parts = r'"(?:[^"\\\n]|\\.)*"|/\*.*?\*/|//[^\n]*'
+    return re.sub(parts, lambda found: '""' if found[0].startswith('"') else "", text, flags=re.S)
 
 
 class ManifestTest(unittest.TestCase):
@@ -127,6 +127,7 @@ class WaysOutTest(unittest.TestCase):
             self.assertFalse(re.search(r"java\.net\.|javax\.net|URLConnection|\bSocket\b|DownloadManager|ConnectivityManager|org\.apache\.http", code_of(text)), name)
 
     def test_the_web_view_loads_one_address(self):
+        self.assertEqual(code_of('a("*/*"); /* b(" */ c(\'d\'); // e("\nf();'), 'a("");  c(\'d\'); \nf();')
         loads = re.findall(r"\.(loadUrl|loadData\w*|postUrl|evaluateJavascript|addJavascriptInterface)\(([^)]*)\)", code_of("".join(sources().values())))
         self.assertEqual(loads, [("loadUrl", "START")])
 
