@@ -4,6 +4,7 @@
 
 fake_child.py LOG [FAULT]   LOG gets every line that came, as JSON lines (bodies as their length).
 FAULT: never-starts, broken-frame (a frame that is cut off in place of "started"), long-line."""
+import hashlib
 import json
 import os
 import pathlib
@@ -152,6 +153,9 @@ class Child:
             os._exit(DIES)
         if last + 1 < total:
             return self.answer(request, 200, {"file": name, "bytes": last + 1, "total": total})
+        if headers["x-thimble-sha256"] != hashlib.sha256(path.read_bytes()).hexdigest():
+            path.unlink()
+            return self.refuse(request, 400, "the file has another SHA-256 than was announced")
         if name.endswith(".gguf") and path.read_bytes()[:4] != b"GGUF":
             path.unlink()
             return self.refuse(request, 400, "[gguf] the file begins with GGUF, this one does not; it is no model")

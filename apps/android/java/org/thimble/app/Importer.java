@@ -13,6 +13,8 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -262,11 +264,13 @@ final class Importer {
   private JSONObject sendFile(String model, PickedFile file, long from, long before, long total, boolean isLast)
       throws ImportFault, IOException, InterruptedException {
     JSONObject answer = new JSONObject();
+    // Of all of the file, also of what is there already: so that what was sent before is of this file, the service compares.
+    MessageDigest digest = sha256();
     try (InputStream in = open(file)) {
-      skip(in, file, from);
+      skip(in, file, from, digest);
       for (long at = from; at < file.bytes; ) {
         long end = Math.min(at + REQUEST, file.bytes);
-        ServiceCall call = sendRange(in, model, file, at, end, before, total);
+        ServiceCall call = sendRange(in, model, file, digest, at, end, before, total);
         if (isLast && end == file.bytes) tell(model, total, total, State.PACKING, true);
         answer = call.get();
         at = end;
@@ -276,39 +280,56 @@ final class Importer {
     return answer;
   }
 
-  private void skip(InputStream in, PickedFile file, long from) throws ImportFault, IOException {
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException everyAndroidHasIt) {
+      throw new AssertionError(everyAndroidHasIt);
+    }
+  }
+
+  private void skip(InputStream in, PickedFile file, long from, MessageDigest digest) throws ImportFault, IOException {
     byte[] piece = new byte[PIECE];
     for (long left = from; left > 0; ) {
       checkCancelled();
       int got = in.read(piece, 0, (int) Math.min(piece.length, left));
       if (got < 0) throw new ImportFault(sentences.say(R.string.file_changed, file.name), true);
+      digest.update(piece, 0, got);
       left -= got;
     }
   }
 
-  private ServiceCall sendRange(InputStream in, String model, PickedFile file, long from, long end, long before, long total)
+  // The pieces are read before the request is begun, since the head of the last one has the file's SHA-256.
+  private ServiceCall sendRange(
+      InputStream in, String model, PickedFile file, MessageDigest digest, long from, long end, long before, long total)
       throws ImportFault, IOException, InterruptedException {
+    List<byte[]> pieces = new ArrayList<>();
+    for (long at = from; at < end; at += PIECE) {
+      checkCancelled();
+      byte[] piece = readPiece(in, file, Math.min(PIECE, end - at));
+      digest.update(piece);
+      pieces.add(piece);
+    }
     JSONArray headers = new JSONArray();
     headers.put(new JSONArray().put("content-type").put("application/octet-stream"));
     headers.put(new JSONArray().put("content-length").put(Long.toString(end - from)));
     headers.put(new JSONArray().put("content-range").put("bytes " + from + "-" + (end - 1) + "/" + file.bytes));
+    if (end == file.bytes) headers.put(new JSONArray().put("x-thimble-sha256").put(hex(digest.digest())));
     ServiceCall call = new ServiceCall();
-    byte[] piece = readPiece(in, file, Math.min(PIECE, end - from));
-    long at = from + piece.length;
-    long id = engine.request("PUT", path(model, file), "", headers, piece, at < end, call);
-    while (at < end && !call.isOver()) {
-      try {
-        checkCancelled();
-        piece = readPiece(in, file, Math.min(PIECE, end - at));
-      } catch (ImportFault | IOException fault) {
-        engine.cancel(id); // or the service would wait for the rest
-        throw fault;
-      }
-      at += piece.length;
-      engine.sendBody(id, piece, at < end);
-      tell(model, before + at, total, State.COPYING, false);
+    long id = engine.request("PUT", path(model, file), "", headers, pieces.get(0), pieces.size() > 1, call);
+    long sent = from + pieces.get(0).length;
+    for (int i = 1; i < pieces.size() && !call.isOver(); i++) {
+      engine.sendBody(id, pieces.get(i), i + 1 < pieces.size());
+      sent += pieces.get(i).length;
+      tell(model, before + sent, total, State.COPYING, false);
     }
     return call;
+  }
+
+  private static String hex(byte[] bytes) {
+    StringBuilder text = new StringBuilder();
+    for (byte one : bytes) text.append(Character.forDigit((one >> 4) & 15, 16)).append(Character.forDigit(one & 15, 16));
+    return text.toString();
   }
 
   private byte[] readPiece(InputStream in, PickedFile file, long bytes) throws ImportFault, IOException {

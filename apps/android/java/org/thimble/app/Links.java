@@ -9,6 +9,8 @@ import android.content.Context;
 import android.content.Intent;
 import android.net.Uri;
 import android.provider.MediaStore;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -79,6 +81,28 @@ final class Links {
         .setType("*/*")
         .putExtra(Intent.EXTRA_ALLOW_MULTIPLE, true)
         .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION | Intent.FLAG_GRANT_PERSISTABLE_URI_PERMISSION);
+  }
+
+  /** Files of these kinds for the page; kinds are types (image/*) or endings, of which the picker knows nothing. */
+  static Intent choose(String[] kinds, boolean areSeveral) {
+    List<String> types = new ArrayList<>();
+    for (String kind : kinds) if (kind.contains("/")) types.add(kind);
+    boolean isAny = types.isEmpty() || types.size() < kinds.length;
+    Intent intent = new Intent(Intent.ACTION_GET_CONTENT).addCategory(Intent.CATEGORY_OPENABLE);
+    intent.setType(!isAny && types.size() == 1 ? types.get(0) : "*/*");
+    if (!isAny && types.size() > 1) intent.putExtra(Intent.EXTRA_MIME_TYPES, types.toArray(new String[0]));
+    return intent.putExtra(Intent.EXTRA_ALLOW_MULTIPLE, areSeveral);
+  }
+
+  /** What a picker gave; other apps' only. */
+  static List<Uri> picked(Context context, Intent data) {
+    List<Uri> files = new ArrayList<>();
+    if (data == null) return files;
+    ClipData clip = data.getClipData();
+    for (int i = 0; clip != null && i < clip.getItemCount(); i++) files.add(clip.getItemAt(i).getUri());
+    if (files.isEmpty()) files.add(data.getData());
+    files.removeIf(uri -> !PickedFile.isForeign(uri, context.getPackageName()));
+    return files;
   }
 
   static Intent camera(Context context) {

@@ -157,7 +157,9 @@ public final class MainActivity extends Activity implements PageView.Host {
   public void onFileChooser(ValueCallback<Uri[]> callback, WebChromeClient.FileChooserParams how) {
     giveChosen(null);
     chosen = callback;
-    Links.leave(this, Links.Way.CHOOSE, how.createIntent(), "", "", () -> giveChosen(null));
+    boolean areSeveral = how.getMode() == WebChromeClient.FileChooserParams.MODE_OPEN_MULTIPLE;
+    Intent choose = Links.choose(how.getAcceptTypes(), areSeveral);
+    Links.leave(this, Links.Way.CHOOSE, choose, "", "", () -> giveChosen(null));
   }
 
   private void giveChosen(Uri[] files) {
@@ -168,7 +170,7 @@ public final class MainActivity extends Activity implements PageView.Host {
   @Override
   protected void onActivityResult(int request, int result, Intent data) {
     super.onActivityResult(request, result, data);
-    if (request == Links.Way.CHOOSE.request) giveChosen(WebChromeClient.FileChooserParams.parseResult(result, data));
+    if (request == Links.Way.CHOOSE.request) giveChosen(result == RESULT_OK ? Links.picked(this, data).toArray(new Uri[0]) : null);
     else deeds.onResult(request, result == RESULT_OK, data);
   }
 

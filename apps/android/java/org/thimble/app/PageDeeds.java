@@ -16,8 +16,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.json.JSONObject;
@@ -165,17 +163,9 @@ final class PageDeeds implements PagePort.Deeds {
 
   /** What came back from where the person went; `ok`: they did not turn back. */
   void onResult(int request, boolean ok, Intent data) {
-    if (request == Links.Way.PICK.request && ok && data != null) app.bringIn(picked(data));
+    if (request == Links.Way.PICK.request && ok && data != null) app.bringIn(Links.picked(activity, data));
     else if (request == Links.Way.CAMERA.request) photographed(ok);
     else if (request == Links.Way.SAVE.request) writeSaved(ok && data != null ? data.getData() : null);
-  }
-
-  private static List<Uri> picked(Intent data) {
-    List<Uri> files = new ArrayList<>();
-    ClipData clip = data.getClipData();
-    for (int i = 0; clip != null && i < clip.getItemCount(); i++) files.add(clip.getItemAt(i).getUri());
-    if (files.isEmpty() && data.getData() != null) files.add(data.getData());
-    return files;
   }
 
   private void photographed(boolean ok) {

@@ -24,6 +24,7 @@ public class ThimbleApp extends Application {
 
   private final Handler main = new Handler(Looper.getMainLooper());
   private final ExecutorService behind = Executors.newSingleThreadExecutor(ThimbleApp::thread);
+  private final ExecutorService asking = Executors.newSingleThreadExecutor(ThimbleApp::thread); // waits for the engine's answers
   private final Set<PagePort> ports = new CopyOnWriteArraySet<>();
   private final Answers answers = new Answers(this);
   private Sentences sentences;
@@ -171,7 +172,7 @@ public class ThimbleApp extends Application {
         @Override
         public void onStarted(JSONObject facts) {
           main.post(phone::sendAnew);
-          behind(ThimbleApp.this::learnModels);
+          asking.execute(ThimbleApp.this::learnModels);
           importer.resume();
         }
 
@@ -209,7 +210,7 @@ public class ThimbleApp extends Application {
   }
 
   private void lookWhetherOpen() {
-    behind(
+    asking.execute(
         () -> {
           JSONObject list = learnModels();
           if (list == null) return; // the engine died, which has its own word
@@ -228,7 +229,7 @@ public class ThimbleApp extends Application {
     Object[] fields = {"name", name, "bytes", bytes, "total", total, "state", state.name().toLowerCase(java.util.Locale.ROOT), "message", message};
     tellAll("import", fields);
     Notices.showImport(this, name, bytes, total, state, message);
-    if (state == Importer.State.DONE) behind(this::learnModels);
+    if (state == Importer.State.DONE) asking.execute(this::learnModels);
   }
 
   /** Files that another app gave or the person picked. */

@@ -198,8 +198,8 @@ public class ImporterTest {
     TestApp.await("it has gone on", () -> page.events("next").stream().anyMatch(one -> one.optString("state").equals("DONE")));
     assertArrived("large", "large.gguf", bytes);
     List<JSONObject> sent = app.requests("PUT", "/thimble/v1/models/large/large.gguf");
-    assertEquals("from where it stopped", "bytes 8388608-16777215/20971520", TestApp.header(sent.get(2), "content-range"));
-    assertEquals(4, sent.size());
+    assertEquals("from where it stopped", "bytes 8388608-16777215/20971520", TestApp.header(sent.get(1), "content-range"));
+    assertEquals(3, sent.size());
   }
 
   @Test
@@ -236,8 +236,24 @@ public class ImporterTest {
     app.bringIn(List.of(file("large.gguf", bytes)));
     last(page, "done");
     assertArrived("large", "large.gguf", bytes);
-    JSONObject anew = app.requests("PUT", "/thimble/v1/models/large/large.gguf").get(2);
+    JSONObject anew = app.requests("PUT", "/thimble/v1/models/large/large.gguf").get(1);
     assertTrue(TestApp.header(anew, "content-range").startsWith("bytes 8388608-"));
+  }
+
+  @Test
+  public void anotherFileOfTheSameNameAndLengthIsNotPutBehindTheFirst() throws IOException {
+    TestApp.FakePage page = app.startedPage();
+    byte[] first = model(20 * MIB);
+    byte[] second = first.clone();
+    second[5 * MIB]++;
+    app.bringIn(List.of(file("twin.gguf", first.length, () -> breaking(first, 9 * MIB))));
+    last(page, "failed");
+    app.bringIn(List.of(file("twin.gguf", second)));
+    TestApp.await("it is refused", () -> page.events("import").stream().filter(one -> one.optString("state").equals("failed")).count() == 2);
+    assertTrue(last(page, "failed").optString("message").contains("another SHA-256"));
+    app.bringIn(List.of(file("twin.gguf", second)));
+    last(page, "done");
+    assertArrived("twin", "twin.gguf", second);
   }
 
   @Test

@@ -19,6 +19,7 @@ import android.graphics.BitmapFactory;
 import android.net.Uri;
 import android.provider.MediaStore;
 import android.util.Base64;
+import android.webkit.WebChromeClient;
 import android.webkit.WebMessage;
 import android.webkit.WebMessagePort;
 import android.webkit.WebResourceResponse;
@@ -251,6 +252,73 @@ public class WindowTest {
     shadowOf(app.getContentResolver()).registerInputStreamSupplier(uri, () -> new ByteArrayInputStream("GGUF....".getBytes(StandardCharsets.US_ASCII)));
     shadowOf(window).receiveResult(asked.intent, MainActivity.RESULT_OK, new Intent().setData(uri));
     TestApp.await("it is done", () -> events("import").toString().contains("done"));
+  }
+
+  private static final class Chooser extends WebChromeClient.FileChooserParams {
+    private final int mode;
+    private final String[] types;
+
+    Chooser(int mode, String... types) {
+      this.mode = mode;
+      this.types = types;
+    }
+
+    @Override
+    public int getMode() {
+      return mode;
+    }
+
+    @Override
+    public String[] getAcceptTypes() {
+      return types;
+    }
+
+    @Override
+    public boolean isCaptureEnabled() {
+      return false;
+    }
+
+    @Override
+    public CharSequence getTitle() {
+      return null;
+    }
+
+    @Override
+    public String getFilenameHint() {
+      return null;
+    }
+
+    @Override
+    public Intent createIntent() {
+      throw new AssertionError("it knows of one file only");
+    }
+  }
+
+  @Test
+  public void thePagesFileChooserGivesSeveralFiles() {
+    MainActivity window = openLoaded(new Intent());
+    List<Uri[]> given = new java.util.ArrayList<>();
+    WebChromeClient chrome = shadowOf(window.page().web).getWebChromeClient();
+    assertTrue(chrome.onShowFileChooser(window.page().web, given::add, new Chooser(WebChromeClient.FileChooserParams.MODE_OPEN_MULTIPLE, "image/png", "image/jpeg")));
+    ShadowActivity.IntentForResult asked = shadowOf(window).getNextStartedActivityForResult();
+    assertTrue(asked.intent.getBooleanExtra(Intent.EXTRA_ALLOW_MULTIPLE, false));
+    assertEquals(List.of("image/png", "image/jpeg"), List.of(asked.intent.getStringArrayExtra(Intent.EXTRA_MIME_TYPES)));
+    Uri first = Uri.parse("content://com.example.gallery/1");
+    ClipData clip = ClipData.newRawUri("", first);
+    clip.addItem(new ClipData.Item(Uri.parse("content://com.example.gallery/2")));
+    clip.addItem(new ClipData.Item(CameraProvider.address(app)));
+    Intent result = new Intent();
+    result.setClipData(clip);
+    shadowOf(window).receiveResult(asked.intent, MainActivity.RESULT_OK, result);
+    assertEquals(2, given.get(0).length);
+    assertEquals(first, given.get(0)[0]);
+    // Who turns back has chosen nothing, and may choose again.
+    assertTrue(chrome.onShowFileChooser(window.page().web, given::add, new Chooser(WebChromeClient.FileChooserParams.MODE_OPEN, ".json")));
+    asked = shadowOf(window).getNextStartedActivityForResult();
+    assertEquals("*/*", asked.intent.getType());
+    shadowOf(window).receiveResult(asked.intent, MainActivity.RESULT_CANCELED, null);
+    assertEquals(2, given.size());
+    assertNull(given.get(1));
   }
 
   private static AlertDialog dialog() {
