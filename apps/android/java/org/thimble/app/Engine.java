@@ -77,28 +77,31 @@ final class Engine {
     watchers.remove(watcher);
   }
 
-  /** A person has opened the app: starts the child where none runs, and grants it a new start should it die. */
+  /** A person has opened the app: starts the child where none runs, and grants it a new start should it die. Not on the main thread. */
   void open() {
-    String fault = null;
     synchronized (this) {
       mayStartAgain = true;
-      fault = startChild();
+      if (child != null) return;
     }
+    String fault = startChild();
     if (fault != null) tellDeath(fault, false);
   }
 
   /** What went wrong, else null. */
-  private synchronized String startChild() {
-    if (child != null) return null;
-    try {
-      started = null;
-      lastFault = "";
-      child = maker.start(listener);
-      child.send(Json.of("start", maker.firstLine()), null);
-      return null;
-    } catch (IOException fault) {
-      child = null;
-      return sentences.engineCannotStart(fault.getMessage());
+  private String startChild() {
+    JSONObject first = maker.firstLine(); // may write a file; nobody waits for the lock meanwhile
+    synchronized (this) {
+      if (child != null) return null;
+      try {
+        started = null;
+        lastFault = "";
+        child = maker.start(listener);
+        child.send(Json.of("start", first), null);
+        return null;
+      } catch (IOException fault) {
+        child = null;
+        return sentences.engineCannotStart(fault.getMessage());
+      }
     }
   }
 

@@ -34,12 +34,12 @@ final class PageFiles {
           Map.entry("wasm", "application/wasm"));
 
   /**
-   * The page may load its own files and nothing else. What its own Content-Security-Policy says holds besides. Made addresses
-   * (data:, blob:) are pictures that the page itself has made.
+   * The page may load its own files, show pictures that it has made itself, and connect to nothing. It says the same of itself; this
+   * holds should a file of it ever not.
    */
   static final String POLICY =
-      "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; connect-src 'self' data: blob:; object-src 'none';"
-          + " frame-src 'none'; base-uri 'none'; form-action 'none'";
+      "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none';"
+          + " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
   private final AssetManager assets;
 

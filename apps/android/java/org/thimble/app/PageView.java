@@ -3,6 +3,7 @@ package org.thimble.app;
 
 import android.annotation.SuppressLint;
 import android.content.Context;
+import android.graphics.Bitmap;
 import android.net.Uri;
 import android.os.Build;
 import android.os.Handler;
@@ -45,6 +46,7 @@ final class PageView {
   final WebView web;
   private final Host host;
   private final PageFiles files;
+  private boolean isLoading;
 
   /** RuntimeException where the system has no web view. */
   @SuppressLint("SetJavaScriptEnabled")
@@ -85,8 +87,15 @@ final class PageView {
         }
 
         @Override
+        public void onPageStarted(WebView view, String url, Bitmap icon) {
+          isLoading = true;
+        }
+
+        // Also called when only what stands behind the # has changed: then the page is the same one, and has its port.
+        @Override
         public void onPageFinished(WebView view, String url) {
-          if (url != null && PageFiles.isOurs(Uri.parse(url))) handPort();
+          if (isLoading && url != null && PageFiles.isOurs(Uri.parse(url))) handPort();
+          isLoading = false;
         }
 
         @Override

@@ -22,6 +22,7 @@ import android.util.Base64;
 import android.webkit.WebChromeClient;
 import android.webkit.WebMessage;
 import android.webkit.WebMessagePort;
+import android.webkit.WebResourceRequest;
 import android.webkit.WebResourceResponse;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -70,6 +71,7 @@ public class WindowTest {
 
   /** What the web view does when the page is there; afterwards the page's end of the port is in `pageEnd`. */
   private void load(MainActivity window) {
+    shadowOf(window.page().web).getWebViewClient().onPageStarted(window.page().web, PageView.START, null);
     shadowOf(window.page().web).getWebViewClient().onPageFinished(window.page().web, PageView.START);
     List<RoboWebMessagePort[]> ports = shadowOf(window.page().web).getCreatedPorts();
     pageEnd = ports.get(ports.size() - 1)[1];
@@ -131,7 +133,7 @@ public class WindowTest {
     assertEquals(200, page.getStatusCode());
     assertTrue(new String(page.getData().readAllBytes(), StandardCharsets.UTF_8).contains("A page for tests"));
     assertEquals("text/javascript", files.answer(Uri.parse(PageFiles.ORIGIN + "/page.js")).getMimeType());
-    assertTrue(page.getResponseHeaders().get("Content-Security-Policy").startsWith("default-src 'self'"));
+    assertTrue(page.getResponseHeaders().get("Content-Security-Policy").startsWith("default-src 'none'; script-src 'self'"));
     for (String none : List.of("/no.html", "/../builtin.gguf", "/%2e%2e/builtin.gguf", "/builtin.gguf", "/page"))
       assertEquals(none, 404, files.answer(Uri.parse(PageFiles.ORIGIN + none)).getStatusCode());
     for (String other : List.of("https://example.org/index.html", "http://thimble.invalid/index.html", "https://thimble.invalid:8443/index.html", "https://a@thimble.invalid/index.html", "file:///index.html"))
@@ -155,6 +157,74 @@ public class WindowTest {
     assertTrue(window.port() != before);
     assertEquals(1, app.ports().size());
     awaitEvent("started");
+  }
+
+  @Test
+  public void aChangeBehindTheHashLeavesThePortAsItIs() {
+    MainActivity window = openLoaded(new Intent());
+    PagePort before = window.port();
+    shadowOf(window.page().web).getWebViewClient().onPageFinished(window.page().web, PageView.START + "#/models");
+    assertEquals(before, window.port());
+    assertEquals(1, shadowOf(window.page().web).getCreatedPorts().size());
+  }
+
+  @Test
+  public void addressesThatThePageDoesNotLoadLeaveOnlyWithAGesture() {
+    MainActivity window = openLoaded(new Intent());
+    for (boolean hasGesture : new boolean[] {false, true}) {
+      assertTrue(shadowOf(window.page().web).getWebViewClient().shouldOverrideUrlLoading(window.page().web, new Request("https://example.org/", hasGesture)));
+      assertEquals(hasGesture, dialog() != null);
+    }
+    assertFalse(shadowOf(window.page().web).getWebViewClient().shouldOverrideUrlLoading(window.page().web, new Request(PageView.START, false)));
+    assertNull(shadowOf(window).getNextStartedActivity());
+  }
+
+  private static final class Request implements WebResourceRequest {
+    private final String url;
+    private final boolean hasGesture;
+
+    Request(String url, boolean hasGesture) {
+      this.url = url;
+      this.hasGesture = hasGesture;
+    }
+
+    @Override
+    public Uri getUrl() {
+      return Uri.parse(url);
+    }
+
+    @Override
+    public boolean isForMainFrame() {
+      return true;
+    }
+
+    @Override
+    public boolean isRedirect() {
+      return false;
+    }
+
+    @Override
+    public boolean hasGesture() {
+      return hasGesture;
+    }
+
+    @Override
+    public String getMethod() {
+      return "GET";
+    }
+
+    @Override
+    public java.util.Map<String, String> getRequestHeaders() {
+      return java.util.Map.of();
+    }
+  }
+
+  @Test
+  public void theWebViewsEndMakesANewWindow() {
+    MainActivity window = openLoaded(new Intent());
+    awaitEvent("started");
+    assertTrue(shadowOf(window.page().web).getWebViewClient().onRenderProcessGone(window.page().web, null));
+    assertTrue("its port is gone", app.ports().isEmpty());
   }
 
   @Test
