@@ -4,10 +4,17 @@ package org.thimble.app;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
+import static org.robolectric.Shadows.shadowOf;
 
+import android.net.Uri;
+import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.util.ArrayList;
 import java.util.List;
+import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
 import org.junit.After;
@@ -39,6 +46,88 @@ public class RealProgramTest {
   @After
   public void endTheChild() {
     app.engine().close();
+  }
+
+  private List<File> modelFiles() {
+    String files = System.getProperty("thimble.model", "");
+    Assume.assumeFalse("no model was given", files.isEmpty());
+    List<File> all = new ArrayList<>();
+    for (String file : files.split(",", -1)) all.add(new File(file));
+    return all;
+  }
+
+  private Uri lend(File file) {
+    Uri uri = Uri.parse("content://com.example.files/" + file.getName());
+    shadowOf(app.getContentResolver())
+        .registerInputStreamSupplier(
+            uri,
+            () -> {
+              try {
+                return new FileInputStream(file);
+              } catch (IOException fault) {
+                throw new UncheckedIOException(fault);
+              }
+            });
+    return uri;
+  }
+
+  private static String lastState(TestApp.FakePage page) {
+    List<JSONObject> all = page.events("import");
+    return all.isEmpty() ? "" : all.get(all.size() - 1).optString("state");
+  }
+
+  @Test
+  public void aModelIsImportedOpenedAndAnswers() throws JSONException {
+    List<Uri> files = new ArrayList<>();
+    for (File file : modelFiles()) files.add(lend(file));
+    TestApp.FakePage page = app.startedPage();
+    app.bringIn(files);
+    TestApp.await("the import is over: " + page.events("import"), () -> lastState(page).equals("done") || lastState(page).equals("failed"));
+    JSONObject told = page.events("import").get(page.events("import").size() - 1);
+    assertEquals(told.toString(), "done", told.optString("state"));
+    String name = told.optString("name");
+    page.ask(1, "POST", "/thimble/v1/models/" + name + "/open", "{}");
+    page.awaitAnswer(1);
+    assertEquals(page.text(1), 202, page.status(1));
+    long[] id = {10};
+    TestApp.await(
+        "it is open",
+        () -> {
+          page.ask(++id[0], "GET", "/thimble/v1/models", "");
+          page.awaitAnswer(id[0]);
+          for (JSONObject model : Json.objects(modelsIn(page.text(id[0])))) {
+            if (model.optString("name").equals(name)) return model.optBoolean("open");
+          }
+          return false;
+        });
+    String body = "{\"messages\":[{\"role\":\"user\",\"content\":\"Grüße\"}],\"max_tokens\":8,\"stream\":true,\"stream_options\":{\"include_usage\":true}}";
+    page.ask(2, "POST", "/v1/chat/completions", body);
+    page.awaitAnswer(2);
+    assertEquals(page.text(2), 200, page.status(2));
+    assertTrue(page.text(2), page.text(2).contains("data: [DONE]"));
+    TestApp.await("its cost is told", () -> !page.events("cost").isEmpty());
+  }
+
+  private static JSONArray modelsIn(String text) {
+    try {
+      return new JSONObject(text).optJSONArray("models");
+    } catch (JSONException fault) {
+      throw new AssertionError(text, fault);
+    }
+  }
+
+  @Test
+  public void aFileThatIsNoModelIsRefused() throws IOException {
+    File file = new File(app.getCacheDir(), "noise.gguf");
+    Files.write(file.toPath(), new byte[3 << 20]);
+    TestApp.FakePage page = app.startedPage();
+    app.bringIn(List.of(lend(file)));
+    TestApp.await("it is refused", () -> lastState(page).equals("failed"));
+    JSONObject told = page.events("import").get(page.events("import").size() - 1);
+    assertFalse(told.optString("message").isEmpty());
+    page.ask(1, "GET", "/thimble/v1/models", "");
+    page.awaitAnswer(1);
+    assertFalse(page.text(1), page.text(1).contains("noise"));
   }
 
   @Test

@@ -141,7 +141,9 @@ public class TestApp extends ThimbleApp {
     }
 
     void ask(long id, String method, String path, String text) {
-      port.onMessage(Json.of("type", "request", "id", id, "method", method, "path", path, "query", "", "headers", new JSONArray(), "text", text).toString());
+      JSONArray headers = new JSONArray();
+      if (!text.isEmpty()) headers.put(new JSONArray().put("content-type").put("application/json"));
+      port.onMessage(Json.of("type", "request", "id", id, "method", method, "path", path, "query", "", "headers", headers, "text", text).toString());
     }
 
     void chat(long id, String text) {
