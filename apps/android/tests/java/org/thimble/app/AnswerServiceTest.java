@@ -12,6 +12,7 @@ import android.app.Notification;
 import android.content.Intent;
 import android.content.pm.ServiceInfo;
 import android.os.BatteryManager;
+import android.os.Build;
 import java.util.List;
 import org.json.JSONArray;
 import org.json.JSONObject;
@@ -25,7 +26,7 @@ import org.robolectric.annotation.Config;
 
 /** The foreground service while an answer is written, what an answer cost, and the phone's readings on the way to the engine. */
 @RunWith(RobolectricTestRunner.class)
-@Config(qualifiers = "en")
+@Config(qualifiers = "en", sdk = {28, 35})
 public class AnswerServiceTest {
   private final TestApp app = TestApp.get();
 
@@ -115,7 +116,7 @@ public class AnswerServiceTest {
     assertEquals("Writing an answer", notice.extras.getString("android.title"));
     assertEquals("About thimbles", notice.extras.getString("android.text"));
     assertTrue(notice.extras.getBoolean("android.progressIndeterminate"));
-    assertEquals(ServiceInfo.FOREGROUND_SERVICE_TYPE_SPECIAL_USE, service.get().getForegroundServiceType());
+    if (Build.VERSION.SDK_INT >= 34) assertEquals(ServiceInfo.FOREGROUND_SERVICE_TYPE_SPECIAL_USE, service.get().getForegroundServiceType());
     assertEquals("Stop", notice.actions[0].title);
     Intent stop = shadowOf(notice.actions[0].actionIntent).getSavedIntent();
     assertEquals(AnswerService.STOP, stop.getAction());
@@ -152,6 +153,18 @@ public class AnswerServiceTest {
   }
 
   @Test
+  @Config(sdk = 28)
+  public void androidNineSaysNothingOfItsHeat() {
+    TestApp.FakePage page = app.startedPage();
+    page.chat(1, "good day");
+    page.awaitAnswer(1);
+    TestApp.await("the engine knows", () -> !app.lines("readings").isEmpty());
+    assertEquals(-1, lastReadings().optInt("thermal"));
+    assertTrue(lastReadings().isNull("headroom"));
+  }
+
+  @Test
+  @Config(sdk = 35)
   public void readingsReachTheEngineAndItsDecisionsThePage() {
     setBattery(80, false);
     TestApp.FakePage page = app.startedPage();

@@ -15,9 +15,11 @@ import org.junit.After;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
+import org.robolectric.annotation.Config;
 
 /** Pages, the port, the engine and a child that is a real process. */
 @RunWith(RobolectricTestRunner.class)
+@Config(sdk = {28, 35})
 public class EngineTest {
   private final TestApp app = TestApp.get();
 

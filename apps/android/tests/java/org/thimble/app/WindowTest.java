@@ -49,7 +49,7 @@ import org.robolectric.shadows.ShadowAlertDialog;
 
 /** The window: what comes in from other apps, what the page asks for, and what leaves. */
 @RunWith(RobolectricTestRunner.class)
-@Config(qualifiers = "en")
+@Config(qualifiers = "en", sdk = {28, 35})
 public class WindowTest {
   private static final String PIXEL =
       "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
@@ -391,6 +391,11 @@ public class WindowTest {
     assertNull(given.get(1));
   }
 
+  @SuppressWarnings("deprecation") // the form that Android 9 has
+  private static Object extra(Intent intent, String name) {
+    return intent.getParcelableExtra(name);
+  }
+
   private static AlertDialog dialog() {
     return ShadowAlertDialog.getLatestAlertDialog();
   }
@@ -432,7 +437,7 @@ public class WindowTest {
     TestApp.await("the click is done", () -> true);
     Intent chooser = shadowOf(window).getNextStartedActivity();
     assertEquals(Intent.ACTION_CHOOSER, chooser.getAction());
-    Intent inside = chooser.getParcelableExtra(Intent.EXTRA_INTENT, Intent.class);
+    Intent inside = (Intent) extra(chooser, Intent.EXTRA_INTENT);
     assertEquals("What was said", inside.getStringExtra(Intent.EXTRA_TEXT));
   }
 
@@ -483,7 +488,7 @@ public class WindowTest {
     say("type", "camera");
     ShadowActivity.IntentForResult asked = shadowOf(window).getNextStartedActivityForResult();
     assertEquals(MediaStore.ACTION_IMAGE_CAPTURE, asked.intent.getAction());
-    Uri place = asked.intent.getParcelableExtra(MediaStore.EXTRA_OUTPUT, Uri.class);
+    Uri place = (Uri) extra(asked.intent, MediaStore.EXTRA_OUTPUT);
     assertEquals("content://org.thimble.app.camera/photo.jpg", place.toString());
     assertEquals(place, asked.intent.getClipData().getItemAt(0).getUri());
     File photo = CameraProvider.photo(app);
