@@ -99,7 +99,8 @@ final class Importer {
     for (Uri uri : uris) if (PickedFile.isForeign(uri, ownPackage)) readable.add(uri);
     if (readable.isEmpty()) return;
     if (!isBusy.compareAndSet(false, true)) {
-      listener.onImport("", 0, 0, State.FAILED, sentences.say(R.string.import_busy));
+      String name = PickedFile.plainName(readable.get(0).getLastPathSegment());
+      listener.onImport(name, 0, 0, State.FAILED, sentences.say(R.string.import_busy));
       return;
     }
     for (Uri uri : readable) keepPermission(uri);
@@ -127,9 +128,24 @@ final class Importer {
     worker.execute(() -> finish(() -> bringIn(readJournal())));
   }
 
-  /** Ends the import of that name; what has come of it is deleted. */
+  /** Ends the import of that name, also one that waits for the next start; what has come of it is deleted. */
   void cancel(String name) {
-    if (name.isEmpty() || name.equals(current)) isCancelled = true;
+    if (isBusy.get()) {
+      if (name.isEmpty() || name.equals(current)) isCancelled = true;
+    } else if (journal().isFile()) {
+      worker.execute(() -> giveUp(name));
+    }
+  }
+
+  private void giveUp(String name) {
+    deleteJournal();
+    try {
+      if (!name.isEmpty()) forget(name);
+    } catch (IOException gone) {
+      // The engine is not there; the list of models shows what is left, and deletes it.
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   boolean isBusy() {

@@ -298,6 +298,18 @@ public class ImporterTest {
   }
 
   @Test
+  public void whatWaitsForTheNextStartCanBeCancelled() {
+    TestApp.FakePage page = app.startedPage();
+    byte[] bytes = model(20 * MIB);
+    app.bringIn(List.of(file("large.gguf", bytes.length, () -> breaking(bytes, 9 * MIB))));
+    last(page, "failed");
+    File journal = new File(app.getNoBackupFilesDir(), "import.json");
+    assertTrue(journal.exists());
+    app.importer().cancel("large");
+    TestApp.await("all of it is gone", () -> !journal.exists() && !app.model("large", "large.gguf").exists());
+  }
+
+  @Test
   public void oneImportAtATime() {
     TestApp.FakePage page = app.startedPage();
     java.util.concurrent.CountDownLatch goOn = new java.util.concurrent.CountDownLatch(1);
