@@ -4,10 +4,10 @@
 #pragma once
 
 #include "base/result.h"
+#include "common/gather_files.h"
+#include "common/storage.h"
 #include "model/write_pack.h"
 #include "sys/thread_pool.h"
-#include "wasm/gather_files.h"
-#include "wasm/storage.h"
 
 #include <cstdint>
 #include <functional>
@@ -15,7 +15,7 @@
 #include <optional>
 #include <string>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 class Settling {
  public:
@@ -55,4 +55,4 @@ class Settling {
   std::size_t next_entry_ = 0;
 };
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a model lies in the page's storage, whose names are flat:
+// Where a model lies in a storage, whose names are flat:
 //
 //   NAME/model.pack               a model: a whole pack (files/whole_pack.h)
 //   NAME/vision.gguf              its vision file, as it came
@@ -7,18 +7,18 @@
 //   NAME/.upload/FILE.TOTAL.part  one of which some bytes came
 //   NAME/.pack                    a pack that is being made
 //   NAME/.deleted                 the pack of a model that is being deleted
-//   picked/FILE                   from a file chooser: to be read, and gone with the page
+//   picked/FILE                   from a file chooser: to be read, and gone with who chose it
 #pragma once
 
+#include "common/storage.h"
 #include "service/carrier_parts.h"
-#include "wasm/storage.h"
 
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 std::string PackPlace(const std::string& model);
 std::string VisionPlace(const std::string& model);
@@ -45,6 +45,8 @@ struct StorageContents {
 // What the listed files are. Those of names that nothing here gives are left alone.
 StorageContents ReadContents(const std::vector<StoredFile>& files);
 
+// The name of the model that came with the program: nobody sends or deletes one of this name.
+inline constexpr std::string_view kBuiltinModel = "builtin";
 inline constexpr std::string_view kPickedFolder = "picked/";
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

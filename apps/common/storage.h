@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Storage: files by flat names, as the page keeps them for us (the origin's private files; files from a file chooser).
-// Everything happens at once: whoever calls waits.
+// Storage: files by flat names, as a page keeps them for us (the origin's private files; files from a file chooser), or
+// an app's folder does. Everything happens at once: whoever calls waits.
 #pragma once
 
 #include "base/result.h"
+#include "sys/byte_source.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,9 +12,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 // Of a name, in bytes.
 inline constexpr std::size_t kLongestName = 255;
@@ -34,7 +36,7 @@ class OpenFile {
   // All of them. kExhausted where there is no room for more, kSystem.
   virtual Status WriteAt(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
   virtual Status Truncate(std::uint64_t size) = 0;
-  // What was written survives the page.
+  // What was written survives the program.
   virtual Status Flush() = 0;
 };
 
@@ -47,8 +49,14 @@ class Storage {
   virtual Status Delete(const std::string& name) = 0;
   // Replaces what is there.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
-  // Bytes that may still be written; nullopt: the browser does not say.
+  // Bytes that may still be written; nullopt: nobody says.
   [[nodiscard]] virtual std::optional<std::uint64_t> FreeBytes() const = 0;
+  // The file mapped into memory, which holds it then without using it up; nullptr where it can only be read.
+  virtual Result<std::shared_ptr<const ByteSource>> Map(const std::string& /*name*/) {
+    return std::shared_ptr<const ByteSource>();
+  }
+  // Whose storage it is, in messages: "browser".
+  [[nodiscard]] virtual std::string Owner() const { return "browser"; }
 };
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

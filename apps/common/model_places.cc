@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wasm/model_places.h"
+#include "common/model_places.h"
 
 #include "base/text.h"
 #include "service/upload_rules.h"
 
 #include <utility>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 namespace {
 
@@ -65,4 +65,4 @@ StorageContents ReadContents(const std::vector<StoredFile>& files) {
   return contents;
 }
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

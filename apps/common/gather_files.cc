@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wasm/gather_files.h"
+#include "common/gather_files.h"
 
 #include "base/text.h"
+#include "common/stored_source.h"
 #include "files/gguf.h"
 #include "host/model_folder.h"
 #include "model/config.h"
-#include "wasm/stored_source.h"
 
 #include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 namespace {
 
@@ -137,4 +137,4 @@ Result<GatheredModel> GatherModel(Storage* storage, const std::vector<ModelPlace
   return model;
 }
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

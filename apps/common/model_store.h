@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models that come into the page's storage in pieces, become packs, and go. One thread.
+// Models that come into a storage in pieces, become packs, and go.
 #pragma once
 
+#include "common/model_places.h"
+#include "common/settling.h"
+#include "common/storage.h"
 #include "service/carrier_parts.h"
-#include "wasm/model_places.h"
-#include "wasm/settling.h"
-#include "wasm/storage.h"
+#include "sys/mutex.h"
 
 #include <cstdint>
 #include <deque>
@@ -16,8 +17,9 @@
 #include <string>
 #include <vector>
 
-namespace thimble::browser {
+namespace thimble::common {
 
+// Recover before anything else, Help and Delete on Help's thread; all else on any, if the storage may be.
 class StoredModelStore : public service::ModelStore {
  public:
   // `free_memory`: as Settling's. `log`: what happens that nobody asked for.
@@ -34,7 +36,7 @@ class StoredModelStore : public service::ModelStore {
   [[nodiscard]] std::vector<service::UnfinishedModel> Unfinished() const override;
   service::OrFault<Done> Delete(const std::string& model) override;
 
-  // What the last page left in the middle: half a pack goes, what was being deleted is, and models whose files all came
+  // What the last run left in the middle: half a pack goes, what was being deleted is, and models whose files all came
   // are to be packed (Help).
   void Recover();
   // A step of packing what Recover found. True: there is more.
@@ -47,6 +49,7 @@ class StoredModelStore : public service::ModelStore {
   class Claim;
 
   [[nodiscard]] std::unique_ptr<Claim> TryClaim(const std::string& model);
+  [[nodiscard]] bool IsClaimed(const std::string& model);
   [[nodiscard]] std::optional<service::Fault> CheckRoom(const service::ModelPiece& piece) const;
   void RecoverModel(const std::string& name, const StoredModel& model);
   void Queue();
@@ -55,10 +58,11 @@ class StoredModelStore : public service::ModelStore {
   const int threads_;
   const std::function<std::uint64_t()> free_memory_;
   const std::function<void(const std::string&)> log_;
-  std::set<std::string> claimed_;  // models that somebody is sending, packing or deleting
+  Mutex mutex_;
+  std::set<std::string> claimed_ THIMBLE_GUARDED_BY(mutex_);  // models that somebody is sending, packing or deleting
   std::deque<std::string> to_settle_;
   std::unique_ptr<Claim> settling_claim_;
   std::unique_ptr<Settling> settling_;
 };
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

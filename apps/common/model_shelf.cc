@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wasm/model_shelf.h"
+#include "common/model_shelf.h"
 
 #include "base/text.h"
+#include "common/gather_files.h"
+#include "common/model_places.h"
+#include "common/stored_source.h"
 #include "host/model_folder.h"
 #include "sys/machine.h"
-#include "wasm/gather_files.h"
-#include "wasm/model_places.h"
-#include "wasm/stored_source.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 namespace {
 
@@ -27,7 +27,7 @@ std::vector<service::ShelfModel> StoredModelShelf::List() const {
   std::vector<service::ShelfModel> listed;
   const StorageContents contents = ReadContents(storage_->List());
   for (const auto& [name, model] : contents.models) {
-    if (model.is_whole) listed.push_back({name, "", model.bytes, false});
+    if (model.is_whole) listed.push_back({name, "", model.bytes, name == kBuiltinModel});
   }
   for (const StoredFile& file : contents.picked) {
     if (host::IsNamedLike(file.name, ".gguf") && !LooksLikeVision(file.name))
@@ -85,4 +85,4 @@ Result<std::shared_ptr<const Engine>> StoredModelShelf::Open(const std::string& 
   return engine;
 }
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wasm/settling.h"
+#include "common/settling.h"
 
 #include "base/text.h"
+#include "common/model_places.h"
+#include "common/stored_source.h"
 #include "engine/engine.h"
 #include "engine/text_model.h"
 #include "model/unused_tensors.h"
 #include "service/upload_rules.h"
-#include "wasm/model_places.h"
-#include "wasm/stored_source.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 namespace {
 
@@ -108,9 +108,9 @@ Status Settling::CheckRoom() const {
   const ModelFile& text = *gathered_->files.text;
   const std::uint64_t pack = text.total_bytes() + kTableBytes;
   if (const auto free = storage_->FreeBytes(); free.has_value() && *free < pack) {
-    return Error{Code::kExhausted,
-                 Cat("[store] the model as it is kept takes ", FormatBytes(pack),
-                     " beside its file until that goes, the browser has ", FormatBytes(*free), " free: make room")};
+    return Error{Code::kExhausted, Cat("[store] the model as it is kept takes ", FormatBytes(pack),
+                                       " beside its file until that goes, the ", storage_->Owner(), " has ",
+                                       FormatBytes(*free), " free: make room")};
   }
   std::uint64_t largest = 0;
   for (const TensorEntry& tensor : text.tensors()) largest = std::max(largest, tensor.size_bytes);
@@ -141,7 +141,8 @@ Status Settling::Check() {
     const PackedEntry& entry = table_.entries[next_entry_++];
     THIMBLE_ASSIGN_OR_RETURN(const Bytes bytes, made_->View(entry.offset, entry.size_bytes));
     if (PackChecksum(bytes.span(), &pool_) == entry.checksum) return Done{};
-    return Error{Code::kSystem, "[store] the browser's storage gives back other bytes than were written: try again"};
+    return Error{Code::kSystem, Cat("[store] the ", storage_->Owner(),
+                                    "'s storage gives back other bytes than were written: try again")};
   }
   made_.reset();
   state_ = State::kName;
@@ -167,4 +168,4 @@ Status Settling::Clean() {
   return Done{};
 }
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wasm/stored_source.h"
+#include "common/stored_source.h"
 
 #include "base/buffer.h"
 #include "base/text.h"
 
 #include <utility>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 namespace {
 
@@ -43,9 +43,11 @@ class StoredSource : public ByteSource {
 }  // namespace
 
 Result<std::shared_ptr<const ByteSource>> OpenStoredSource(Storage* storage, const std::string& name) {
+  THIMBLE_ASSIGN_OR_RETURN(auto mapped, storage->Map(name));
+  if (mapped != nullptr) return mapped;
   THIMBLE_ASSIGN_OR_RETURN(auto file, storage->Open(name, false));
   THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t size, file->Size());
   return std::shared_ptr<const ByteSource>(std::make_shared<const StoredSource>(std::move(file), size));
 }
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wasm/model_store.h"
+#include "common/model_store.h"
 
 #include "base/sha256.h"
 #include "base/text.h"
@@ -9,7 +9,7 @@
 #include <span>
 #include <utility>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 using service::Fault;
 using service::ModelFileState;
@@ -41,7 +41,10 @@ bool IsNoModel(Code code) { return code == Code::kCorrupt || code == Code::kInva
 class StoredModelStore::Claim {
  public:
   Claim(StoredModelStore* store, std::string model) : store_(store), model_(std::move(model)) {}
-  ~Claim() { store_->claimed_.erase(model_); }
+  ~Claim() {
+    const MutexLock lock(&store_->mutex_);
+    store_->claimed_.erase(model_);
+  }
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
 
@@ -87,7 +90,7 @@ class StoredModelStore::Upload : public service::ModelUpload {
   Result<bool> HashSome() {
     block_.resize(kStepBytes);
     THIMBLE_ASSIGN_OR_RETURN(const std::size_t count, file_->ReadAt(hashed_, block_));
-    if (count == 0) return Error{Code::kSystem, "[storage] the browser's file has become shorter"};
+    if (count == 0) return Error{Code::kSystem, "[storage] the file has become shorter"};
     hash_.Add(std::span<const std::byte>(block_).first(count));
     hashed_ += count;
     if (hashed_ < piece_.total) return false;
@@ -166,8 +169,14 @@ StoredModelStore::StoredModelStore(Storage* storage, int threads, std::function<
 StoredModelStore::~StoredModelStore() = default;
 
 std::unique_ptr<StoredModelStore::Claim> StoredModelStore::TryClaim(const std::string& model) {
+  const MutexLock lock(&mutex_);
   if (!claimed_.insert(model).second) return nullptr;
   return std::make_unique<Claim>(this, model);
+}
+
+bool StoredModelStore::IsClaimed(const std::string& model) {
+  const MutexLock lock(&mutex_);
+  return claimed_.contains(model);
 }
 
 // For the rest of the file, and for the pack beside it: the file goes only when the pack is there.
@@ -177,21 +186,22 @@ std::optional<Fault> StoredModelStore::CheckRoom(const ModelPiece& piece) const 
   const bool is_packed = AsciiLower(piece.file).find("mmproj") == std::string::npos;
   const std::uint64_t needed = is_packed ? rest + piece.total : rest;
   if (!free.has_value() || needed <= *free) return std::nullopt;
-  return service::NoRoomForFile(needed, *free, "browser");
+  return service::NoRoomForFile(needed, *free, storage_->Owner());
 }
 
 OrFault<std::unique_ptr<service::ModelUpload>> StoredModelStore::Begin(const ModelPiece& piece) {
   if (auto fault = service::CheckPiece(piece); fault.has_value()) return *fault;
   if (!AsciiLower(piece.file).ends_with(".gguf")) {
     return Fault{400, "", "unsupported_file", "",
-                 "In the browser a model is a GGUF file: send one whose name ends in .gguf."};
+                 Cat("In the ", storage_->Owner(), " a model is a GGUF file: send one whose name ends in .gguf.")};
   }
   const std::string place = UploadPlace(piece.model, service::PartName(piece.file, piece.total));
   if (place.size() > kLongestName)
     return Fault{400, "", "invalid_name", "", "The names of the model and its file are too long together."};
+  if (piece.model == kBuiltinModel) return service::ModelExists(piece.model);
+  auto claim = TryClaim(piece.model);
   const StoredModel model = ReadContents(storage_->List()).models[piece.model];
   if (model.is_whole) return service::ModelExists(piece.model);
-  auto claim = TryClaim(piece.model);
   if (claim == nullptr) return service::ModelBusy(piece.model);
   if (auto fault = service::CheckBegin(piece, model.uploads); fault.has_value()) return *fault;
   for (const ModelFileState& file : model.uploads) {
@@ -232,10 +242,11 @@ std::vector<service::UnfinishedModel> StoredModelStore::Unfinished() const {
 }
 
 OrFault<Done> StoredModelStore::Delete(const std::string& model) {
+  const auto claim = TryClaim(model);
   const auto contents = ReadContents(storage_->List());
   const auto found = contents.models.find(model);
-  if (found == contents.models.end() || found->second.is_deleted) return service::NoSuchModel(model);
-  const auto claim = TryClaim(model);
+  if (found == contents.models.end() || found->second.is_deleted || model == kBuiltinModel)
+    return service::NoSuchModel(model);
   if (claim == nullptr) return service::ModelBusy(model);
   // Gone at once for everybody; half of a model is never seen.
   Status status = Done{};
@@ -289,7 +300,7 @@ void StoredModelStore::Queue() {
     const bool has_whole = std::any_of(model.uploads.begin(), model.uploads.end(),
                                        [](const ModelFileState& file) { return file.is_whole; });
     const bool is_known = std::find(to_settle_.begin(), to_settle_.end(), name) != to_settle_.end();
-    if (!model.is_whole && has_whole && !is_known && !claimed_.contains(name)) to_settle_.push_back(name);
+    if (!model.is_whole && has_whole && !is_known && !IsClaimed(name)) to_settle_.push_back(name);
   }
 }
 
@@ -317,4 +328,4 @@ std::uint64_t StoredModelStore::PackBytes() const {
   return bytes;
 }
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

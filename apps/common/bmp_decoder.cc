@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wasm/bmp_decoder.h"
+#include "common/bmp_decoder.h"
 
 #include "base/text.h"
 #include "image/decode_codecs.h"
@@ -7,12 +7,12 @@
 #include <span>
 #include <utility>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 Result<Picture> BmpDecoder::Decode(std::string_view bytes, const std::string& place) {
   if (!bytes.starts_with("BM")) {
     return Error{Code::kUnsupported,
-                 Cat(place, ": [image] the engine in a page takes BMP only: the page decodes everything else")};
+                 Cat(place, ": [image] the engine in here takes BMP only: who sends pictures decodes everything else")};
   }
   DecodeOptions how;
   how.max_pixels = 50'000'000;
@@ -24,4 +24,4 @@ Result<Picture> BmpDecoder::Decode(std::string_view bytes, const std::string& pl
   return picture;
 }
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

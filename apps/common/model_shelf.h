@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The models that can be opened in the page: those of the store, and files that were picked.
+// The models that can be opened: those of the store, and files that were picked.
 #pragma once
 
+#include "common/storage.h"
 #include "engine/engine.h"
 #include "service/carrier_parts.h"
-#include "wasm/storage.h"
 
 #include <cstdint>
 #include <functional>
@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 class StoredModelShelf : public service::ModelShelf {
  public:
@@ -21,7 +21,7 @@ class StoredModelShelf : public service::ModelShelf {
   StoredModelShelf(Storage* storage, EngineOptions how, std::function<void(std::uint64_t)> reserve,
                    std::function<void(const Engine&)> opened);
 
-  // A picked file has its own name, with the ending.
+  // A picked file has its own name, with the ending. The model "builtin" is the built-in one.
   [[nodiscard]] std::vector<service::ShelfModel> List() const override;
   Result<std::shared_ptr<const Engine>> Open(const std::string& name,
                                              const std::function<bool(double share)>& progress) override;
@@ -37,4 +37,4 @@ class StoredModelShelf : public service::ModelShelf {
   std::function<void(const Engine&)> opened_;
 };
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// From files of the page's storage to a model: which is the model's own, which are its parts, which its vision file.
+// From files of a storage to a model: which is the model's own, which are its parts, which its vision file.
 #pragma once
 
 #include "base/result.h"
+#include "common/storage.h"
 #include "engine/model_files.h"
-#include "wasm/storage.h"
 
 #include <string>
 #include <vector>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 // A file in the storage, and what it is called in messages.
 struct ModelPlace {
@@ -31,4 +31,4 @@ struct GatheredModel {
 // for stays closed.
 Result<GatheredModel> GatherModel(Storage* storage, const std::vector<ModelPlace>& places);
 
-}  // namespace thimble::browser
+}  // namespace thimble::common

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures as the page sends them, which decodes them itself: BMP only.
+// Pictures of who decodes them itself, a page or an app: BMP only.
 #pragma once
 
 #include "service/carrier_parts.h"
@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
-namespace thimble::browser {
+namespace thimble::common {
 
 class BmpDecoder : public service::PictureDecoder {
  public:
   Result<Picture> Decode(std::string_view bytes, const std::string& place) override;
 };
 
-}  // namespace thimble::browser
+}  // namespace thimble::common
