@@ -68,7 +68,7 @@ OUTSIDE = [
     (r"sqlite3\.h", r"src/host/sqlite\.cc", "the database"),
     (r"gtest/.*|gmock/.*", r"src/.*_test\.cc|tests/.*", "the library for tests"),
     (r"benchmark/.*", r"bench/.*", "the library for benchmarks"),
-    (r"sys/mman\.h", r"src/(sys|base)/.*|tests/faults/.*", "the system's memory"),
+    (r"sys/mman\.h", r"src/(sys|base)/.*|tests/faults/.*|apps/android/native/call_check\.cc", "the system's memory"),
     (r"immintrin\.h|arm_neon\.h|wasm_simd128\.h", r"src/kernels/isa/.*|tests/(emulated_|packed_|float_)[a-z0-9_]+\.(h|cc)",
      "instructions of one processor"),
     (r"(unistd|fcntl|dirent|sched|poll|termios|langinfo|cpuid)\.h|sys/.*", r"src/(sys|host)/.*|apps/.*|tests/(faults|server)/.*|.*_test\.cc",

@@ -55,6 +55,11 @@ class Storage {
   virtual Result<std::shared_ptr<const ByteSource>> Map(const std::string& /*name*/) {
     return std::shared_ptr<const ByteSource>();
   }
+  // A file of the system's, under a name in here until that is deleted; the file itself stays where it is.
+  // kUnsupported.
+  virtual Status Link(const std::string& /*path*/, const std::string& /*name*/) {
+    return Error{Code::kUnsupported, "[storage] other files cannot be seen from here"};
+  }
   // Whose storage it is, in messages: "browser".
   [[nodiscard]] virtual std::string Owner() const { return "browser"; }
 };
