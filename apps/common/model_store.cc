@@ -198,7 +198,6 @@ OrFault<std::unique_ptr<service::ModelUpload>> StoredModelStore::Begin(const Mod
   const std::string place = UploadPlace(piece.model, service::PartName(piece.file, piece.total));
   if (place.size() > kLongestName)
     return Fault{400, "", "invalid_name", "", "The names of the model and its file are too long together."};
-  if (piece.model == kBuiltinModel) return service::ModelExists(piece.model);
   auto claim = TryClaim(piece.model);
   const StoredModel model = ReadContents(storage_->List()).models[piece.model];
   if (model.is_whole) return service::ModelExists(piece.model);

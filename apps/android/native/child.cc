@@ -2,6 +2,7 @@
 #include "android/native/child.h"
 
 #include "android/native/builtin.h"
+#include "android/native/content_packs.h"
 #include "android/native/self_check.h"
 #include "base/text.h"
 #include "host/chat_store.h"
@@ -70,6 +71,8 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
       out_(out),
       threads_(start_.threads > 0 ? start_.threads : DefaultThreads(DetectCpuTopology())),
       pace_(threads_),
+      packs_(start_.cache.empty() ? nullptr
+                                  : std::make_shared<const host::WatchedPacks>(ContentPackStore(start_.cache))),
       store_(
           storage, threads_, [this] { return FreeMemory(); },
           [out](const std::string& text) { out->Log(LogLevel::kWarning, text); }),
@@ -82,17 +85,7 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
   store_.Recover();
   service_ = std::make_unique<service::Service>(
       OptionsOf(), &shelf_, &decoder_, service::Wakers{[this] { engine_.Wake(); }, [this] { helper_.Wake(); }});
-  engine_.Start(
-      [this] {
-        if (pace_.is_stopped()) return false;
-        const bool has_more = service_->Pump();
-        return has_more && pace_.rest_seconds() <= 0;
-      },
-      [this] {
-        if (pace_.is_stopped()) return kNever;
-        const double rest = pace_.rest_seconds();
-        return rest > 0 ? std::min(std::max(rest, 0.0), std::max(rest, service_->PumpDue())) : service_->PumpDue();
-      });
+  engine_.Start([this] { return Work(); }, [this] { return WorkDue(); });
   helper_.Start(
       [this] {
         std::optional<AnswerId> check;
@@ -106,6 +99,19 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
       },
       [this] { return service_->HelpDue(); });
   out_->Started(start_.version, KernelsOfThis(), threads_, shelf_.List().size());
+}
+
+bool Child::Work() {
+  rests_ = false;
+  if (pace_.is_stopped()) return false;
+  const bool has_more = service_->Pump();
+  rests_ = has_more && pace_.rest_seconds() > 0;
+  return has_more && !rests_;
+}
+
+double Child::WorkDue() const {
+  if (pace_.is_stopped()) return kNever;  // the next decision wakes
+  return rests_ ? pace_.rest_seconds() : service_->PumpDue();
 }
 
 Child::~Child() {
@@ -146,6 +152,8 @@ EngineOptions Child::EngineFor() const {
   how.beginnings_bytes = PartOf(start_.memory_bytes, 8, kBeginnings);
   how.album_bytes = static_cast<std::size_t>(PartOf(start_.memory_bytes, 16, kAlbum));
   how.free_memory = [this] { return FreeMemory(); };
+  // What is packed and is no pack yet, a vision file's matrices, is mapped as well, from its second use on.
+  if (packs_ != nullptr) how.pack_cache = {PackCacheUse::kOn, packs_};
   return how;
 }
 
@@ -165,7 +173,10 @@ service::ServiceOptions Child::OptionsOf() {
   options.store = &store_;
   options.chats = chats_.get();
   options.why_no_chats = why_no_chats_;
-  options.pack_bytes = [this] { return store_.PackBytes(); };
+  options.pack_bytes = [this] {
+    return store_.PackBytes() + host::PackBytes({&start_.cache, packs_ != nullptr ? 1U : 0U});
+  };
+  if (packs_ != nullptr) options.delete_packs = [this] { return host::DeletePacks({&start_.cache, 1}, packs_.get()); };
   options.picture_bytes = static_cast<std::size_t>(PartOf(start_.memory_bytes, 8, kPictures));
   options.temper = [this](GenerateRequest* request) { pace_.Temper(request); };
   return options;
@@ -307,11 +318,17 @@ void Child::Answer(AnswerId id, const service::WholeAnswer& answer) {
 
 void Child::Submit(AnswerId id, Incoming incoming) {
   if (incoming.request.path == kSelfCheckPath && incoming.request.method == "GET") {
+    bool is_first = false;
     {
       const MutexLock lock(&mutex_);
-      self_check_ = id;
+      is_first = !self_check_.has_value();
+      if (is_first) self_check_ = id;
     }
-    helper_.Wake();
+    if (is_first) {
+      helper_.Wake();
+    } else {
+      Answer(id, service::MakeError(incoming.request.path, {429, "", "", "", "It is being checked already."}));
+    }
     return;
   }
   auto sink = std::make_shared<Sink>(this, id);

@@ -12,6 +12,7 @@
 #include "common/bmp_decoder.h"
 #include "common/model_shelf.h"
 #include "common/model_store.h"
+#include "host/pack_files.h"
 #include "service/service.h"
 #include "sys/mutex.h"
 #include "sys/worker.h"
@@ -57,6 +58,9 @@ class Child {
   [[nodiscard]] EngineOptions EngineFor() const;
   [[nodiscard]] std::uint64_t FreeMemory() const;
   void OpenChats();
+  // The engine's thread: a step, as far as the pace allows; and when the next one is due.
+  bool Work();
+  [[nodiscard]] double WorkDue() const;
   // One line and what follows it. True: it was the last.
   Result<bool> Take(ReadLine line, FrameReader* in);
   Status TakeRequest(RequestLine line, std::optional<std::uint64_t> bytes, FrameReader* in);
@@ -75,11 +79,13 @@ class Child {
   FrameWriter* const out_;
   const int threads_;
   Pace pace_;
+  const std::shared_ptr<const host::WatchedPacks> packs_;  // of vision files; nullptr: they have no folder
   std::unique_ptr<service::ChatStore> chats_;
   std::string why_no_chats_;
   common::StoredModelStore store_;
   common::StoredModelShelf shelf_;
   common::BmpDecoder decoder_;
+  bool rests_ = false;  // the engine's thread, between two steps
   Worker engine_;
   Worker helper_;
   std::map<AnswerId, Incoming> incoming_;  // the reading thread's
