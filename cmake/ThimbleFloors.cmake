@@ -11,6 +11,12 @@ target_include_directories(thimble_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(thimble_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -ffp-contract=off -fno-math-errno
   $<$<BOOL:${THIMBLE_WERROR}>:-Werror>)
+# Newer clang calls __COUNTER__, which gives names to what nobody names, an extension of a C that is yet to come.
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag(-Wc2y-extensions THIMBLE_WARNS_OF_C2Y)
+if(THIMBLE_WARNS_OF_C2Y)
+  target_compile_options(thimble_options INTERFACE -Wno-c2y-extensions)
+endif()
 if(THIMBLE_WASM_THREADS)
   target_compile_options(thimble_options INTERFACE -matomics -mbulk-memory)
 endif()

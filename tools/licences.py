@@ -74,7 +74,8 @@ def page_section():
 
 def section(libraries):
     lines = [BEGIN]
-    for how, words in (("inside", "Inside it:"), ("beside", "Loaded from the system when it starts:")):
+    for how, words in (("inside", "Inside it:"), ("beside", "Loaded from the system when it starts:"),
+                       ("android", "Inside the Android app's native program, beside the JSON library:")):
         lines.append(f"\n{words}\n\n")
         for library in libraries:
             if library["how"] == how:
@@ -84,7 +85,8 @@ def section(libraries):
     for name in ("MIT", "BSD"):
         lines.append(f"\nThe {name} licence{'s' if name == 'BSD' else ''}:\n\n")
         lines += ["  " + line if line.strip() else line for line in (ROOT / f"tools/licences/{name}.txt").read_text().splitlines(True)]
-    lines.append("\nThe Boost licence asks for nothing where only object code is passed on; the Apache licence is in LICENSE.\n")
+    lines.append("\nThe Boost licence asks for nothing where only object code is passed on, nor does the Apache licence with LLVM's exception\n"
+                 "where it got in by compiling; the Apache licence is in LICENSE.\n")
     return "".join(lines)
 
 

@@ -3,18 +3,14 @@
 
 #include "base/text.h"
 #include "server/open_sockets.h"
+#include "sys/machine.h"
+#include "sys/worker.h"
 
 #include <sys/random.h>
 
 #include <array>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <ctime>
-#include <fstream>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include <unistd.h>
@@ -22,55 +18,6 @@
 namespace thimble::server {
 
 namespace {
-
-// A thread that works as long as there is work, and waits for the next.
-class Worker {
- public:
-  // `work` returns whether there is more to do at once; else it is called again after `due` seconds, or when woken.
-  void Start(std::function<bool()> work, std::function<double()> due) {
-    thread_ = std::thread([this, work = std::move(work), due = std::move(due)] {
-      while (true) {
-        const bool has_more = work();
-        std::unique_lock lock(mutex_);
-        if (!has_more && !is_woken_ && !is_over_)
-          wakes_.wait_for(lock, std::chrono::duration<double>(due()), [this] { return is_woken_ || is_over_; });
-        is_woken_ = false;
-        if (is_over_) return;
-      }
-    });
-  }
-  void Wake() {
-    {
-      const std::lock_guard lock(mutex_);
-      is_woken_ = true;
-    }
-    wakes_.notify_one();
-  }
-  void End() {
-    {
-      const std::lock_guard lock(mutex_);
-      is_over_ = true;
-    }
-    wakes_.notify_one();
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  std::thread thread_;
-  std::mutex mutex_;
-  std::condition_variable wakes_;
-  bool is_woken_ = false;
-  bool is_over_ = false;
-};
-
-// Pages of this process that are in memory.
-std::uint64_t ResidentBytes() {
-  std::ifstream file("/proc/self/statm");
-  std::uint64_t all = 0;
-  std::uint64_t resident = 0;
-  file >> all >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 Json AboutSockets() {
   std::vector<Json> sockets;

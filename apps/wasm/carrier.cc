@@ -2,6 +2,7 @@
 #include "wasm/carrier.h"
 
 #include "base/text.h"
+#include "common/request_head.h"
 #include "service/error_form.h"
 
 #include <algorithm>
@@ -40,7 +41,7 @@ class Carrier::Sink : public service::AnswerSink {
  public:
   Sink(Carrier* carrier, AnswerId id) : carrier_(carrier), id_(id) {}
   void Begin(int status, std::vector<service::Header> headers) override {
-    if (!is_gone_) carrier_->page_->Begin(id_, status, HeadersText(headers));
+    if (!is_gone_) carrier_->page_->Begin(id_, status, common::HeadersText(headers));
   }
   void Part(std::string_view bytes) override {
     if (!is_gone_) carrier_->page_->Part(id_, bytes);
@@ -60,7 +61,7 @@ class Carrier::Sink : public service::AnswerSink {
   bool is_gone_ = false;
 };
 
-Carrier::Carrier(StartConfig config, Storage* storage, Page* page, MemoryGauge memory)
+Carrier::Carrier(StartConfig config, common::Storage* storage, Page* page, MemoryGauge memory)
     : page_(page),
       memory_(std::move(memory)),
       about_page_(config.page),
@@ -97,7 +98,7 @@ service::ServiceOptions Carrier::OptionsOf(const StartConfig& config) {
 }
 
 void Carrier::Answer(AnswerId id, const service::WholeAnswer& answer) {
-  page_->Begin(id, answer.status, HeadersText(answer.headers));
+  page_->Begin(id, answer.status, common::HeadersText(answer.headers));
   page_->Part(id, answer.body);
   page_->End(id);
 }
@@ -133,7 +134,7 @@ std::optional<service::WholeAnswer> Carrier::TakeBody(std::string_view body, ser
 
 AnswerId Carrier::Submit(std::string_view head, std::string_view body) {
   const AnswerId id = ++last_id_;
-  auto parsed = ParseHead(head);
+  auto parsed = common::ParseHead(head);
   if (!parsed.ok()) {
     Answer(id, service::MakeError("/", service::FaultOf(parsed.error())));
     return id;

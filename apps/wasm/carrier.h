@@ -2,12 +2,12 @@
 // Carrier: the service between a page's worker and its storage. One thread calls everything, between messages.
 #pragma once
 
+#include "common/bmp_decoder.h"
+#include "common/model_shelf.h"
+#include "common/model_store.h"
+#include "common/storage.h"
 #include "service/service.h"
-#include "wasm/bmp_decoder.h"
-#include "wasm/model_shelf.h"
-#include "wasm/model_store.h"
 #include "wasm/page_messages.h"
-#include "wasm/storage.h"
 
 #include <cstdint>
 #include <functional>
@@ -44,7 +44,7 @@ struct MemoryGauge {
 class Carrier {
  public:
   // What is given by pointer must outlive it.
-  Carrier(StartConfig config, Storage* storage, Page* page, MemoryGauge memory);
+  Carrier(StartConfig config, common::Storage* storage, Page* page, MemoryGauge memory);
   ~Carrier();
   Carrier(const Carrier&) = delete;
   Carrier& operator=(const Carrier&) = delete;
@@ -75,9 +75,9 @@ class Carrier {
   Page* const page_;
   const MemoryGauge memory_;
   const Json about_page_;
-  StoredModelStore store_;
-  StoredModelShelf shelf_;
-  BmpDecoder decoder_;
+  common::StoredModelStore store_;
+  common::StoredModelShelf shelf_;
+  common::BmpDecoder decoder_;
   bool wants_pump_ = true;
   bool wants_help_ = true;
   std::unordered_map<AnswerId, Asked> asked_;

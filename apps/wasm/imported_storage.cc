@@ -25,7 +25,7 @@ Error StorageError(const char* action, const std::string& name) {
   return Error{Code::kSystem, Cat("[storage] the browser cannot ", action, " ", ShownName(name))};
 }
 
-class ImportedFile : public OpenFile {
+class ImportedFile : public common::OpenFile {
  public:
   ImportedFile(std::int32_t handle, std::string name) : handle_(handle), name_(std::move(name)) {}
   ~ImportedFile() override { storage_close(handle_); }
@@ -81,7 +81,7 @@ class ImportedFile : public OpenFile {
 
 }  // namespace
 
-std::vector<StoredFile> ImportedStorage::List() const {
+std::vector<common::StoredFile> ImportedStorage::List() const {
   std::string text(4096, '\0');
   // Twice, unless files come meanwhile, which nothing can add while we wait.
   for (int tries = 0; tries < 2; ++tries) {
@@ -90,7 +90,7 @@ std::vector<StoredFile> ImportedStorage::List() const {
     text.resize(length);
     if (fits) break;
   }
-  std::vector<StoredFile> files;
+  std::vector<common::StoredFile> files;
   const auto list = Json::Parse(text, "storage");
   if (!list.ok() || !list.value().IsArray()) return files;
   for (const Json& item : list.value().items()) {
@@ -98,20 +98,20 @@ std::vector<StoredFile> ImportedStorage::List() const {
     const Json* const bytes = item.Find("bytes");
     if (name == nullptr || !name->IsString() || bytes == nullptr) continue;
     const auto count = bytes->AsInt();
-    if (!count.has_value() || *count < 0 || name->text().size() > kLongestName) continue;
+    if (!count.has_value() || *count < 0 || name->text().size() > common::kLongestName) continue;
     files.push_back({name->text(), static_cast<std::uint64_t>(*count)});
   }
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return files;
 }
 
-Result<std::unique_ptr<OpenFile>> ImportedStorage::Open(const std::string& name, bool creates) {
+Result<std::unique_ptr<common::OpenFile>> ImportedStorage::Open(const std::string& name, bool creates) {
   const std::int32_t handle = storage_open(name.data(), LengthOf(name), creates ? 1 : 0);
   if (handle < 0) {
     return Error{Code::kNotFound, Cat("[storage] the browser ", creates ? "cannot create " : "has no file ",
                                       ShownName(name), creates ? ": there is no room, or it is open already" : "")};
   }
-  return std::unique_ptr<OpenFile>(std::make_unique<ImportedFile>(handle, name));
+  return std::unique_ptr<common::OpenFile>(std::make_unique<ImportedFile>(handle, name));
 }
 
 Status ImportedStorage::Delete(const std::string& name) {

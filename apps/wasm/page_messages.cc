@@ -3,17 +3,13 @@
 
 #include "base/text.h"
 
-#include <algorithm>
-#include <optional>
 #include <utility>
-#include <vector>
 
 namespace thimble::browser {
 
 namespace {
 
-constexpr std::size_t kLongestHead = std::size_t{64} << 10;
-constexpr std::size_t kMostHeaders = 100;
+constexpr std::size_t kLongest = std::size_t{64} << 10;
 constexpr std::int64_t kMostThreads = 64;
 constexpr std::int64_t kMostContext = 1 << 20;
 constexpr std::int64_t kMostMemory = std::int64_t{1} << 32;
@@ -23,7 +19,7 @@ Error Wrong(std::string_view place, std::string_view what) {
 }
 
 Result<Json> ParseObject(std::string_view text, std::string_view place) {
-  if (text.size() > kLongestHead) return Wrong(place, Cat("at most ", kLongestHead, " bytes, found ", text.size()));
+  if (text.size() > kLongest) return Wrong(place, Cat("at most ", kLongest, " bytes, found ", text.size()));
   THIMBLE_ASSIGN_OR_RETURN(Json json, Json::Parse(text, std::string(place)));
   if (!json.IsObject()) return Wrong(place, "must be an object");
   return json;
@@ -46,12 +42,6 @@ Result<std::string> TextIn(const Json& json, const char* key, std::string_view p
   return found->text();
 }
 
-bool IsMethod(const std::string& method) {
-  constexpr std::size_t kLongest = 16;
-  return !method.empty() && method.size() <= kLongest &&
-         std::all_of(method.begin(), method.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-}
-
 }  // namespace
 
 Result<StartConfig> ParseStartConfig(std::string_view text) {
@@ -72,35 +62,6 @@ Result<StartConfig> ParseStartConfig(std::string_view text) {
     config.page = *page;
   }
   return config;
-}
-
-Result<service::Request> ParseHead(std::string_view text) {
-  THIMBLE_ASSIGN_OR_RETURN(const Json json, ParseObject(text, "head"));
-  service::Request request;
-  THIMBLE_ASSIGN_OR_RETURN(request.method, TextIn(json, "method", "head", false));
-  THIMBLE_ASSIGN_OR_RETURN(request.path, TextIn(json, "path", "head", false));
-  THIMBLE_ASSIGN_OR_RETURN(request.query, TextIn(json, "query", "head", true));
-  if (!IsMethod(request.method)) return Wrong("head", "method is some capital letters");
-  if (!request.path.starts_with('/')) return Wrong("head", "path begins with '/'");
-  const Json* const headers = json.Find("headers");
-  if (headers == nullptr) return request;
-  if (!headers->IsArray() || headers->items().size() > kMostHeaders)
-    return Wrong("head", Cat("headers is a list of at most ", kMostHeaders));
-  for (const Json& item : headers->items()) {
-    const bool is_pair = item.IsArray() && item.items().size() == 2 && item.items()[0].IsString() &&
-                         item.items()[1].IsString() && !item.items()[0].text().empty();
-    if (!is_pair) return Wrong("head", "a header is [name, value], both texts");
-    request.headers.push_back({AsciiLower(item.items()[0].text()), item.items()[1].text()});
-  }
-  return request;
-}
-
-std::string HeadersText(std::span<const service::Header> headers) {
-  std::vector<Json> items;
-  items.reserve(headers.size());
-  for (const service::Header& header : headers)
-    items.push_back(Json::Array({Json::String(header.name), Json::String(header.value)}));
-  return Json::Array(std::move(items)).Dump();
 }
 
 }  // namespace thimble::browser

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the page's worker says to the module, as JSON: how to start, and the head of a request. Untrusted.
+// What the page's worker says to the module, as JSON: how to start. (Heads of requests: common/request_head.h.)
+// Untrusted.
 #pragma once
 
 #include "base/result.h"
 #include "engine/engine.h"
 #include "files/json.h"
-#include "service/exchange.h"
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,12 +25,5 @@ struct StartConfig {
 // {"threads": 2, "context": 4096, "kv": "f16", "version": "0.6.0", "page": {...}, "memory_bytes": 1073741824}, of which
 // everything may be missing. kInvalid for what is none of that.
 Result<StartConfig> ParseStartConfig(std::string_view text);
-
-// {"method": "GET", "path": "/v1/models", "query": "", "headers": [["name", "value"], ...]}. Names of headers become
-// lower case. kInvalid.
-Result<service::Request> ParseHead(std::string_view text);
-
-// [["content-type", "application/json"], ...]
-std::string HeadersText(std::span<const service::Header> headers);
 
 }  // namespace thimble::browser

@@ -400,6 +400,7 @@ Status Engine::CheckPicture(ImageSize size) const {
 }
 int Engine::context() const { return static_cast<int>(parts_->prompts.context); }
 int Engine::num_threads() const { return parts_->pool->num_threads(); }
+void Engine::LimitThreads(int num_threads) const { parts_->pool->Limit(num_threads); }
 const char* Engine::isa() const { return parts_->table->name; }
 double Engine::load_seconds() const { return parts_->load_seconds; }
 const MemoryNeeds& Engine::memory_needs() const { return parts_->needs; }

@@ -84,6 +84,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] Status CheckPicture(ImageSize size) const;
   [[nodiscard]] int context() const;
   [[nodiscard]] int num_threads() const;
+  // Computes with at most so many of its threads from the next step on. Any thread may call.
+  void LimitThreads(int num_threads) const;
   [[nodiscard]] const char* isa() const;
   [[nodiscard]] double load_seconds() const;
   [[nodiscard]] const MemoryNeeds& memory_needs() const;

@@ -198,6 +198,7 @@ void Service::Ask(const Visitor& visit, const Json& body) {
     Answer(*visit, ask.error());
     return;
   }
+  if (options_.temper) options_.temper(&ask.value().generate);
   const std::string* name = visit->route->kind == RouteKind::kChat ? AnswerName(visit->request) : nullptr;
   if (name != nullptr && !KeptAnswers::IsName(*name)) {
     Answer(*visit, Fault{400, "", "", "x-conversation-id", "X-Conversation-Id is 1 to 128 visible characters"});

@@ -39,7 +39,9 @@ struct ServiceOptions {
   std::function<Status()> delete_packs;                // those that no open model uses; empty: there are none here
   std::size_t picture_bytes = std::size_t{256} << 20;  // of pictures' pixels that a page has handed over
   KeptLimits kept;                                     // of answers that go on without their readers
-  std::function<double()> clock;                       // seconds since some time; empty: the system's
+  // Is shown each request for an answer, and may ask for less: thinking, the detail of pictures. May be empty.
+  std::function<void(GenerateRequest*)> temper;
+  std::function<double()> clock;  // seconds since some time; empty: the system's
 };
 
 class Service : public Handler {

@@ -20,6 +20,10 @@ int NumUsableCores();
 // Memory this process can still take without swapping, in bytes: MemAvailable, lowered to the container's limit where
 // there is one. 0 when unknown.
 std::uint64_t AvailableMemoryBytes();
+// Pages of this process that are in memory, in bytes; 0 when unknown.
+std::uint64_t ResidentBytes();
+// Of them those that are no file's: what the system cannot take back. 0 when unknown.
+std::uint64_t AnonymousBytes();
 // Highest resident set of this process so far, in bytes; 0 when unknown.
 std::uint64_t PeakResidentBytes();
 

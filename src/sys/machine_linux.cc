@@ -45,6 +45,16 @@ std::uint64_t AvailableMemoryBytes() {
   return available == 0 ? limits.memory_bytes : std::min(available, limits.memory_bytes);
 }
 
+std::uint64_t ResidentBytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::uint64_t AnonymousBytes() { return ProcBytes("/proc/self/status", "RssAnon:"); }
+
 // Not getrusage: its maximum survives exec, so it would count the program that started us.
 std::uint64_t PeakResidentBytes() { return ProcBytes("/proc/self/status", "VmHWM:"); }
 

@@ -19,6 +19,8 @@ std::uint64_t AvailableMemoryBytes() { return 0; }
 
 // A module's memory only grows, so its size is the peak. A page of WebAssembly has 64 KiB.
 std::uint64_t PeakResidentBytes() { return static_cast<std::uint64_t>(__builtin_wasm_memory_size(0)) << 16; }
+std::uint64_t ResidentBytes() { return PeakResidentBytes(); }
+std::uint64_t AnonymousBytes() { return ResidentBytes(); }
 
 double ProcessorSeconds() { return 0; }
 
@@ -30,6 +32,9 @@ int NumUsableCores() {
 }
 
 std::uint64_t AvailableMemoryBytes() { return 0; }
+
+std::uint64_t ResidentBytes() { return 0; }
+std::uint64_t AnonymousBytes() { return 0; }
 
 std::uint64_t PeakResidentBytes() {
   struct rusage usage = {};

@@ -4,6 +4,7 @@
 #include "sys/machine.h"
 #include "sys/task_board.h"
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <new>
@@ -64,7 +65,8 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
-  if (num_threads_ == 1 || num_tasks <= 1) {
+  const int num_workers = std::min(num_threads_, limit_.load(std::memory_order_relaxed));
+  if (num_workers == 1 || num_tasks <= 1) {
     for (int task = 0; task < num_tasks; ++task) {
       if (is_stopped()) {
         has_left_out_.store(true, std::memory_order_relaxed);
@@ -76,7 +78,7 @@ void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
   }
   Shared& shared = *shared_;
   const auto tasks = static_cast<std::uint32_t>(num_tasks);
-  shared.board.Post({fn, context, tasks, num_threads_, stop_, &has_left_out_});
+  shared.board.Post({fn, context, tasks, num_workers, stop_, &has_left_out_});
   shared.board.WorkOff(0, shared.Runner());
   shared.board.WaitUntilDone(tasks, shared.spin_seconds.load(std::memory_order_relaxed));
   if (!shared.has_thrown.load(std::memory_order_acquire)) return;

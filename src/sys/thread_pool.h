@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <climits>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -22,6 +23,9 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   [[nodiscard]] int num_threads() const { return num_threads_; }
+  // From now on at most so many of the threads take part in a Run, who calls it among them; num_threads() stays. Any
+  // thread may call.
+  void Limit(int num_threads) { limit_.store(num_threads < 1 ? 1 : num_threads, std::memory_order_relaxed); }
   // How large the first of several tasks may be, relative to a fair share, so that the slowest core is no one's last.
   [[nodiscard]] double slowest_share() const { return slowest_share_; }
 
@@ -57,6 +61,7 @@ class ThreadPool {
   struct Shared;
   int num_threads_;
   double slowest_share_;
+  std::atomic<int> limit_{INT_MAX};
   const std::atomic<bool>* stop_ = nullptr;
   std::atomic<bool> has_left_out_{false};
   std::unique_ptr<Shared> shared_;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -92,6 +93,27 @@ TEST(ThreadPool, FewerThanOneThreadIsOne) {
   int num_run = 0;
   pool.Run(3, [&](int, int) { ++num_run; });
   EXPECT_EQ(num_run, 3);
+}
+
+TEST(ThreadPool, NoMoreTakePartThanTheLimitSays) {
+  ThreadPool pool(4);
+  const int all = pool.num_threads();  // some systems start fewer
+  for (const int limit : {2, 1, 0, 9}) {
+    pool.Limit(limit);
+    EXPECT_EQ(pool.num_threads(), all);
+    std::atomic<int> highest{0};
+    std::atomic<int> num_tasks{0};
+    for (int job = 0; job < 50; ++job) {
+      pool.Run(64, [&](int, int worker) {
+        for (int seen = highest; worker > seen && !highest.compare_exchange_weak(seen, worker);) {
+        }
+        ++num_tasks;
+        std::this_thread::yield();
+      });
+    }
+    EXPECT_EQ(num_tasks, 50 * 64);
+    EXPECT_LT(highest, std::max(1, std::min(limit, all)));
+  }
 }
 
 TEST(ThreadPool, TwoPoolsDoNotDisturbEachOther) {

@@ -58,7 +58,8 @@ ThreadPool::ThreadPool(int num_threads, double slowest_share)
 ThreadPool::~ThreadPool() = default;
 
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
-  if (num_threads_ == 1 || num_tasks <= 1) {
+  const int num_workers = std::min(num_threads_, limit_.load(std::memory_order_relaxed));
+  if (num_workers == 1 || num_tasks <= 1) {
     for (int task = 0; task < num_tasks; ++task) {
       if (is_stopped()) {
         has_left_out_.store(true, std::memory_order_relaxed);
@@ -69,7 +70,7 @@ void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
     return;
   }
   const auto tasks = static_cast<std::uint32_t>(num_tasks);
-  board.Post({fn, context, tasks, num_threads_, stop_, &has_left_out_});
+  board.Post({fn, context, tasks, num_workers, stop_, &has_left_out_});
   board.WorkOff(0, RunTask);
   board.WaitUntilDone(tasks, spin_seconds.load(std::memory_order_relaxed));
 }

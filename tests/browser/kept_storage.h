@@ -2,8 +2,8 @@
 // For tests of apps/wasm: a page's storage in memory, and a page that keeps what it is told.
 #pragma once
 
+#include "common/storage.h"
 #include "wasm/carrier.h"
-#include "wasm/storage.h"
 
 #include <gtest/gtest.h>
 
@@ -19,23 +19,23 @@
 
 namespace thimble::browser {
 
-class KeptStorage : public Storage {
+class KeptStorage : public common::Storage {
  public:
   std::map<std::string, std::vector<std::byte>> files;
   std::optional<std::uint64_t> room;  // that all files may take together
   bool tells_room = true;
 
-  [[nodiscard]] std::vector<StoredFile> List() const override {
-    std::vector<StoredFile> list;
+  [[nodiscard]] std::vector<common::StoredFile> List() const override {
+    std::vector<common::StoredFile> list;
     for (const auto& [name, bytes] : files) list.push_back({name, bytes.size()});
     return list;
   }
-  Result<std::unique_ptr<OpenFile>> Open(const std::string& name, bool creates) override {
-    EXPECT_LE(name.size(), kLongestName);
+  Result<std::unique_ptr<common::OpenFile>> Open(const std::string& name, bool creates) override {
+    EXPECT_LE(name.size(), common::kLongestName);
     if (!creates && !files.contains(name)) return Error{Code::kNotFound, "[test] no such file"};
     if (std::exchange(open_[name], true)) return Error{Code::kNotFound, "[test] open already: " + name};
     files[name];
-    return std::unique_ptr<OpenFile>(std::make_unique<File>(this, name));
+    return std::unique_ptr<common::OpenFile>(std::make_unique<File>(this, name));
   }
   Status Delete(const std::string& name) override {
     EXPECT_FALSE(open_[name]) << name;
@@ -60,7 +60,7 @@ class KeptStorage : public Storage {
   }
 
  private:
-  class File : public OpenFile {
+  class File : public common::OpenFile {
    public:
     File(KeptStorage* storage, std::string name) : storage_(storage), name_(std::move(name)) {}
     ~File() override { storage_->open_[name_] = false; }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wasm/model_places.h"
+#include "common/model_places.h"
 
 #include <gtest/gtest.h>
 
-namespace thimble::browser {
+namespace thimble::common {
 namespace {
 
 TEST(ModelPlaces, AreReadBack) {
@@ -38,4 +38,4 @@ TEST(ModelPlaces, WhatIsNotOursIsLeftAlone) {
 }
 
 }  // namespace
-}  // namespace thimble::browser
+}  // namespace thimble::common

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models that come into a storage in pieces, become packs, and go.
+#pragma once
+
+#include "common/model_places.h"
+#include "common/settling.h"
+#include "common/storage.h"
+#include "service/carrier_parts.h"
+#include "sys/mutex.h"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace thimble::common {
+
+// Recover before anything else, Help and Delete on Help's thread; all else on any, if the storage may be.
+class StoredModelStore : public service::ModelStore {
+ public:
+  // `free_memory`: as Settling's. `log`: what happens that nobody asked for.
+  StoredModelStore(Storage* storage, int threads, std::function<std::uint64_t()> free_memory,
+                   std::function<void(const std::string&)> log);
+  ~StoredModelStore() override;
+  StoredModelStore(const StoredModelStore&) = delete;
+  StoredModelStore& operator=(const StoredModelStore&) = delete;
+
+  service::OrFault<std::unique_ptr<service::ModelUpload>> Begin(const service::ModelPiece& piece) override;
+  [[nodiscard]] service::OrFault<service::ModelFileState> Find(const std::string& model,
+                                                               const std::string& file) const override;
+  // A pack that is being made is a file of these, too: model.pack.
+  [[nodiscard]] std::vector<service::UnfinishedModel> Unfinished() const override;
+  service::OrFault<Done> Delete(const std::string& model) override;
+
+  // What the last run left in the middle: half a pack goes, what was being deleted is, and models whose files all came
+  // are to be packed (Help).
+  void Recover();
+  // A step of packing what Recover found. True: there is more.
+  bool Help();
+  // Bytes of all packs and vision files.
+  [[nodiscard]] std::uint64_t PackBytes() const;
+
+ private:
+  class Upload;
+  class Claim;
+
+  [[nodiscard]] std::unique_ptr<Claim> TryClaim(const std::string& model);
+  [[nodiscard]] bool IsClaimed(const std::string& model);
+  [[nodiscard]] std::optional<service::Fault> CheckRoom(const service::ModelPiece& piece) const;
+  void RecoverModel(const std::string& name, const StoredModel& model);
+  void Queue();
+
+  Storage* storage_;
+  const int threads_;
+  const std::function<std::uint64_t()> free_memory_;
+  const std::function<void(const std::string&)> log_;
+  Mutex mutex_;
+  std::set<std::string> claimed_ THIMBLE_GUARDED_BY(mutex_);  // models that somebody is sending, packing or deleting
+  std::deque<std::string> to_settle_;
+  std::unique_ptr<Claim> settling_claim_;
+  std::unique_ptr<Settling> settling_;
+};
+
+}  // namespace thimble::common

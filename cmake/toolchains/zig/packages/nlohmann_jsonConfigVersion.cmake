@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# The version that Debian's headers say they are.
+file(STRINGS /usr/include/nlohmann/detail/abi_macros.hpp lines REGEX "define NLOHMANN_JSON_VERSION_(MAJOR|MINOR|PATCH)")
+if(NOT lines)
+  file(STRINGS /usr/include/nlohmann/detail/macro_scope.hpp lines REGEX "define NLOHMANN_JSON_VERSION_(MAJOR|MINOR|PATCH)")
+endif()
+if(NOT lines)
+  file(STRINGS /usr/include/nlohmann/json.hpp lines REGEX "define NLOHMANN_JSON_VERSION_(MAJOR|MINOR|PATCH)")
+endif()
+string(REGEX REPLACE "[^0-9;]" "" numbers "${lines}")
+string(REPLACE ";" "." PACKAGE_VERSION "${numbers}")
+set(PACKAGE_VERSION_COMPATIBLE FALSE)
+if(PACKAGE_VERSION VERSION_GREATER_EQUAL PACKAGE_FIND_VERSION)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
