@@ -76,10 +76,13 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
       store_(
           storage, threads_, [this] { return FreeMemory(); },
           [out](const std::string& text) { out->Log(LogLevel::kWarning, text); }),
-      shelf_(storage, EngineFor(), {}, [this](const Engine& engine) {
-        pace_.SetEngine(engine);
-        for (const std::string& warning : engine.warnings()) out_->Log(LogLevel::kWarning, warning);
-      }) {
+      shelf_(
+          storage, EngineFor(), {},
+          [this](const Engine& engine) {
+            pace_.SetEngine(engine);
+            for (const std::string& warning : engine.warnings()) out_->Log(LogLevel::kWarning, warning);
+          },
+          [out](const std::string& text) { out->Log(LogLevel::kWarning, text); }) {
   OpenChats();
   PackBuiltin(start_.builtin, storage, threads_, [this] { return FreeMemory(); }, out_);
   store_.Recover();
