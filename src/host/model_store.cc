@@ -163,7 +163,7 @@ Result<bool> FileModelStore::Upload::HashSome() {
   hash_.Add(std::span<const std::byte>(block_).first(static_cast<std::size_t>(count)));
 #ifdef __linux__
   // So that the disk has little left to do in the end, for which everybody would wait.
-  sync_file_range(fd_, static_cast<off64_t>(hashed_), count, SYNC_FILE_RANGE_WRITE);
+  sync_file_range(fd_, static_cast<off_t>(hashed_), count, SYNC_FILE_RANGE_WRITE);
 #endif
   hashed_ += static_cast<std::uint64_t>(count);
   if (hashed_ < piece_.total) return false;

@@ -6,8 +6,8 @@ makes another one.
 check_syscalls.py PROGRAM [--list ALLOWED]
 
 PROGRAM: for AArch64, static, with its symbols (the linker's output before it is stripped). Read is what stands before
-each `svc #0`, and what is given to the C library's functions that make any call. ALLOWED: names, one a line; without it
-allowed_calls.txt beside this file. A call whose number cannot be read is a fault, but in the functions that take it as
+each `svc #0`, and what is given to the C library's functions that make any call. ALLOWED: names, one a line ("NAME in
+FUNCTION ...": made there only); without it allowed_calls.txt beside this file. A call whose number cannot be read is a fault, but in the functions that take it as
 an argument."""
 import pathlib
 import re
@@ -83,8 +83,9 @@ def calls_of(lines):
 
 
 def read_allowed(path):
-    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="ascii").splitlines())
-    return {line for line in lines if line}
+    """Name -> the only functions that may make this call; none named: all may."""
+    lines = (line.partition("#")[0].split() for line in path.read_text(encoding="ascii").splitlines())
+    return {line[0]: set(line[2:]) for line in lines if line and line[1:2] in ([], ["in"])}
 
 
 def main(arguments):
@@ -99,9 +100,10 @@ def main(arguments):
     wrong = 0
     for number in sorted(found):
         name = names.get(number, f"number {number}")
-        if name not in permitted:
+        outside = found[number] - permitted[name] if permitted.get(name) else set()
+        if name not in permitted or outside:
             wrong += 1
-            print(f"{arguments[0]}: {name} is not allowed to apps; it is made in {', '.join(sorted(found[number]))}")
+            print(f"{arguments[0]}: {name} is not allowed to apps; it is made in {', '.join(sorted(outside or found[number]))}")
     for function, address in unread:
         wrong += 1
         print(f"{arguments[0]}: which call {function} makes at {address} cannot be read")
