@@ -108,9 +108,15 @@ test('chats about a picture, also when the engine has it no longer', async ({ en
   expect(await engine.page.evaluate(() => window.thimble.originals)).toEqual([stored.sha256]);
 });
 
+// Answers one after the other, of which the last is far from its end for a while, however fast the engine is.
+function longTalk(engine: EnginePage): ReturnType<EnginePage['call']> {
+  const answers = Array.from({ length: 8 }, () => engine.call<Chat>('chat', 'Tell me a long story', { max_tokens: 2000, ignore_eos: true }));
+  return answers.at(-1)!;
+}
+
 test('a worker that ends is told of, and another one goes on', async ({ engine }) => {
   await begin(engine);
-  const chat = engine.call<Chat>('chat', 'Tell me a long story', { max_tokens: 2000, ignore_eos: true });
+  const chat = longTalk(engine);
   await engine.page.waitForTimeout(300);
   const worker = engine.page.workers().find((one) => /engine_worker/.test(one.url()))!;
   await worker.evaluate(() => self.close()).catch(() => undefined); // without a word
@@ -128,7 +134,7 @@ test('two tabs: one has the engine, the other says so and can take over', async 
   await other.open();
   await other.until('elsewhere');
   expect((await other.call('chat', 'Hello')).fault).toMatchObject({ status: 0, code: 'engine_elsewhere' });
-  const chat = engine.call<Chat>('chat', 'Tell me a long story', { max_tokens: 2000, ignore_eos: true });
+  const chat = longTalk(engine);
   await engine.page.waitForTimeout(200);
   await other.page.evaluate(() => window.thimble.engine.link.takeOver());
   await other.until('ready');
