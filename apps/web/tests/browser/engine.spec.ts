@@ -263,6 +263,8 @@ test('a host without these pieces has none to give', async ({ engine }) => {
 
 test('no model is opened unasked after the tab ended while loading one', async ({ engine }) => {
   await begin(engine);
+  // What was said of this opening would be taken back at its end.
+  await expect.poll(() => engine.page.evaluate(() => localStorage.getItem('thimble:model'))).toBe('words');
   await engine.page.evaluate(() => localStorage.setItem('thimble:loading', 'words'));
   // A crash sends no pagehide; a navigation does, so the page is told of none.
   await engine.page.evaluate(() => window.addEventListener('pagehide', (event) => event.stopImmediatePropagation(), { capture: true }));
