@@ -95,10 +95,10 @@ export class Attachments {
       }));
   }
 
-  clear(): void {
-    // Their small copies go on being shown in the conversation.
-    this.list = [];
-    this.files.clear();
+  // Those that were sent. Their small copies go on being shown in the conversation.
+  clear(sent: string[]): void {
+    this.list = this.list.filter(({ id }) => !sent.includes(id));
+    for (const id of sent) this.files.delete(id);
     this.fault = '';
   }
 

@@ -91,11 +91,12 @@ export class OpenChat {
     const text = typed.trim();
     if (this.running || this.isSending || (text === '' && this.attachments.list.length === 0)) return;
     const pictures = this.attachments.ready();
+    const sent = this.attachments.list.map(({ id }) => id);
     this.pictureSeconds = this.attachments.list.reduce((sum, { seconds }) => sum + seconds, 0);
     this.draft = '';
     await this.once(async () => {
       const isSent = await this.begin(this.chat.head, text, pictures);
-      if (isSent) this.attachments.clear();
+      if (isSent) this.attachments.clear(sent); // others may have come meanwhile
       else if (this.draft === '') this.draft = typed;
     });
   }
