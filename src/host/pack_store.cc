@@ -12,9 +12,10 @@ namespace thimble::host {
 
 namespace {
 
-class FileSink : public PackSink {
+class ReplacingSink : public PackSink {
  public:
-  FileSink(std::string path, std::unique_ptr<ReplacementFile> file) : path_(std::move(path)), file_(std::move(file)) {}
+  ReplacingSink(std::string path, std::unique_ptr<ReplacementFile> file)
+      : path_(std::move(path)), file_(std::move(file)) {}
   Status Append(std::span<const std::byte> bytes) override { return file_->Append(bytes); }
   Status Commit() override { return file_->Commit(); }
   [[nodiscard]] const std::string& place() const override { return path_; }
@@ -45,7 +46,7 @@ class Packs : public PackStore {
       if (is_renewal && KindOfPath(path) != PathKind::kFile) continue;
       if (FolderOf(path) == folder_) MakeFolders(folder_);
       auto file = ReplacementFile::Begin(path, size_bytes);
-      if (file.ok()) return std::unique_ptr<PackSink>(std::make_unique<FileSink>(path, std::move(file).value()));
+      if (file.ok()) return FileSink(path, std::move(file).value());
       last = file.error();
     }
     return last;
@@ -56,6 +57,10 @@ class Packs : public PackStore {
 };
 
 }  // namespace
+
+std::unique_ptr<PackSink> FileSink(std::string path, std::unique_ptr<ReplacementFile> file) {
+  return std::make_unique<ReplacingSink>(std::move(path), std::move(file));
+}
 
 std::shared_ptr<const PackStore> FolderPackStore(std::string folder) {
   return std::make_shared<const Packs>(std::move(folder));

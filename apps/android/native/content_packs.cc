@@ -2,6 +2,7 @@
 #include "android/native/content_packs.h"
 
 #include "base/text.h"
+#include "host/pack_store.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
 #include "sys/replacement_file.h"
@@ -11,19 +12,6 @@
 namespace thimble::android {
 
 namespace {
-
-class ContentSink : public PackSink {
- public:
-  ContentSink(std::string path, std::unique_ptr<ReplacementFile> file)
-      : path_(std::move(path)), file_(std::move(file)) {}
-  Status Append(std::span<const std::byte> bytes) override { return file_->Append(bytes); }
-  Status Commit() override { return file_->Commit(); }
-  [[nodiscard]] const std::string& place() const override { return path_; }
-
- private:
-  std::string path_;
-  std::unique_ptr<ReplacementFile> file_;
-};
 
 class ContentPacks : public PackStore {
  public:
@@ -44,7 +32,7 @@ class ContentPacks : public PackStore {
     if (is_renewal && KindOfPath(path) != PathKind::kFile) return Error{Code::kNotFound, "[pack cache] none is kept"};
     MakeFolders(folder_);
     THIMBLE_ASSIGN_OR_RETURN(auto file, ReplacementFile::Begin(path, size_bytes));
-    return std::unique_ptr<PackSink>(std::make_unique<ContentSink>(path, std::move(file)));
+    return host::FileSink(path, std::move(file));
   }
 
  private:

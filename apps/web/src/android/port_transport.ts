@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transport over the app's port, to the engine in its child process.
-import { Exchange } from '../engine/exchange';
-import { abortOf, headOf } from '../engine/worker_transport';
+import { abortOf, openExchange, type Exchange } from '../engine/exchange';
+import { headOf } from '../engine/worker_transport';
 import { ApiError, type Transport, type TransportAnswer, type TransportRequest } from '../lib/transport/transport';
 import { fileToBase64, fromBase64 } from './base64';
 import type { Bridge } from './bridge';
@@ -40,18 +40,7 @@ export class PortTransport implements Transport {
     if (signal?.aborted) throw abortOf(signal);
     if (this.refusal) throw this.refusal;
     const id = this.bridge.newId();
-    const leave = () => {
-      if (this.open.delete(id)) this.bridge.send({ type: 'cancel', id });
-      signal?.removeEventListener('abort', abort);
-    };
-    const exchange = new Exchange(leave);
-    const abort = () => {
-      const fault = abortOf(signal!);
-      leave();
-      exchange.abort(fault);
-    };
-    signal?.addEventListener('abort', abort);
-    this.open.set(id, exchange);
+    const exchange = openExchange(this.open, id, () => this.bridge.send({ type: 'cancel', id }), signal);
     this.bridge.send({ type: 'request', id, ...headOf(request, length), ...body });
     return exchange.answer;
   }

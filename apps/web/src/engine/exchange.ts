@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One request to the engine's worker and its answer, as its parts come.
-import type { TransportAnswer } from '../lib/transport/transport';
+import { ApiError, type TransportAnswer } from '../lib/transport/transport';
 import type { AnswerPart } from './protocol';
 
 export class Exchange {
@@ -64,4 +64,27 @@ export class Exchange {
       if (!this.isDone) this.leave();
     }
   }
+}
+
+// Of an aborted signal: what fetch's carrier says.
+export function abortOf(signal: AbortSignal): unknown {
+  const reason = signal.reason as unknown;
+  return reason instanceof DOMException && reason.name === 'AbortError' ? reason : new ApiError(0, 'unreachable', String(reason));
+}
+
+// A new one among those that are open. `cancel` is called once, where its rest is wanted no more, by its reader or by `signal`.
+export function openExchange(open: Map<number, Exchange>, id: number, cancel: () => void, signal?: AbortSignal): Exchange {
+  const leave = () => {
+    if (open.delete(id)) cancel();
+    signal?.removeEventListener('abort', abort);
+  };
+  const exchange = new Exchange(leave);
+  const abort = () => {
+    const fault = abortOf(signal!);
+    leave();
+    exchange.abort(fault);
+  };
+  signal?.addEventListener('abort', abort);
+  open.set(id, exchange);
+  return exchange;
 }

@@ -2,7 +2,7 @@
 // Transport over messages, to the engine in a worker of this page.
 import { ApiError, type Transport, type TransportAnswer, type TransportRequest } from '../lib/transport/transport';
 import type { EngineLink } from './engine_link';
-import { Exchange } from './exchange';
+import { abortOf, openExchange, type Exchange } from './exchange';
 import type { RequestHead } from './protocol';
 
 function unescaped(path: string): string {
@@ -11,12 +11,6 @@ function unescaped(path: string): string {
   } catch {
     return path;
   }
-}
-
-// Of an aborted signal: what fetch's carrier says.
-export function abortOf(signal: AbortSignal): unknown {
-  const reason = signal.reason as unknown;
-  return reason instanceof DOMException && reason.name === 'AbortError' ? reason : new ApiError(0, 'unreachable', String(reason));
 }
 
 // A body's type where nobody says it: as fetch has it.
@@ -73,18 +67,7 @@ export class WorkerTransport implements Transport {
     const refusal = this.link.refusal();
     if (refusal) throw refusal;
     const id = ++this.lastId;
-    const leave = () => {
-      if (this.open.delete(id)) this.link.post({ kind: 'cancel', id });
-      signal?.removeEventListener('abort', abort);
-    };
-    const exchange = new Exchange(leave);
-    const abort = () => {
-      const fault = abortOf(signal!);
-      leave();
-      exchange.abort(fault);
-    };
-    signal?.addEventListener('abort', abort);
-    this.open.set(id, exchange);
+    const exchange = openExchange(this.open, id, () => this.link.post({ kind: 'cancel', id }), signal);
     this.link.post({ kind: 'request', id, head: headOf(request, body?.byteLength ?? 0), body }, body ? [body] : []);
     return exchange.answer;
   }
