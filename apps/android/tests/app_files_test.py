@@ -195,8 +195,6 @@ class PackageTest(unittest.TestCase):
         for name in ("one", "another folder with a longer name"):
             tree = cls.folder / name
             shutil.copytree(APP, tree / "apps/android")
-            (tree / "scripts").mkdir()
-            shutil.copy(ROOT / "scripts/android", tree / "scripts")
             shutil.copy(ROOT / "CMakeLists.txt", tree)
             (tree / ".cache").symlink_to(ROOT / ".cache")
             (tree / "program").write_bytes(elf(183) + b"the program" * 1000)
@@ -212,7 +210,7 @@ class PackageTest(unittest.TestCase):
     def build(cls, tree, *options, program="program"):
         environment = {**os.environ, "HOME": str(cls.folder / "home"), "TZ": "Asia/Tokyo" if "another" in tree.name else "UTC"}
         environment.pop("THIMBLE_ANDROID_KEY", None)
-        command = ["scripts/android", "--native", program, "--page", "apps/android/tests/page", *options]
+        command = ["apps/android/tools/package", "--native", program, "--page", "apps/android/tests/page", *options]
         done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
@@ -257,7 +255,7 @@ class PackageTest(unittest.TestCase):
 
     def test_what_is_missing_is_said(self):
         for options, word in ((["--native", "nothing"], "no program at nothing"), (["--page", "nothing"], "no page at nothing")):
-            command = ["scripts/android", "--native", "program", "--page", "apps/android/tests/page", *options]
+            command = ["apps/android/tools/package", "--native", "program", "--page", "apps/android/tests/page", *options]
             done = subprocess.run(command, cwd=self.folder / "one", capture_output=True, text=True)
             self.assertEqual(done.returncode, 1)
             self.assertIn(word, done.stderr)

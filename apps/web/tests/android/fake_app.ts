@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Android app, played: files of dist-android at its address, the port, and requests on to a service over HTTP in place of
-// the child process. What the app would be asked for beside that is kept for the test to look at.
+// the child process, or to the program itself (program.ts). What the app would be asked for beside that is kept for the test to look at.
 import type { Page } from '@playwright/test';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { request, type ClientRequest } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { AppAnswer, ToApp } from '../../src/android/protocol';
 import { fakeBridge } from './fake_bridge';
+import { HttpService, type Request, type Service } from './service';
 
 export const kAppUrl = 'https://thimble.invalid';
 const dist = join(import.meta.dirname, '../../dist-android');
 const kFrame = 16; // milliseconds, whose messages go as one
 const kTypes: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
 
-type Request = Extract<ToApp, { type: 'request' }>;
 type Said<Type extends ToApp['type']> = Extract<ToApp, { type: Type }>;
 
 export class FakeApp {
@@ -25,13 +24,14 @@ export class FakeApp {
   decoded: { base64: string } | { error: string } = { error: 'This file is no picture that Android can read.' };
   isDead = false; // the child is
   private readonly heard: ToApp[] = [];
-  private readonly open = new Map<number, ClientRequest>();
+  private readonly open = new Map<number, () => void>(); // what gives each request up
   private batch: unknown[] = [];
   private life = '';
 
   constructor(
     private readonly page: Page,
     readonly child: { url: string; token: string },
+    public service: Service = new HttpService(child.url, child.token),
   ) {}
 
   async install(): Promise<void> {
@@ -58,9 +58,9 @@ export class FakeApp {
   // The child ends: what it was answering fails. `again`: the app starts another one.
   die(again: boolean): void {
     this.isDead = true;
-    for (const [id, running] of [...this.open]) {
+    for (const [id, giveUp] of [...this.open]) {
       this.open.delete(id);
-      running.destroy();
+      giveUp();
       this.tell({ type: 'failed', id, message: 'the engine ended' } satisfies AppAnswer);
     }
     this.event('died', { message: 'The system ended it: out of memory.', again });
@@ -75,13 +75,13 @@ export class FakeApp {
     // Another document: nobody hears the answers of the last one.
     if (life !== this.life) {
       this.life = life;
-      for (const running of this.open.values()) running.destroy();
+      for (const giveUp of this.open.values()) giveUp();
       this.open.clear();
     }
     const message = JSON.parse(text) as ToApp;
     if (message.type === 'request') this.ask(message);
     else if (message.type === 'cancel') {
-      this.open.get(message.id)?.destroy();
+      this.open.get(message.id)?.();
       this.open.delete(message.id);
     } else {
       this.heard.push(message);
@@ -90,7 +90,7 @@ export class FakeApp {
   }
 
   private ask(asked: Request): void {
-    const { id, method, path, query, headers, text, base64 } = asked;
+    const { id, method, path } = asked;
     this.requests.push(asked);
     if (this.isDead) return this.tell({ type: 'failed', id, message: 'there is no engine' });
     const own = this.instead.get(`${method} ${path}`);
@@ -99,21 +99,20 @@ export class FakeApp {
       this.tell({ type: 'part', id, text: JSON.stringify(own.body) });
       return this.tell({ type: 'end', id });
     }
-    const url = new URL(this.child.url);
-    const sent = request(
-      { host: url.hostname, port: url.port, method, path: encodeURI(path) + (query ? `?${query}` : ''), headers: { ...Object.fromEntries(headers), 'x-thimble-token': this.child.token } },
-      (answer) => {
-        const type = answer.headers['content-type'] ?? '';
-        const decoder = /^(text\/|application\/json)/.test(type) ? new StringDecoder('utf8') : null;
-        const pairs = Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as [string, string]);
-        this.tell({ type: 'answer', id, status: answer.statusCode ?? 0, headers: pairs });
-        answer.on('data', (bytes: Buffer) => this.open.has(id) && this.tell({ type: 'part', id, ...(decoder ? { text: decoder.write(bytes) } : { base64: bytes.toString('base64') }) }));
-        answer.on('end', () => this.open.delete(id) && this.tell({ type: 'end', id }));
+    const isOpen = (): boolean => this.open.has(id);
+    let decoder: StringDecoder | null = null;
+    this.open.set(id, () => undefined);
+    const giveUp = this.service.ask(asked, {
+      head: (status, headers) => {
+        const type = headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '';
+        if (/^(text\/|application\/json)/.test(type)) decoder = new StringDecoder('utf8');
+        if (isOpen()) this.tell({ type: 'answer', id, status, headers });
       },
-    );
-    this.open.set(id, sent);
-    sent.on('error', (error) => this.open.delete(id) && this.tell({ type: 'failed', id, message: error.message }));
-    sent.end(base64 === undefined ? text : Buffer.from(base64, 'base64'));
+      part: (bytes) => isOpen() && this.tell({ type: 'part', id, ...(decoder ? { text: decoder.write(bytes) } : { base64: bytes.toString('base64') }) }),
+      end: () => this.open.delete(id) && this.tell({ type: 'end', id }),
+      failed: (message) => this.open.delete(id) && this.tell({ type: 'failed', id, message }),
+    });
+    if (isOpen()) this.open.set(id, giveUp);
   }
 
   private tell(message: object): void {
