@@ -110,9 +110,12 @@ test('the program is killed in the middle of an answer: what came is there, and 
   phone.revive();
   await expect(chat.answers().last()).toHaveAttribute('data-state', 'stopped');
   await expect(chat.answers().last()).toContainText(came);
+  const length = async (): Promise<number> => ((await chat.answers().last().locator('.markdown').textContent()) ?? '').length;
+  const before = await length();
   await page.getByTestId('continue').click();
-  await expect(chat.answers().last()).toHaveAttribute('data-state', 'running');
+  await expect.poll(length).toBeGreaterThan(before);
   await page.getByTestId('stop').click();
+  await expect(chat.answers().last()).toHaveAttribute('data-state', 'stopped');
   await expect(chat.answers().last()).toContainText(came);
 });
 
