@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "host/chat_store.h"
 #include "service/error_form.h"
+#include "sys/affinity.h"
 #include "sys/machine.h"
 #include "sys/topology.h"
 
@@ -70,7 +71,7 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
     : start_(std::move(start)),
       out_(out),
       threads_(start_.threads > 0 ? start_.threads : DefaultThreads(DetectCpuTopology())),
-      pace_(threads_),
+      pace_(threads_, DetectAllCores()),
       packs_(start_.cache.empty() ? nullptr
                                   : std::make_shared<const host::WatchedPacks>(ContentPackStore(start_.cache))),
       store_(
@@ -101,7 +102,7 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
         return store_.Help() || has_more;
       },
       [this] { return service_->HelpDue(); });
-  out_->Started(start_.version, KernelsOfThis(), threads_, shelf_.List().size());
+  out_->Started({start_.version, KernelsOfThis(), threads_, TryPlacement(pace_.processors()), shelf_.List().size()});
 }
 
 bool Child::Work() {
@@ -149,6 +150,7 @@ std::uint64_t Child::FreeMemory() const {
 EngineOptions Child::EngineFor() const {
   EngineOptions how;
   how.threads = threads_;
+  how.processors = pace_.processors();
   how.context = start_.context;
   how.kv = start_.kv;
   how.most_rows = kMostRows;
