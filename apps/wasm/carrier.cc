@@ -65,8 +65,9 @@ Carrier::Carrier(StartConfig config, common::Storage* storage, Page* page, Memor
     : page_(page),
       memory_(std::move(memory)),
       about_page_(config.page),
-      store_(storage, config.threads, memory_.free,
-             [page](const std::string& text) { page->Log(LogLevel::kWarning, text); }),
+      store_(
+          storage, config.threads, memory_.free, [this] { wants_help_ = true; },
+          [page](const std::string& text) { page->Log(LogLevel::kWarning, text); }),
       shelf_(
           storage, EngineFor(config, memory_), memory_.reserve,
           [page](const Engine& engine) {

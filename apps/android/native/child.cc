@@ -75,7 +75,7 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
       packs_(start_.cache.empty() ? nullptr
                                   : std::make_shared<const host::WatchedPacks>(ContentPackStore(start_.cache))),
       store_(
-          storage, threads_, [this] { return FreeMemory(); },
+          storage, threads_, [this] { return FreeMemory(); }, [this] { helper_.Wake(); },
           [out](const std::string& text) { out->Log(LogLevel::kWarning, text); }),
       shelf_(
           storage, EngineFor(), {},
