@@ -38,25 +38,10 @@ bool IsNoModel(Code code) { return code == Code::kCorrupt || code == Code::kInva
 
 }  // namespace
 
-// As long as it lives, nobody else sends, packs or deletes this model.
-class StoredModelStore::Claim {
- public:
-  Claim(StoredModelStore* store, std::string model) : store_(store), model_(std::move(model)) {}
-  ~Claim() {
-    const MutexLock lock(&store_->mutex_);
-    store_->claimed_.erase(model_);
-  }
-  Claim(const Claim&) = delete;
-  Claim& operator=(const Claim&) = delete;
-
- private:
-  StoredModelStore* store_;
-  std::string model_;
-};
-
 class StoredModelStore::Upload : public service::ModelUpload {
  public:
-  Upload(StoredModelStore* store, std::unique_ptr<Claim> claim, ModelPiece piece, std::unique_ptr<OpenFile> file)
+  Upload(StoredModelStore* store, std::unique_ptr<service::ModelClaims::Claim> claim, ModelPiece piece,
+         std::unique_ptr<OpenFile> file)
       : store_(store), claim_(std::move(claim)), piece_(std::move(piece)), file_(std::move(file)), at_(piece_.begin) {}
 
   Status Take(std::span<const std::uint8_t> bytes) override {
@@ -150,7 +135,7 @@ class StoredModelStore::Upload : public service::ModelUpload {
   }
 
   StoredModelStore* store_;
-  std::unique_ptr<Claim> claim_;
+  std::unique_ptr<service::ModelClaims::Claim> claim_;
   ModelPiece piece_;
   std::unique_ptr<OpenFile> file_;
   std::uint64_t at_;          // where the next byte belongs
@@ -172,17 +157,6 @@ StoredModelStore::StoredModelStore(Storage* storage, int threads, std::function<
       log_(std::move(log)) {}
 
 StoredModelStore::~StoredModelStore() = default;
-
-std::unique_ptr<StoredModelStore::Claim> StoredModelStore::TryClaim(const std::string& model) {
-  const MutexLock lock(&mutex_);
-  if (!claimed_.insert(model).second) return nullptr;
-  return std::make_unique<Claim>(this, model);
-}
-
-bool StoredModelStore::IsClaimed(const std::string& model) {
-  const MutexLock lock(&mutex_);
-  return claimed_.contains(model);
-}
 
 bool StoredModelStore::IsThere(const std::string& name, const StoredModel& model) const {
   return model.is_whole && StateOfPack(storage_, name) == PackState::kReadable;
@@ -207,7 +181,7 @@ OrFault<std::unique_ptr<service::ModelUpload>> StoredModelStore::Begin(const Mod
   const std::string place = UploadPlace(piece.model, service::PartName(piece.file, piece.total));
   if (place.size() > kLongestName)
     return Fault{400, "", "invalid_name", "", "The names of the model and its file are too long together."};
-  auto claim = TryClaim(piece.model);
+  auto claim = claims_.Try(piece.model);
   const StoredModel model = ReadContents(storage_->List()).models[piece.model];
   if (IsThere(piece.model, model)) return service::ModelExists(piece.model);
   if (claim == nullptr) return service::ModelBusy(piece.model);
@@ -255,7 +229,7 @@ std::vector<service::UnfinishedModel> StoredModelStore::Unfinished() const {
 }
 
 OrFault<Done> StoredModelStore::Delete(const std::string& model) {
-  const auto claim = TryClaim(model);
+  const auto claim = claims_.Try(model);
   const auto contents = ReadContents(storage_->List());
   const auto found = contents.models.find(model);
   if (found == contents.models.end() || found->second.is_deleted || model == kBuiltinModel)
@@ -313,7 +287,7 @@ void StoredModelStore::Queue() {
     const bool has_whole = std::any_of(model.uploads.begin(), model.uploads.end(),
                                        [](const ModelFileState& file) { return file.is_whole; });
     const bool is_known = std::find(to_settle_.begin(), to_settle_.end(), name) != to_settle_.end();
-    if (has_whole && !is_known && !IsClaimed(name) && !IsThere(name, model)) to_settle_.push_back(name);
+    if (has_whole && !is_known && !claims_.Has(name) && !IsThere(name, model)) to_settle_.push_back(name);
   }
 }
 
@@ -323,7 +297,7 @@ bool StoredModelStore::Help() {
     if (to_settle_.empty()) return false;
     const std::string name = std::move(to_settle_.front());
     to_settle_.pop_front();
-    settling_claim_ = TryClaim(name);
+    settling_claim_ = claims_.Try(name);
     if (settling_claim_ != nullptr) settling_ = std::make_unique<Settling>(storage_, name, threads_, free_memory_);
     return true;
   }

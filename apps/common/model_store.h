@@ -6,7 +6,7 @@
 #include "common/settling.h"
 #include "common/storage.h"
 #include "service/carrier_parts.h"
-#include "sys/mutex.h"
+#include "service/model_claims.h"
 
 #include <atomic>
 #include <cstdint>
@@ -14,7 +14,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -49,10 +48,7 @@ class StoredModelStore : public service::ModelStore {
 
  private:
   class Upload;
-  class Claim;
 
-  [[nodiscard]] std::unique_ptr<Claim> TryClaim(const std::string& model);
-  [[nodiscard]] bool IsClaimed(const std::string& model);
   // Whether the model is there and this program can read it: what it cannot read, files that come take the place of.
   [[nodiscard]] bool IsThere(const std::string& name, const StoredModel& model) const;
   [[nodiscard]] std::optional<service::Fault> CheckRoom(const service::ModelPiece& piece) const;
@@ -64,12 +60,11 @@ class StoredModelStore : public service::ModelStore {
   const std::function<std::uint64_t()> free_memory_;
   const std::function<void()> wake_;
   const std::function<void(const std::string&)> log_;
-  Mutex mutex_;
-  std::set<std::string> claimed_ THIMBLE_GUARDED_BY(mutex_);  // models that somebody is sending, packing or deleting
+  service::ModelClaims claims_;
   // Somebody asked after a file that is whole, of a model that is not there: what was in the way may be gone.
   mutable std::atomic<bool> is_asked_after_{false};
   std::deque<std::string> to_settle_;
-  std::unique_ptr<Claim> settling_claim_;
+  std::unique_ptr<service::ModelClaims::Claim> settling_claim_;
   std::unique_ptr<Settling> settling_;
 };
 
