@@ -6,6 +6,7 @@
 #include "android/native/self_check.h"
 #include "base/text.h"
 #include "common/body_check.h"
+#include "host/chat_id.h"
 #include "host/chat_store.h"
 #include "service/error_form.h"
 #include "sys/affinity.h"
