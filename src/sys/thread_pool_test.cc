@@ -204,6 +204,24 @@ TEST(TaskBoard, WhoIsNotAdmittedSleeps) {
   worker.join();
 }
 
+TEST(ThreadPool, WhoWasLeftOutTakesPartAgain) {
+  ThreadPool pool(3);
+  if (pool.num_threads() < 3) GTEST_SKIP() << "this system starts no threads";
+  for (int round = 0; round < 20; ++round) {
+    pool.Limit(1 + round % 2);
+    pool.Run(8, [](int, int) {});
+    if (round % 3 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));  // until they sleep
+    pool.Limit(3);
+    // All three meet: hangs, and so fails, if one of them sleeps on.
+    std::atomic<int> num_arrived{0};
+    pool.Run(3, [&](int, int) {
+      ++num_arrived;
+      while (num_arrived.load() < 3) std::this_thread::yield();
+    });
+    EXPECT_EQ(num_arrived, 3);
+  }
+}
+
 TEST(ThreadPool, TwoPoolsDoNotDisturbEachOther) {
   ThreadPool outer(2);
   ThreadPool inner(2);
