@@ -7,6 +7,7 @@
 #include "cli/pictures.h"
 #include "cli/reply_json.h"
 #include "host/chat_folder.h"
+#include "host/chat_id.h"
 #include "host/store.h"
 #include "service/chat_form.h"
 #include "sys/byte_source.h"

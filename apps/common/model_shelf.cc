@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "common/gather_files.h"
 #include "common/model_places.h"
+#include "common/pack_state.h"
 #include "common/stored_source.h"
 #include "host/model_folder.h"
 #include "sys/machine.h"
@@ -32,13 +33,28 @@ std::vector<service::ShelfModel> StoredModelShelf::List() const {
   std::vector<service::ShelfModel> listed;
   const StorageContents contents = ReadContents(storage_->List());
   for (const auto& [name, model] : contents.models) {
-    if (model.is_whole) listed.push_back({name, "", model.bytes, name == kBuiltinModel});
+    if (!model.is_whole) continue;
+    listed.push_back({name, "", model.bytes, name == kBuiltinModel});
+    if (!IsOutdated(name)) continue;
+    listed.back().failure = AdviceFor(PackState::kOutdated, name, storage_->Owner());
+    listed.back().failure_code = "outdated";
   }
   for (const StoredFile& file : contents.picked) {
     if (host::IsNamedLike(file.name, ".gguf") && !LooksLikeVision(file.name))
       listed.push_back({file.name, "", file.bytes, false});
   }
   return listed;
+}
+
+bool StoredModelShelf::IsOutdated(const std::string& name) const {
+  {
+    const MutexLock lock(&mutex_);
+    if (current_.contains(name)) return false;
+  }
+  if (StateOfPack(storage_, name) == PackState::kOutdated) return true;
+  const MutexLock lock(&mutex_);
+  current_.insert(name);
+  return false;
 }
 
 Result<ModelFiles> StoredModelShelf::StoredFiles(const std::string& name, bool has_vision) const {
@@ -88,9 +104,10 @@ Result<std::shared_ptr<const Engine>> StoredModelShelf::Open(const std::string& 
   const bool is_pack = model != contents.models.end() && model->second.is_whole;
   if (!is_pack || (code != Code::kCorrupt && code != Code::kUnsupported)) return opened;
   log_(Cat(EscapeControls(name), ": ", opened.error().message));
-  return Error{Code::kCorrupt, Cat("[store] what this browser keeps of the model is ",
-                                   code == Code::kCorrupt ? "damaged" : "of another version of this page",
-                                   ": choose the model's files again, and it is imported anew")};
+  const PackState state = StateOfPack(storage_, name);
+  if (state == PackState::kOutdated) return Error{Code::kUnsupported, AdviceFor(state, name, storage_->Owner())};
+  // What is unsupported besides was no model when it came, either.
+  return Error{Code::kCorrupt, AdviceFor(PackState::kDamaged, name, storage_->Owner())};
 }
 
 Result<std::shared_ptr<const Engine>> StoredModelShelf::OpenFiles(const std::string& name,

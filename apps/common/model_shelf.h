@@ -2,13 +2,16 @@
 // The models that can be opened: those of the store, and files that were picked.
 #pragma once
 
+#include "base/thread_annotations.h"
 #include "common/storage.h"
 #include "engine/engine.h"
 #include "service/carrier_parts.h"
+#include "sys/mutex.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,12 +24,14 @@ class StoredModelShelf : public service::ModelShelf {
   StoredModelShelf(Storage* storage, EngineOptions how, std::function<void(std::uint64_t)> reserve,
                    std::function<void(const Engine&)> opened, std::function<void(const std::string&)> log);
 
-  // A picked file has its own name, with the ending. The model "builtin" is the built-in one.
+  // A picked file has its own name, with the ending. The model "builtin" is the built-in one. A model that this program
+  // cannot read is listed, too, and says so.
   [[nodiscard]] std::vector<service::ShelfModel> List() const override;
   Result<std::shared_ptr<const Engine>> Open(const std::string& name,
                                              const std::function<bool(double share)>& progress) override;
 
  private:
+  [[nodiscard]] bool IsOutdated(const std::string& name) const;
   Result<std::shared_ptr<const Engine>> OpenFiles(const std::string& name,
                                                   const std::function<bool(double share)>& progress);
   [[nodiscard]] Result<ModelFiles> FilesOf(const std::string& name) const;
@@ -38,6 +43,9 @@ class StoredModelShelf : public service::ModelShelf {
   std::function<void(std::uint64_t)> reserve_;
   std::function<void(const Engine&)> opened_;
   std::function<void(const std::string&)> log_;
+  mutable Mutex mutex_;
+  // Models that were found not to be outdated: they stay so as long as this program runs, and are not looked at again.
+  mutable std::set<std::string> current_ THIMBLE_GUARDED_BY(mutex_);
 };
 
 }  // namespace thimble::common

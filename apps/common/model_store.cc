@@ -3,6 +3,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "common/pack_state.h"
 #include "service/upload_rules.h"
 
 #include <algorithm>
@@ -37,25 +38,10 @@ bool IsNoModel(Code code) { return code == Code::kCorrupt || code == Code::kInva
 
 }  // namespace
 
-// As long as it lives, nobody else sends, packs or deletes this model.
-class StoredModelStore::Claim {
- public:
-  Claim(StoredModelStore* store, std::string model) : store_(store), model_(std::move(model)) {}
-  ~Claim() {
-    const MutexLock lock(&store_->mutex_);
-    store_->claimed_.erase(model_);
-  }
-  Claim(const Claim&) = delete;
-  Claim& operator=(const Claim&) = delete;
-
- private:
-  StoredModelStore* store_;
-  std::string model_;
-};
-
 class StoredModelStore::Upload : public service::ModelUpload {
  public:
-  Upload(StoredModelStore* store, std::unique_ptr<Claim> claim, ModelPiece piece, std::unique_ptr<OpenFile> file)
+  Upload(StoredModelStore* store, std::unique_ptr<service::ModelClaims::Claim> claim, ModelPiece piece,
+         std::unique_ptr<OpenFile> file)
       : store_(store), claim_(std::move(claim)), piece_(std::move(piece)), file_(std::move(file)), at_(piece_.begin) {}
 
   Status Take(std::span<const std::uint8_t> bytes) override {
@@ -149,7 +135,7 @@ class StoredModelStore::Upload : public service::ModelUpload {
   }
 
   StoredModelStore* store_;
-  std::unique_ptr<Claim> claim_;
+  std::unique_ptr<service::ModelClaims::Claim> claim_;
   ModelPiece piece_;
   std::unique_ptr<OpenFile> file_;
   std::uint64_t at_;          // where the next byte belongs
@@ -163,20 +149,17 @@ class StoredModelStore::Upload : public service::ModelUpload {
 };
 
 StoredModelStore::StoredModelStore(Storage* storage, int threads, std::function<std::uint64_t()> free_memory,
-                                   std::function<void(const std::string&)> log)
-    : storage_(storage), threads_(threads), free_memory_(std::move(free_memory)), log_(std::move(log)) {}
+                                   std::function<void()> wake, std::function<void(const std::string&)> log)
+    : storage_(storage),
+      threads_(threads),
+      free_memory_(std::move(free_memory)),
+      wake_(std::move(wake)),
+      log_(std::move(log)) {}
 
 StoredModelStore::~StoredModelStore() = default;
 
-std::unique_ptr<StoredModelStore::Claim> StoredModelStore::TryClaim(const std::string& model) {
-  const MutexLock lock(&mutex_);
-  if (!claimed_.insert(model).second) return nullptr;
-  return std::make_unique<Claim>(this, model);
-}
-
-bool StoredModelStore::IsClaimed(const std::string& model) {
-  const MutexLock lock(&mutex_);
-  return claimed_.contains(model);
+bool StoredModelStore::IsThere(const std::string& name, const StoredModel& model) const {
+  return model.is_whole && StateOfPack(storage_, name) == PackState::kReadable;
 }
 
 // For the rest of the file, and for the pack beside it: the file goes only when the pack is there.
@@ -198,9 +181,9 @@ OrFault<std::unique_ptr<service::ModelUpload>> StoredModelStore::Begin(const Mod
   const std::string place = UploadPlace(piece.model, service::PartName(piece.file, piece.total));
   if (place.size() > kLongestName)
     return Fault{400, "", "invalid_name", "", "The names of the model and its file are too long together."};
-  auto claim = TryClaim(piece.model);
+  auto claim = claims_.Try(piece.model);
   const StoredModel model = ReadContents(storage_->List()).models[piece.model];
-  if (model.is_whole) return service::ModelExists(piece.model);
+  if (IsThere(piece.model, model)) return service::ModelExists(piece.model);
   if (claim == nullptr) return service::ModelBusy(piece.model);
   if (auto fault = service::CheckBegin(piece, model.uploads); fault.has_value()) return *fault;
   for (const ModelFileState& file : model.uploads) {
@@ -221,7 +204,12 @@ OrFault<ModelFileState> StoredModelStore::Find(const std::string& model, const s
   if (auto fault = service::CheckPiece({model, file, 0, 1, 1, ""}); fault.has_value()) return *fault;
   StorageContents contents = ReadContents(storage_->List());
   for (ModelFileState& state : contents.models[model].uploads) {
-    if (state.name == file) return std::move(state);
+    if (state.name != file) continue;
+    if (state.is_whole) {
+      is_asked_after_ = true;
+      wake_();
+    }
+    return std::move(state);
   }
   return service::NoSuchFile(model, file);
 }
@@ -230,7 +218,7 @@ std::vector<service::UnfinishedModel> StoredModelStore::Unfinished() const {
   std::vector<service::UnfinishedModel> unfinished;
   StorageContents contents = ReadContents(storage_->List());
   for (auto& [name, model] : contents.models) {
-    if (model.is_whole || model.is_deleted || model.uploads.empty()) continue;
+    if (model.is_deleted || model.uploads.empty() || IsThere(name, model)) continue;
     std::uint64_t total = 0;
     for (const ModelFileState& file : model.uploads) total = std::max(total, file.total);
     if (model.has_making)
@@ -241,7 +229,7 @@ std::vector<service::UnfinishedModel> StoredModelStore::Unfinished() const {
 }
 
 OrFault<Done> StoredModelStore::Delete(const std::string& model) {
-  const auto claim = TryClaim(model);
+  const auto claim = claims_.Try(model);
   const auto contents = ReadContents(storage_->List());
   const auto found = contents.models.find(model);
   if (found == contents.models.end() || found->second.is_deleted || model == kBuiltinModel)
@@ -279,7 +267,7 @@ void StoredModelStore::RecoverModel(const std::string& name, const StoredModel& 
     if (const Status removed = storage_->Delete(place); !removed.ok()) log_(removed.error().message);
   };
   if (model.has_making) remove(MakingPlace(name));
-  if (model.is_deleted || model.is_whole) {
+  if (model.is_deleted || (!model.uploads.empty() && IsThere(name, model))) {
     for (const ModelFileState& file : model.uploads) remove(PlaceOf(name, file));
   }
   if (model.is_deleted) {
@@ -299,16 +287,17 @@ void StoredModelStore::Queue() {
     const bool has_whole = std::any_of(model.uploads.begin(), model.uploads.end(),
                                        [](const ModelFileState& file) { return file.is_whole; });
     const bool is_known = std::find(to_settle_.begin(), to_settle_.end(), name) != to_settle_.end();
-    if (!model.is_whole && has_whole && !is_known && !IsClaimed(name)) to_settle_.push_back(name);
+    if (has_whole && !is_known && !claims_.Has(name) && !IsThere(name, model)) to_settle_.push_back(name);
   }
 }
 
 bool StoredModelStore::Help() {
   if (settling_ == nullptr) {
+    if (is_asked_after_.exchange(false)) Queue();
     if (to_settle_.empty()) return false;
     const std::string name = std::move(to_settle_.front());
     to_settle_.pop_front();
-    settling_claim_ = TryClaim(name);
+    settling_claim_ = claims_.Try(name);
     if (settling_claim_ != nullptr) settling_ = std::make_unique<Settling>(storage_, name, threads_, free_memory_);
     return true;
   }

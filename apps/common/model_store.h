@@ -6,14 +6,14 @@
 #include "common/settling.h"
 #include "common/storage.h"
 #include "service/carrier_parts.h"
-#include "sys/mutex.h"
+#include "service/model_claims.h"
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -22,9 +22,10 @@ namespace thimble::common {
 // Recover before anything else, Help and Delete on Help's thread; all else on any, if the storage may be.
 class StoredModelStore : public service::ModelStore {
  public:
-  // `free_memory`: as Settling's. `log`: what happens that nobody asked for.
+  // `free_memory`: as Settling's. `wake`: is called where Help has something to do that nobody else knows of, by any
+  // thread. `log`: what happens that nobody asked for.
   StoredModelStore(Storage* storage, int threads, std::function<std::uint64_t()> free_memory,
-                   std::function<void(const std::string&)> log);
+                   std::function<void()> wake, std::function<void(const std::string&)> log);
   ~StoredModelStore() override;
   StoredModelStore(const StoredModelStore&) = delete;
   StoredModelStore& operator=(const StoredModelStore&) = delete;
@@ -39,17 +40,17 @@ class StoredModelStore : public service::ModelStore {
   // What the last run left in the middle: half a pack goes, what was being deleted is, and models whose files all came
   // are to be packed (Help).
   void Recover();
-  // A step of packing what Recover found. True: there is more.
+  // A step of packing what Recover found, and what could not be packed and was asked after since (Find): there may be
+  // room now. True: there is more.
   bool Help();
   // Bytes of all packs and vision files.
   [[nodiscard]] std::uint64_t PackBytes() const;
 
  private:
   class Upload;
-  class Claim;
 
-  [[nodiscard]] std::unique_ptr<Claim> TryClaim(const std::string& model);
-  [[nodiscard]] bool IsClaimed(const std::string& model);
+  // Whether the model is there and this program can read it: what it cannot read, files that come take the place of.
+  [[nodiscard]] bool IsThere(const std::string& name, const StoredModel& model) const;
   [[nodiscard]] std::optional<service::Fault> CheckRoom(const service::ModelPiece& piece) const;
   void RecoverModel(const std::string& name, const StoredModel& model);
   void Queue();
@@ -57,11 +58,13 @@ class StoredModelStore : public service::ModelStore {
   Storage* storage_;
   const int threads_;
   const std::function<std::uint64_t()> free_memory_;
+  const std::function<void()> wake_;
   const std::function<void(const std::string&)> log_;
-  Mutex mutex_;
-  std::set<std::string> claimed_ THIMBLE_GUARDED_BY(mutex_);  // models that somebody is sending, packing or deleting
+  service::ModelClaims claims_;
+  // Somebody asked after a file that is whole, of a model that is not there: what was in the way may be gone.
+  mutable std::atomic<bool> is_asked_after_{false};
   std::deque<std::string> to_settle_;
-  std::unique_ptr<Claim> settling_claim_;
+  std::unique_ptr<service::ModelClaims::Claim> settling_claim_;
   std::unique_ptr<Settling> settling_;
 };
 

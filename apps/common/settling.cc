@@ -71,6 +71,8 @@ Result<std::optional<std::string>> Settling::Begin() {
   for (const auto& file : contents.models[model_].uploads) {
     if (file.is_whole) places.push_back({UploadPlace(model_, file.name), file.name});
   }
+  // That of a pack whose place this one takes. One that came now goes first.
+  if (contents.models[model_].has_vision) places.push_back({VisionPlace(model_), "vision-mmproj.gguf"});
   auto gathered = GatherModel(storage_, places);
   if (!gathered.ok() && gathered.error().code == Code::kNotFound) return std::optional(gathered.error().message);
   if (!gathered.ok()) return gathered.error();
@@ -153,7 +155,10 @@ Status Settling::Check() {
 Status Settling::Name() {
   const std::string vision = gathered_->vision_stored;
   gathered_.reset();  // which has the files open
-  if (!vision.empty()) THIMBLE_RETURN_IF_ERROR(storage_->Rename(vision, VisionPlace(model_)));
+  const std::string place = VisionPlace(model_);
+  if (vision.empty() && ReadContents(storage_->List()).models[model_].has_vision)
+    THIMBLE_RETURN_IF_ERROR(storage_->Delete(place));  // it does not fit
+  if (!vision.empty() && vision != place) THIMBLE_RETURN_IF_ERROR(storage_->Rename(vision, place));
   THIMBLE_RETURN_IF_ERROR(storage_->Rename(MakingPlace(model_), PackPlace(model_)));
   state_ = State::kClean;
   return Done{};

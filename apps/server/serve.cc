@@ -2,13 +2,11 @@
 #include "server/serve.h"
 
 #include "base/text.h"
+#include "host/chat_id.h"
 #include "server/open_sockets.h"
 #include "sys/machine.h"
 #include "sys/worker.h"
 
-#include <sys/random.h>
-
-#include <array>
 #include <ctime>
 #include <optional>
 #include <utility>
@@ -45,15 +43,6 @@ Json AboutProcess(const SandboxReport& report) {
 
 }  // namespace
 
-std::string RandomId() {
-  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-  std::array<unsigned char, 24> bytes{};
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) bytes.fill(0);
-  std::string id;
-  for (const unsigned char byte : bytes) id += kLetters[byte % (kLetters.size() - 2)];
-  return id;
-}
-
 Status Serve(ServeOptions options, Server* server, service::ModelShelf* shelf, service::PictureDecoder* decoder) {
   SandboxReport report;
   RestrictFiles(options.sandbox, &report);
@@ -61,7 +50,7 @@ Status Serve(ServeOptions options, Server* server, service::ModelShelf* shelf, s
   Worker helper;
   service::ServiceOptions& service_options = options.service;
   service_options.now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
-  service_options.new_id = RandomId;
+  service_options.new_id = host::NewChatId;
   service_options.resident_bytes = ResidentBytes;
   service_options.about_carrier = [&report] { return AboutProcess(report); };
   service::Service service(std::move(service_options), shelf, decoder,

@@ -25,7 +25,4 @@ struct ServeOptions {
 // model gave, where it could not be opened.
 Status Serve(ServeOptions options, Server* server, service::ModelShelf* shelf, service::PictureDecoder* decoder);
 
-// 24 letters and digits from the system's source of randomness.
-std::string RandomId();
-
 }  // namespace thimble::server

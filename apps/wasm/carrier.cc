@@ -2,6 +2,7 @@
 #include "wasm/carrier.h"
 
 #include "base/text.h"
+#include "common/body_check.h"
 #include "common/request_head.h"
 #include "service/error_form.h"
 
@@ -65,8 +66,9 @@ Carrier::Carrier(StartConfig config, common::Storage* storage, Page* page, Memor
     : page_(page),
       memory_(std::move(memory)),
       about_page_(config.page),
-      store_(storage, config.threads, memory_.free,
-             [page](const std::string& text) { page->Log(LogLevel::kWarning, text); }),
+      store_(
+          storage, config.threads, memory_.free, [this] { wants_help_ = true; },
+          [page](const std::string& text) { page->Log(LogLevel::kWarning, text); }),
       shelf_(
           storage, EngineFor(config, memory_), memory_.reserve,
           [page](const Engine& engine) {
@@ -107,29 +109,17 @@ std::optional<service::WholeAnswer> Carrier::TakeBody(std::string_view body, ser
                                                       std::unique_ptr<service::BodyReceiver>* receiver) {
   service::BodyRule rule = service_.Expect(*request);
   if (rule.refusal) return std::move(rule.refusal);
-  if (body.size() > rule.most_bytes) {
-    return service::MakeError(
-        request->path,
-        {413, "", "", "", Cat("This body has at most ", rule.most_bytes, " bytes, found ", body.size(), ".")});
-  }
-  const std::uint64_t free = memory_.free ? memory_.free() : 0;
-  if (rule.receiver == nullptr && free != 0 && 2 * std::uint64_t{body.size()} > free) {
-    return service::MakeError(request->path, {503, "", "out_of_memory", "",
-                                              Cat("This request takes ", FormatBytes(2 * body.size()),
-                                                  " of memory, and ", FormatBytes(free), " are free.")});
-  }
+  const common::BodySize size = {body.size(), rule.most_bytes, rule.receiver == nullptr};
+  if (auto refusal = common::CheckBody(request->path, size, memory_.free ? memory_.free() : 0); refusal.has_value())
+    return refusal;
   if (rule.receiver == nullptr) {
     request->body = body;
     return std::nullopt;
   }
-  const Status taken = rule.receiver->Take({reinterpret_cast<const std::uint8_t*>(body.data()), body.size()});
-  if (taken.ok()) {
-    *receiver = std::move(rule.receiver);
-    return std::nullopt;
-  }
-  service::Fault fault = service::FaultOf(taken.error());
-  if (const int status = rule.receiver->FailureStatus(); status != 0) fault.status = status;
-  return service::MakeError(request->path, fault);
+  const std::span bytes(reinterpret_cast<const std::uint8_t*>(body.data()), body.size());
+  if (auto refusal = common::GivePiece(request->path, rule.receiver.get(), bytes); refusal.has_value()) return refusal;
+  *receiver = std::move(rule.receiver);
+  return std::nullopt;
 }
 
 AnswerId Carrier::Submit(std::string_view head, std::string_view body) {

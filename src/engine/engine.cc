@@ -337,6 +337,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
     read_vocabulary();
   }
   parts.pool = std::make_unique<ThreadPool>(p.threads, p.slowest_share);
+  (void)parts.pool->Place(options.processors);  // it also works where it is
 
   LoadOptions load;
   load.pool = parts.pool.get();
@@ -401,6 +402,7 @@ Status Engine::CheckPicture(ImageSize size) const {
 int Engine::context() const { return static_cast<int>(parts_->prompts.context); }
 int Engine::num_threads() const { return parts_->pool->num_threads(); }
 void Engine::LimitThreads(int num_threads) const { parts_->pool->Limit(num_threads); }
+bool Engine::PlaceThreads(std::span<const int> processors) const { return parts_->pool->Place(processors); }
 const char* Engine::isa() const { return parts_->table->name; }
 double Engine::load_seconds() const { return parts_->load_seconds; }
 const MemoryNeeds& Engine::memory_needs() const { return parts_->needs; }

@@ -37,6 +37,9 @@ struct TextModel {
 
 struct EngineOptions {
   int threads = 0;  // 0: DefaultThreads (sys/topology.h); measure/thread_timing.h measures what is best
+  // Processors that its threads run on, who computes with it among them (ThreadPool::Place); empty: where the system
+  // puts them.
+  std::vector<int> processors = {};
   int context = 0;  // tokens a session may hold; 0: the model's own maximum, at most 8192
   Precision precision = Precision::kFast;
   KvType kv = KvType::kF16;                 // how keys and values are kept; kExact keeps them as kF32 always
@@ -86,6 +89,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   [[nodiscard]] int num_threads() const;
   // Computes with at most so many of its threads from the next step on. Any thread may call.
   void LimitThreads(int num_threads) const;
+  // As ThreadPool::Place. Any thread may call.
+  bool PlaceThreads(std::span<const int> processors) const;
   [[nodiscard]] const char* isa() const;
   [[nodiscard]] double load_seconds() const;
   [[nodiscard]] const MemoryNeeds& memory_needs() const;

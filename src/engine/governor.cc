@@ -89,6 +89,8 @@ GovernorDecision Govern(const DeviceReadings& readings, PowerMode mode, const Go
     decision.step = std::max(std::min(last->step, StepOf(readings, mode, kMargin)), last->step - 1);
   const auto step = static_cast<std::size_t>(decision.step);
   decision.threads = std::max(1, (std::max(1, most_threads) * kQuarters[step] + 3) / 4);
+  // Where it rests anyway, the fastest cores would only make the rests longer and the phone warmer.
+  if (mode == PowerMode::kCool || kPauses[step] > 0) decision.cores = CoreWish::kSparing;
   decision.pause_ms = kPauses[step];
   if (step > 0) decision.thinking = kThinking[step];
   decision.detail = step == 0 ? Detail::kHigh : step <= 2 ? Detail::kAuto : Detail::kLow;

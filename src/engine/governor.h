@@ -3,6 +3,7 @@
 // who has readings asks it, and does what it says.
 #pragma once
 
+#include "engine/core_choice.h"
 #include "engine/picture.h"
 
 #include <optional>
@@ -22,13 +23,14 @@ struct DeviceReadings {
 };
 
 struct GovernorDecision {
-  int threads = 0;                // to compute with, 1 or more
-  int pause_ms = 0;               // rest after each step of the engine
-  std::optional<int> thinking;    // tokens that may be thought at most; nullopt: as requests say
-  Detail detail = Detail::kHigh;  // of pictures, at most
-  bool is_stopped = false;        // nothing is computed until a later decision says otherwise
-  int step = 0;                   // 0 unhindered to kMostSteps: what the next decision begins from
-  std::string reason;             // a sentence for people; empty at step 0
+  int threads = 0;                      // to compute with, 1 or more
+  CoreWish cores = CoreWish::kFastest;  // where
+  int pause_ms = 0;                     // rest after each step of the engine
+  std::optional<int> thinking;          // tokens that may be thought at most; nullopt: as requests say
+  Detail detail = Detail::kHigh;        // of pictures, at most
+  bool is_stopped = false;              // nothing is computed until a later decision says otherwise
+  int step = 0;                         // 0 unhindered to kMostSteps: what the next decision begins from
+  std::string reason;                   // a sentence for people; empty at step 0
 
   friend bool operator==(const GovernorDecision&, const GovernorDecision&) = default;
 };

@@ -71,6 +71,15 @@ TEST(Governor, TableOfReadings) {
   }
 }
 
+TEST(Governor, SparesTheFastestCoresInCoolModeAndWhereItRests) {
+  const auto cores = [](DeviceReadings readings, PowerMode mode) { return Govern(readings, mode, nullptr, 8).cores; };
+  EXPECT_EQ(cores(Heat(0), PowerMode::kCool), CoreWish::kSparing);
+  EXPECT_EQ(cores(Heat(0), PowerMode::kBalanced), CoreWish::kFastest);
+  EXPECT_EQ(cores(Heat(1), PowerMode::kBalanced), CoreWish::kFastest);
+  EXPECT_EQ(cores(Heat(2), PowerMode::kBalanced), CoreWish::kSparing);
+  EXPECT_EQ(cores(Heat(2), PowerMode::kFast), CoreWish::kFastest);
+}
+
 TEST(Governor, OneThreadIsTheLeast) {
   EXPECT_EQ(Govern(Heat(2), PowerMode::kCool, nullptr, 1).threads, 1);
   EXPECT_EQ(Govern(Heat(2), PowerMode::kCool, nullptr, 0).threads, 1);

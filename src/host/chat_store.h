@@ -21,9 +21,6 @@ Result<std::unique_ptr<service::ChatStore>> OpenChatStore(const std::string& hom
 // What the store says, as the command prints it.
 Error ErrorOfStore(const service::Fault& fault);
 
-// 24 letters and digits that nobody else has.
-std::string NewChatId();
-
 // That this process has a chat open, for others to see as long as it lives.
 class ChatMark {
  public:

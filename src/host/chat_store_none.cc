@@ -9,8 +9,6 @@ Result<std::unique_ptr<service::ChatStore>> OpenChatStore(const std::string& /*h
                "[chats] this build keeps no history: run scripts/setup, which installs SQLite, and build again"};
 }
 
-std::string NewChatId() { return std::string(24, '0'); }
-
 std::unique_ptr<ChatMark> MarkChatOpen(const std::string& /*home*/, const std::string& /*chat*/) {
   return std::make_unique<ChatMark>();
 }

@@ -75,25 +75,9 @@ std::uint64_t FreeBytes(const std::string& folder) {
 
 }  // namespace
 
-// As long as it lives, nobody else sends or deletes this model.
-class FileModelStore::Claim {
- public:
-  Claim(FileModelStore* store, std::string model) : store_(store), model_(std::move(model)) {}
-  ~Claim() {
-    const MutexLock lock(&store_->mutex_);
-    store_->claimed_.erase(model_);
-  }
-  Claim(const Claim&) = delete;
-  Claim& operator=(const Claim&) = delete;
-
- private:
-  FileModelStore* store_;
-  std::string model_;
-};
-
 class FileModelStore::Upload : public service::ModelUpload {
  public:
-  Upload(std::unique_ptr<Claim> claim, ModelPiece piece, int fd)
+  Upload(std::unique_ptr<service::ModelClaims::Claim> claim, ModelPiece piece, int fd)
       : claim_(std::move(claim)), piece_(std::move(piece)), fd_(fd), at_(piece_.begin) {}
   ~Upload() override {
     if (fd_ >= 0) close(fd_);
@@ -111,7 +95,7 @@ class FileModelStore::Upload : public service::ModelUpload {
   OrFault<std::optional<PieceOutcome>> Settle();
   [[nodiscard]] Fault FaultOfDisk(const Error& error) const;
 
-  std::unique_ptr<Claim> claim_;
+  std::unique_ptr<service::ModelClaims::Claim> claim_;
   ModelPiece piece_;
   int fd_;
   std::uint64_t at_;          // where the next byte belongs
@@ -196,16 +180,10 @@ OrFault<std::optional<PieceOutcome>> FileModelStore::Upload::Settle() {
 FileModelStore::FileModelStore(std::function<std::uint64_t(const std::string& folder)> free_bytes)
     : free_bytes_(free_bytes ? std::move(free_bytes) : FreeBytes) {}
 
-std::unique_ptr<FileModelStore::Claim> FileModelStore::TryClaim(const std::string& model) {
-  const MutexLock lock(&mutex_);
-  if (!claimed_.insert(model).second) return nullptr;
-  return std::make_unique<Claim>(this, model);
-}
-
 OrFault<std::unique_ptr<service::ModelUpload>> FileModelStore::Begin(const ModelPiece& piece) {
   if (auto fault = service::CheckPiece(piece); fault.has_value()) return *fault;
   if (KindOfPath(Cat(ModelsFolder(), "/", piece.model)) != PathKind::kNothing) return service::ModelExists(piece.model);
-  auto claim = TryClaim(piece.model);
+  auto claim = claims_.Try(piece.model);
   if (claim == nullptr) return service::ModelBusy(piece.model);
   const std::string folder = FolderOfUpload(piece.model);
   const auto files = FilesOf(folder);
@@ -259,7 +237,7 @@ std::vector<service::UnfinishedModel> FileModelStore::Unfinished() const {
 OrFault<Done> FileModelStore::Delete(const std::string& model) {
   if (!IsPlainName(model) || model == "builtin")
     return Fault{404, "", "model_not_found", "", "The store has no model of this name."};
-  const auto claim = TryClaim(model);
+  const auto claim = claims_.Try(model);
   if (claim == nullptr) return service::ModelBusy(model);
   bool was_there = false;
   for (const std::string& path : {Cat(ModelsFolder(), "/", model), FolderOfUpload(model)}) {

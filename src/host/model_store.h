@@ -3,12 +3,11 @@
 #pragma once
 
 #include "service/carrier_parts.h"
-#include "sys/mutex.h"
+#include "service/model_claims.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -29,13 +28,9 @@ class FileModelStore : public service::ModelStore {
 
  private:
   class Upload;
-  class Claim;
-
-  [[nodiscard]] std::unique_ptr<Claim> TryClaim(const std::string& model);
 
   std::function<std::uint64_t(const std::string& folder)> free_bytes_;
-  Mutex mutex_;
-  std::set<std::string> claimed_ THIMBLE_GUARDED_BY(mutex_);  // models that somebody is sending or deleting
+  service::ModelClaims claims_;
 };
 
 }  // namespace thimble::host

@@ -156,10 +156,4 @@ OrFault<Done> Transaction::Commit() {
   return Done{};
 }
 
-std::string RandomBytes(std::size_t count) {
-  std::string bytes(count, '\0');
-  sqlite3_randomness(static_cast<int>(count), bytes.data());
-  return bytes;
-}
-
 }  // namespace thimble::host

@@ -142,7 +142,4 @@ class Transaction {
   Database* database_;
 };
 
-// Bytes that nobody can guess.
-std::string RandomBytes(std::size_t count);
-
 }  // namespace thimble::host

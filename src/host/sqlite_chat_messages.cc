@@ -2,6 +2,7 @@
 // SqliteChatStore: messages and pictures.
 #include "base/sha256.h"
 #include "base/text.h"
+#include "host/chat_id.h"
 #include "host/chat_rows.h"
 #include "host/chat_schema.h"
 #include "host/chat_store.h"

@@ -2,6 +2,7 @@
 #include "host/sqlite_chat_store.h"
 
 #include "base/text.h"
+#include "host/chat_id.h"
 #include "host/chat_index.h"
 #include "host/chat_rows.h"
 #include "host/chat_schema.h"
@@ -76,13 +77,6 @@ class Mark : public ChatMark {
 };
 
 }  // namespace
-
-std::string NewChatId() {
-  constexpr std::string_view kLetters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01";
-  std::string id = RandomBytes(service::kChatIdChars);
-  for (char& c : id) c = kLetters[static_cast<unsigned char>(c) % kLetters.size()];
-  return id;
-}
 
 std::unique_ptr<ChatMark> MarkChatOpen(const std::string& home, const std::string& chat) {
   auto mark = std::make_unique<Mark>(Cat(ChatFolder{home + "/chats"}.OpenMarks(), "/", chat));

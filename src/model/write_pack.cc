@@ -104,6 +104,8 @@ struct PackMaker::Parts {
   std::unordered_set<const TensorEntry*> packed;
 };
 
+bool HasLayoutOfThis(const PackHeader& header) { return header.panel_revision == kernels::kPanelRevision; }
+
 PackMaker::PackMaker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 PackMaker::~PackMaker() = default;
 

@@ -13,6 +13,9 @@ namespace thimble {
 // Which of a model's files becomes a pack: a vision file of its own gets one of its own.
 enum class PackedFile { kText, kVision };
 
+// Whether a pack's matrices lie as this program packs them: with other panels it cannot be opened.
+bool HasLayoutOfThis(const PackHeader& header);
+
 // Writes the pack of one file piece by piece, for who has one thread for everything: each matrix is packed, written and
 // let go before the next one, so that the model is never held as a whole.
 class PackMaker {

@@ -25,6 +25,8 @@ struct ShelfModel {
   std::string title;  // for people; may be empty
   std::uint64_t bytes = 0;
   bool is_builtin = false;
+  std::string failure = {};       // why it cannot be opened, as far as that is known before; mostly empty
+  std::string failure_code = {};  // "outdated" or empty: of which kind that is
 };
 
 class ModelShelf {

@@ -236,6 +236,10 @@ WholeAnswer Service::StoreModels() {
       if (const char* code = FailureCode(state.failed_code); code != nullptr)
         item.Set("failure_code", Json::String(code));
     }
+    if (!model.failure.empty()) {
+      item.Set("failure", Json::String(model.failure));
+      if (!model.failure_code.empty()) item.Set("failure_code", Json::String(model.failure_code));
+    }
     items.push_back(std::move(item));
   }
   Json answer = Json::Object({{"models", Json::Array(std::move(items))}});

@@ -95,12 +95,20 @@ class TaskBoard {
   template <typename Run, typename IsOver>
   void RunWorker(int worker, const std::atomic<double>& spin_seconds, const Run& run, const IsOver& is_over) {
     while (true) {
+      WaitUntilAdmitted(worker, is_over);
       const std::uint32_t heard = bell_.load(std::memory_order_acquire);
       WorkOff(worker, run);
       if (is_over()) return;
       const auto rang = [&] { return bell_.load(std::memory_order_acquire) != heard; };
       if (!SpinUntil(rang, spin_seconds.load(std::memory_order_relaxed))) WaitForChange(&bell_, heard);
     }
+  }
+
+  // Workers of this number and above are asleep from about now on, and hear no jobs: what they could do is look and
+  // wait again, and the point of fewer threads is less heat. Any thread may call.
+  void Admit(int num_workers) {
+    num_admitted_.store(static_cast<std::uint32_t>(num_workers), std::memory_order_seq_cst);
+    WakeAll(&num_admitted_);
   }
 
   // Lets all workers look up though there is no job.
@@ -114,6 +122,15 @@ class TaskBoard {
   static constexpr double kSpinSeconds = 40e-6;
 
  private:
+  template <typename IsOver>
+  void WaitUntilAdmitted(int worker, const IsOver& is_over) {
+    std::uint32_t admitted = num_admitted_.load(std::memory_order_acquire);
+    while (static_cast<std::uint32_t>(worker) >= admitted && !is_over()) {
+      WaitForChange(&num_admitted_, admitted);
+      admitted = num_admitted_.load(std::memory_order_acquire);
+    }
+  }
+
   static void Pause() {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -157,6 +174,8 @@ class TaskBoard {
   alignas(kSharedLine) std::atomic<std::uint32_t> num_finished_{0};
   // Changes with every job and at the end: what sleeping workers wait for.
   alignas(kSharedLine) std::atomic<std::uint32_t> bell_{0};
+  // Workers of a number below are awake.
+  alignas(kSharedLine) std::atomic<std::uint32_t> num_admitted_{UINT32_MAX};
 };
 
 }  // namespace thimble

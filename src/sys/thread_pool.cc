@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/thread_pool.h"
 
+#include "sys/affinity.h"
 #include "sys/machine.h"
+#include "sys/mutex.h"
 #include "sys/task_board.h"
 
 #include <algorithm>
 #include <atomic>
+#include <climits>
+#include <cstdint>
 #include <exception>
 #include <new>
 #include <system_error>
@@ -23,6 +27,20 @@ struct ThreadPool::Shared {
   std::atomic<bool> is_stopping{false};
   std::atomic<double> spin_seconds{0};
   std::vector<std::thread> workers;
+  bool has_met_limit = false;  // the system started fewer threads: others want the cores
+  // Where threads run, and the number of the last placement, of all pools' together; 0: none.
+  Mutex place_mutex;
+  std::vector<int> processors THIMBLE_GUARDED_BY(place_mutex);
+  std::atomic<std::uint64_t> placement{0};
+
+  // By who calls Run, which may be another thread each time.
+  void PlaceCaller(std::uint64_t number) {
+    thread_local std::uint64_t followed = 0;
+    if (number == followed) return;
+    followed = number;
+    const MutexLock lock(&place_mutex);
+    (void)PlaceThisThread(processors);
+  }
 
   // A task that throws counts as finished, as all others do.
   void RunTask(TaskFn fn, void* context, int task, int worker) {
@@ -45,7 +63,10 @@ ThreadPool::ThreadPool(int num_threads, double slowest_share)
   // More threads than cores: who spins keeps the core from the one it waits for.
   if (num_threads <= NumUsableCores()) shared_->spin_seconds = TaskBoard::kSpinSeconds;
   // The system starts no more threads, or has no memory for one: work with those that run. num_threads() tells.
-  const auto has_met_limit = [this] { shared_->spin_seconds = 0; };  // which says that others want the cores
+  const auto has_met_limit = [this] {
+    shared_->has_met_limit = true;
+    shared_->spin_seconds = 0;
+  };
   try {
     for (int worker = 1; worker < num_threads; ++worker) {
       shared_->workers.emplace_back([shared = shared_.get(), worker] { shared->RunWorker(worker); });
@@ -60,11 +81,36 @@ ThreadPool::ThreadPool(int num_threads, double slowest_share)
 
 ThreadPool::~ThreadPool() {
   shared_->is_stopping.store(true, std::memory_order_release);
+  shared_->board.Admit(INT_MAX);
   shared_->board.Ring();
   for (std::thread& worker : shared_->workers) worker.join();
 }
 
+void ThreadPool::Limit(int num_threads) {
+  limit_.store(std::max(1, num_threads), std::memory_order_relaxed);
+  shared_->board.Admit(std::max(1, num_threads));
+}
+
+bool ThreadPool::Place(std::span<const int> processors) {
+  if (processors.empty()) return true;
+  Shared& shared = *shared_;
+  const MutexLock lock(&shared.place_mutex);
+  shared.processors.assign(processors.begin(), processors.end());
+  bool is_placed = true;
+  for (std::thread& worker : shared.workers) is_placed = PlaceThread(worker.native_handle(), processors) && is_placed;
+  static std::atomic<std::uint64_t> num_placements{0};
+  shared.placement.store(num_placements.fetch_add(1) + 1, std::memory_order_release);
+  if (!is_placed) return false;
+  // Whoever started the pool may have had other processors than these.
+  const int num_workers = std::min(num_threads_, limit_.load(std::memory_order_relaxed));
+  const bool has_room = !shared.has_met_limit && num_workers <= static_cast<int>(processors.size());
+  shared.spin_seconds = has_room ? TaskBoard::kSpinSeconds : 0;
+  return true;
+}
+
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
+  if (const std::uint64_t placement = shared_->placement.load(std::memory_order_acquire); placement != 0)
+    shared_->PlaceCaller(placement);
   const int num_workers = std::min(num_threads_, limit_.load(std::memory_order_relaxed));
   if (num_workers == 1 || num_tasks <= 1) {
     for (int task = 0; task < num_tasks; ++task) {

@@ -6,6 +6,7 @@
 #include <climits>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <type_traits>
 
 namespace thimble {
@@ -25,7 +26,13 @@ class ThreadPool {
   [[nodiscard]] int num_threads() const { return num_threads_; }
   // From now on at most so many of the threads take part in a Run, who calls it among them; num_threads() stays. Any
   // thread may call.
-  void Limit(int num_threads) { limit_.store(num_threads < 1 ? 1 : num_threads, std::memory_order_relaxed); }
+  void Limit(int num_threads);
+  // From now on its threads run on these processors only (the system's numbers), who calls Run from its next Run on.
+  // All on all of them rather than each on one: the scheduler then still moves a thread off a core that something else
+  // needs, and only it knows. False: the system refused at least one thread (none of them is to be had now), which then
+  // stays where it was; asked again later it may not. Nothing happens where `processors` is empty or the system does
+  // not place threads. Any thread may call.
+  bool Place(std::span<const int> processors);
   // How large the first of several tasks may be, relative to a fair share, so that the slowest core is no one's last.
   [[nodiscard]] double slowest_share() const { return slowest_share_; }
 

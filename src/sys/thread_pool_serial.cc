@@ -9,6 +9,9 @@ struct ThreadPool::Shared {};
 ThreadPool::ThreadPool(int /*num_threads*/, double slowest_share) : num_threads_(1), slowest_share_(slowest_share) {}
 ThreadPool::~ThreadPool() = default;
 
+void ThreadPool::Limit(int /*num_threads*/) {}
+bool ThreadPool::Place(std::span<const int> /*processors*/) { return true; }
+
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
   for (int task = 0; task < num_tasks; ++task) {
     if (is_stopped()) {

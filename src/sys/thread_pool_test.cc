@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/thread_pool.h"
 
+#include "sys/task_board.h"
+
+#if defined(__linux__)
+#include "sys/affinity.h"
+#include "sys/affinity_linux.h"
+#endif
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -113,6 +120,105 @@ TEST(ThreadPool, NoMoreTakePartThanTheLimitSays) {
     }
     EXPECT_EQ(num_tasks, 50 * 64);
     EXPECT_LT(highest, std::max(1, std::min(limit, all)));
+  }
+}
+
+#if defined(__linux__)
+// Where each thread of the pool may run, by its number: all of them meet in one job.
+std::vector<std::vector<int>> Placements(ThreadPool* pool) {
+  std::vector<std::vector<int>> placements(static_cast<std::size_t>(pool->num_threads()));
+  std::atomic<int> num_arrived{0};
+  pool->Run(pool->num_threads(), [&](int, int worker) {
+    placements[static_cast<std::size_t>(worker)] = AllowedProcessors();
+    ++num_arrived;
+    while (num_arrived < pool->num_threads()) std::this_thread::yield();
+  });
+  return placements;
+}
+
+TEST(ThreadPool, ItsThreadsRunWhereTheyArePlaced) {
+  const std::vector<int> all = AllowedProcessors();
+  if (all.empty()) GTEST_SKIP() << "this system does not say where threads run";
+  const std::vector<int> one = {all.back()};
+  const PlacementScope back;
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    const auto count = static_cast<std::size_t>(pool.num_threads());
+    using Places = std::vector<std::vector<int>>;
+    EXPECT_TRUE(pool.Place({}));
+    EXPECT_EQ(Placements(&pool), Places(count, all));
+    ASSERT_TRUE(pool.Place(one));
+    EXPECT_EQ(Placements(&pool), Places(count, one));
+    // What is not there is not to be had, and nothing changes; nor do numbers that are none.
+    EXPECT_EQ(pool.Place(std::vector<int>{1023}), threads == 1);  // who calls is only placed by the next Run
+    EXPECT_EQ(Placements(&pool), Places(count, one));
+    (void)pool.Place(std::vector<int>{-1, 1 << 30});
+    EXPECT_EQ(Placements(&pool), Places(count, one));
+    // Of what is not all to be had, what is.
+    ASSERT_TRUE(pool.Place(std::vector<int>{all.front(), 1023}));
+    EXPECT_EQ(Placements(&pool), Places(count, {all.front()}));
+    ASSERT_TRUE(pool.Place(all));
+    EXPECT_EQ(Placements(&pool), Places(count, all));
+  }
+}
+
+TEST(ThreadPool, WhoeverCallsIsPlacedToo) {
+  const std::vector<int> all = AllowedProcessors();
+  if (all.size() < 2) GTEST_SKIP() << "one processor";
+  ThreadPool pool(1);
+  ASSERT_TRUE(pool.Place(std::vector<int>{all[0]}));
+  for (int round = 0; round < 2; ++round) {
+    std::thread([&] { EXPECT_EQ(Placements(&pool).front(), std::vector<int>{all[0]}); }).join();
+  }
+  EXPECT_EQ(AllowedProcessors(), all);
+  EXPECT_EQ(TryPlacement(std::vector<int>{all[1]}), std::vector<int>{all[1]});
+  EXPECT_EQ(TryPlacement({}), std::vector<int>{});
+  EXPECT_EQ(AllowedProcessors(), all);
+}
+#endif
+
+TEST(TaskBoard, WhoIsNotAdmittedSleeps) {
+  TaskBoard board;
+  const std::atomic<double> spin_seconds{0};
+  std::atomic<bool> is_over{false};
+  std::atomic<int> num_looks{0};
+  const auto run = [](TaskBoard::TaskFn fn, void* context, int task, int worker) { fn(context, task, worker); };
+  board.Admit(1);
+  std::thread worker([&] {
+    board.RunWorker(1, spin_seconds, run, [&] {
+      ++num_looks;
+      return is_over.load();
+    });
+  });
+  while (num_looks == 0) std::this_thread::yield();
+  for (int job = 0; job < 1000; ++job) {
+    board.Post({[](void*, int, int) {}, nullptr, 1, 1});
+    board.WorkOff(0, run);
+    board.WaitUntilDone(1, 0);
+    if (job % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_LE(num_looks, 2);
+  is_over = true;
+  board.Admit(2);
+  board.Ring();
+  worker.join();
+}
+
+TEST(ThreadPool, WhoWasLeftOutTakesPartAgain) {
+  ThreadPool pool(3);
+  if (pool.num_threads() < 3) GTEST_SKIP() << "this system starts no threads";
+  for (int round = 0; round < 20; ++round) {
+    pool.Limit(1 + round % 2);
+    pool.Run(8, [](int, int) {});
+    if (round % 3 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));  // until they sleep
+    pool.Limit(3);
+    // All three meet: hangs, and so fails, if one of them sleeps on.
+    std::atomic<int> num_arrived{0};
+    pool.Run(3, [&](int, int) {
+      ++num_arrived;
+      while (num_arrived.load() < 3) std::this_thread::yield();
+    });
+    EXPECT_EQ(num_arrived, 3);
   }
 }
 

@@ -57,6 +57,10 @@ ThreadPool::ThreadPool(int num_threads, double slowest_share)
 
 ThreadPool::~ThreadPool() = default;
 
+// Who does not take part still does what is offered to the page's workers (Background), so nobody is sent to sleep.
+void ThreadPool::Limit(int num_threads) { limit_.store(std::max(1, num_threads), std::memory_order_relaxed); }
+bool ThreadPool::Place(std::span<const int> /*processors*/) { return true; }
+
 void ThreadPool::Run(int num_tasks, TaskFn fn, void* context) {
   const int num_workers = std::min(num_threads_, limit_.load(std::memory_order_relaxed));
   if (num_workers == 1 || num_tasks <= 1) {

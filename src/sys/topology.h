@@ -13,6 +13,7 @@ struct CoreClass {
   int num_cores = 0;
   int num_processors = 0;  // what these cores run at a time: more than cores where they have several threads (SMT)
   double speed = 1.0;      // of the fastest of them, relative to the fastest core of all
+  std::vector<int> processors = {};  // the system's numbers for them, ascending; empty where they are not known
 };
 
 struct CpuTopology {
@@ -26,11 +27,19 @@ struct CpuTopology {
 // This machine, as the calling thread may use it. Where the system tells nothing: NumUsableCores() equal cores.
 CpuTopology DetectCpuTopology();
 
+// All cores of this machine, those included that the system keeps from this process now: a phone gives an app in the
+// background its slowest ones only, and the others again later. Where the system does not say: as DetectCpuTopology.
+CpuTopology DetectAllCores();
+
 // From Linux's files below `root` + "/sys/devices/system/cpu" ("" for the real ones, a folder in tests), for the
 // processors in `allowed`. Cores are told apart by topology/thread_siblings_list, else by core_id and
 // physical_package_id; their speed is cpu_capacity, else cpufreq/cpuinfo_max_freq. What is missing or makes no sense
 // for one of them counts for none: then every processor is a core, or all are equally fast. Linux only.
 CpuTopology ReadCpuTopology(const std::string& root, std::span<const int> allowed, int num_usable);
+
+// Numbers of the processors that Linux says it has, online or not, in the file .../cpu/present below `root`; empty
+// where there is no such file or it makes no sense. Linux only.
+std::vector<int> PresentProcessors(const std::string& root);
 
 // Counts of threads that are worth trying, ascending, none above num_usable: the fastest class, with the next one, and
 // so on to all cores; then all processors (threads that share a core come last); and of 16 equal cores and more also a

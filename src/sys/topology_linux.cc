@@ -38,27 +38,40 @@ std::optional<std::int64_t> NumberIn(const std::string& path, std::int64_t least
   return value;
 }
 
-// The lowest number of a list like "0-1,8-9"; nothing when it is no such list or does not hold `processor`.
-std::optional<int> LowestSibling(const std::string& list, int processor) {
-  std::optional<int> lowest;
-  bool holds_processor = false;
+struct Range {
+  int first = 0;
+  int last = 0;  // of it, too
+};
+
+// Of a list like "0-1,8-9"; empty when it is no such list.
+std::vector<Range> RangesOf(const std::string& list) {
+  std::vector<Range> ranges;
   const char* at = list.data();
   const char* const end = at + list.size();
   while (true) {
     int first = 0;
     auto [rest, error] = std::from_chars(at, end, first);
-    if (error != std::errc() || first < 0) return std::nullopt;
+    if (error != std::errc() || first < 0) return {};
     int last = first;
     if (rest != end && *rest == '-') {
       const auto [range_end, range_error] = std::from_chars(rest + 1, end, last);
-      if (range_error != std::errc() || last < first) return std::nullopt;
+      if (range_error != std::errc() || last < first) return {};
       rest = range_end;
     }
-    lowest = std::min(lowest.value_or(first), first);
-    holds_processor |= first <= processor && processor <= last;
-    if (rest == end) break;
-    if (*rest != ',') return std::nullopt;
+    ranges.push_back({first, last});
+    if (rest == end) return ranges;
+    if (*rest != ',') return {};
     at = rest + 1;
+  }
+}
+
+// The lowest number of such a list; nothing when it does not hold `processor`.
+std::optional<int> LowestSibling(const std::string& list, int processor) {
+  std::optional<int> lowest;
+  bool holds_processor = false;
+  for (const Range& range : RangesOf(list)) {
+    lowest = std::min(lowest.value_or(range.first), range.first);
+    holds_processor |= range.first <= processor && processor <= range.last;
   }
   return holds_processor ? lowest : std::nullopt;
 }
@@ -102,7 +115,7 @@ CpuTopology ReadCpuTopology(const std::string& root, std::span<const int> allowe
   CpuTopology topology;
   topology.num_usable = std::max(1, num_usable);
   if (allowed.empty()) {
-    topology.classes.push_back({topology.num_usable, topology.num_usable, 1.0});
+    topology.classes.push_back({topology.num_usable, topology.num_usable, 1.0, {}});
     return topology;
   }
   const std::string folder = root + "/sys/devices/system/cpu";
@@ -110,13 +123,13 @@ CpuTopology ReadCpuTopology(const std::string& root, std::span<const int> allowe
   const std::vector<double> speeds = Speeds(folder, allowed);
   struct Core {
     double speed = 0;
-    int num_processors = 0;
+    std::vector<int> processors;
   };
   std::map<CoreName, Core> by_name;
   for (std::size_t i = 0; i < allowed.size(); ++i) {
     Core& core = by_name[names[i]];
     core.speed = std::max(core.speed, speeds[i]);
-    ++core.num_processors;
+    core.processors.push_back(allowed[i]);
   }
   std::vector<Core> cores;
   cores.reserve(by_name.size());
@@ -126,11 +139,32 @@ CpuTopology ReadCpuTopology(const std::string& root, std::span<const int> allowe
   for (const Core& core : cores) {
     const double speed = core.speed / fastest;
     if (topology.classes.empty() || speed < kSameSpeed * topology.classes.back().speed)
-      topology.classes.push_back({0, 0, speed});
-    ++topology.classes.back().num_cores;
-    topology.classes.back().num_processors += core.num_processors;
+      topology.classes.push_back({0, 0, speed, {}});
+    CoreClass& of = topology.classes.back();
+    ++of.num_cores;
+    of.num_processors += static_cast<int>(core.processors.size());
+    of.processors.insert(of.processors.end(), core.processors.begin(), core.processors.end());
   }
+  for (CoreClass& one : topology.classes) std::sort(one.processors.begin(), one.processors.end());
   return topology;
+}
+
+std::vector<int> PresentProcessors(const std::string& root) {
+  constexpr int kMost = 4096;
+  std::vector<int> processors;
+  for (const Range& range : RangesOf(FirstLine(root + "/sys/devices/system/cpu/present"))) {
+    if (range.last >= kMost) return {};
+    for (int number = range.first; number <= range.last; ++number) processors.push_back(number);
+  }
+  std::sort(processors.begin(), processors.end());
+  processors.erase(std::unique(processors.begin(), processors.end()), processors.end());
+  return processors;
+}
+
+CpuTopology DetectAllCores() {
+  const std::vector<int> all = PresentProcessors("");
+  if (all.empty()) return DetectCpuTopology();
+  return ReadCpuTopology("", all, static_cast<int>(all.size()));
 }
 
 CpuTopology DetectCpuTopology() { return ReadCpuTopology("", AllowedProcessors(), NumUsableCores()); }

@@ -73,6 +73,7 @@ TEST(Topology, OfThisMachine) {
   EXPECT_GE(here.num_processors(), here.num_usable);
   EXPECT_GE(here.num_cores(), 1);
   EXPECT_DOUBLE_EQ(here.classes.front().speed, 1.0);
+  EXPECT_GE(DetectAllCores().num_processors(), here.num_usable);
 }
 
 #if defined(__linux__)
@@ -119,8 +120,23 @@ TEST_F(TopologyFilesTest, PhoneWithThreeKindsOfCores) {
   const CpuTopology phone = ReadCpuTopology(root_.string(), std::vector<int>{0, 1, 4, 7}, 4);
   ASSERT_EQ(phone.classes.size(), 3u);
   EXPECT_DOUBLE_EQ(phone.classes[1].speed, 0.75);
+  EXPECT_EQ(phone.classes[0].processors, std::vector<int>{7});
+  EXPECT_EQ(phone.classes[2].processors, (std::vector<int>{0, 1}));
   EXPECT_EQ(ThreadCandidates(phone), (std::vector<int>{1, 2, 4}));
   EXPECT_EQ(Read({0, 1, 2, 3}, 4), "4 cores");  // an app in the background gets little cores only
+}
+
+TEST_F(TopologyFilesTest, ProcessorsThatThereAre) {
+  const auto present = [&](const std::string& list) {
+    std::filesystem::create_directories(root_ / "sys/devices/system/cpu");
+    std::ofstream(root_ / "sys/devices/system/cpu/present") << list;
+    return PresentProcessors(root_.string());
+  };
+  EXPECT_EQ(PresentProcessors(root_.string()), std::vector<int>{});
+  EXPECT_EQ(present("0-3\n"), (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(present("0,4-5,4\n"), (std::vector<int>{0, 4, 5}));
+  for (const char* list : {"", "x", "0-", "0-2147483647", "-1", "0,,1"})
+    EXPECT_EQ(present(list), std::vector<int>{}) << list;
 }
 
 TEST_F(TopologyFilesTest, LaptopWithFastCoresOfTwoThreads) {

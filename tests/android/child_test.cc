@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "common/model_places.h"
 #include "folder_test.h"
+#include "older_pack.h"
 #include "sys/byte_source.h"
 
 #include <gtest/gtest.h>
@@ -14,6 +15,7 @@
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -171,6 +173,64 @@ TEST_F(ChildTest, TheBuiltInModelIsPackedOnceAndAnswersUnasked) {
   again.Start(more);
   EXPECT_EQ(again.WaitForEnd().find("made ready"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(builtin));
+}
+
+void WriteBytes(const std::string& path, std::span<const std::byte> bytes) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+TEST_F(ChildTest, APackOfAnotherVersionOfTheAppIsToldAndComesAgain) {
+  const std::string place = folder_ + "/models/tiny/model.pack";
+  const std::string bytes = Fixture("text-tied-q8_0.gguf");
+  {
+    App app(folder_);
+    app.Start();
+    EXPECT_NE(app.Send(1, "tiny", "tiny.gguf", bytes, 1 << 20).find("\"model\":true"), std::string::npos);
+  }
+  const auto pack = ReadFile(place, std::uint64_t{1} << 30);
+  ASSERT_TRUE(pack.ok());
+  const std::vector<std::byte> current = pack.value();
+  WriteBytes(place, testing::OfAnotherRevision(current));
+  App app(folder_);
+  app.Start();
+  std::string answer = app.Ask(1, "GET", "/thimble/v1/models");
+  EXPECT_NE(answer.find("tiny was prepared by another version"), std::string::npos) << answer;
+  EXPECT_NE(answer.find(R"("failure_code":"outdated")"), std::string::npos) << answer;
+  answer = app.Ask(2, "POST", "/v1/chat/completions", Cat(kHello, "\"tiny\"}"));
+  EXPECT_NE(answer.find("choose the model's files again"), std::string::npos) << answer;
+  EXPECT_TRUE(std::filesystem::exists(place));
+  EXPECT_NE(app.Send(3, "tiny", "tiny.gguf", bytes, 1 << 20).find("\"model\":true"), std::string::npos);
+  answer = app.Ask(4, "POST", "/v1/chat/completions", Cat(kHello, "\"tiny\"}"));
+  EXPECT_NE(answer.find("\"status\":200"), std::string::npos) << answer;
+  EXPECT_EQ(ReadFile(place, std::uint64_t{1} << 30).value(), current);
+}
+
+TEST_F(ChildTest, TheBuiltInModelIsPackedAgainWhereAnotherVersionPackedIt) {
+  const std::string more = Cat(R"(, "builtin": ")", THIMBLE_FIXTURES_DIR, "/gguf/text-tied-q8_0.gguf\"");
+  const std::string place = folder_ + "/models/builtin/model.pack";
+  {
+    App app(folder_);
+    app.Start(more);
+  }
+  const auto pack = ReadFile(place, std::uint64_t{1} << 30);
+  ASSERT_TRUE(pack.ok());
+  const std::vector<std::byte> current = pack.value();
+  WriteBytes(place, testing::OfAnotherRevision(current));
+  {
+    App app(folder_);
+    app.Start(more);
+    EXPECT_NE(app.Wait("made ready").find("\"models\":1"), std::string::npos);
+    const std::string answer = app.Ask(1, "POST", "/v1/chat/completions", Cat(kHello, "\"builtin\"}"));
+    EXPECT_NE(answer.find("\"status\":200"), std::string::npos) << answer;
+  }
+  EXPECT_EQ(ReadFile(place, std::uint64_t{1} << 30).value(), current);
+  // An app that brings another one, where there is no room for it: the one that is there answers.
+  App app(folder_);
+  app.Start(Cat(R"(, "builtin": ")", THIMBLE_FIXTURES_DIR, "/gguf/vl-q8_0.gguf\""), 1000);
+  EXPECT_NE(app.Wait("cannot be made ready").find("\"models\":1"), std::string::npos);
+  const std::string answer = app.Ask(1, "POST", "/v1/chat/completions", Cat(kHello, "\"builtin\"}"));
+  EXPECT_NE(answer.find("\"status\":200"), std::string::npos) << answer;
 }
 
 TEST_F(ChildTest, WithoutRoomASentenceSaysSo) {

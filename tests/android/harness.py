@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -14,11 +15,22 @@ IS_EMULATED = len(COMMAND) > 1
 LONGEST = 300  # seconds that anything may take
 
 
-class Child:
-    """The program, running."""
+def can_mount():
+    """Whether the program may have file systems of its own here (user namespaces)."""
+    done = subprocess.run(["unshare", "--map-root-user", "--mount", "true"], capture_output=True, check=False) if shutil.which("unshare") else None
+    return done is not None and done.returncode == 0
 
-    def __init__(self, folder, **start):
-        self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+def with_mounts(script, *args):
+    """A command that first runs a shell script which may mount what it likes without anybody noticing, `$@` being `args`."""
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", f'{script} && shift {len(args)} && exec "$@"', "sh", *args]
+
+
+class Child:
+    """The program, running; started by the command `within`."""
+
+    def __init__(self, folder, within=(), **start):
+        self.process = subprocess.Popen([*within, *COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines, self.bodies, self.heads, self.ended = [], {}, {}, set()
         self.changed = threading.Condition()
         self.is_over = False

@@ -19,8 +19,11 @@ GenerateRequest Asking(std::optional<int> thinking, std::optional<Detail> detail
   return request;
 }
 
+// Little cores first, as phones number them.
+CpuTopology Phone() { return {{{1, 1, 1.0, {7}}, {3, 3, 0.75, {4, 5, 6}}, {4, 4, 0.25, {0, 1, 2, 3}}}, 8}; }
+
 TEST(Pace, TellsADecisionOnce) {
-  Pace pace(8);
+  Pace pace(8, {});
   EXPECT_FALSE(pace.is_stopped());
   EXPECT_EQ(pace.rest_seconds(), 0);
   ASSERT_TRUE(pace.Take(Thermal(3), PowerMode::kBalanced).has_value());
@@ -29,8 +32,20 @@ TEST(Pace, TellsADecisionOnce) {
   EXPECT_GT(pace.rest_seconds(), 0);
 }
 
+TEST(Pace, ThreadsRunWhereTheModeAndTheHeatSay) {
+  Pace pace(4, Phone());
+  EXPECT_EQ(pace.processors(), (std::vector<int>{4, 5, 6, 7}));
+  (void)pace.Take(Thermal(0), PowerMode::kCool);  // three threads
+  EXPECT_EQ(pace.processors(), (std::vector<int>{4, 5, 6}));
+  (void)pace.Take(Thermal(0), PowerMode::kFast);
+  EXPECT_EQ(pace.processors(), (std::vector<int>{4, 5, 6, 7}));
+  (void)pace.Take(Thermal(2), PowerMode::kBalanced);
+  EXPECT_EQ(pace.processors(), (std::vector<int>{4, 5, 6}));
+  EXPECT_EQ(Pace(4, {{{8, 8, 1.0, {0, 1, 2, 3, 4, 5, 6, 7}}}, 8}).processors(), std::vector<int>{});
+}
+
 TEST(Pace, AsksForLessAndNeverForMore) {
-  Pace pace(8);
+  Pace pace(8, {});
   GenerateRequest request = Asking(std::nullopt, std::nullopt);
   pace.Temper(&request);
   EXPECT_FALSE(request.think_budget.has_value() || request.detail.has_value());

@@ -5,6 +5,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "browser/kept_storage.h"
+#include "older_pack.h"
 #include "sys/byte_source.h"
 
 #include <gtest/gtest.h>
@@ -215,6 +216,64 @@ TEST_F(CarrierTest, ADamagedPackIsToldOfInWordsThatHelp) {
   const std::string listed = opened();
   EXPECT_NE(listed.find(R"("open":true)"), std::string::npos) << listed;
   EXPECT_EQ(listed.find("failure"), std::string::npos) << listed;
+}
+
+TEST_F(CarrierTest, APackOfAnotherVersionIsListedAsSuchAndReplacedWhenItsFilesComeAgain) {
+  Start();
+  const std::string text = Fixture("vl-q8_0.gguf");
+  Send("eyes", "mmproj-vl-f16.gguf", Fixture("mmproj-vl-f16.gguf"), 1 << 20);
+  Send("eyes", "vl-q8_0.gguf", text, 1 << 20);
+  Send("tiny", "tiny.gguf", Fixture("text-tied-q8_0.gguf"), 1 << 20);
+  const std::vector<std::byte> current = storage_.files["eyes/model.pack"];
+  const std::vector<std::byte> older = testing::OfAnotherRevision(current);
+  ASSERT_EQ(older.size(), current.size());
+  storage_.files["eyes/model.pack"] = older;
+  Start();
+  const auto listed = [this] { return Ask("GET", "/thimble/v1/models").body; };
+  constexpr const char* kWhy = "eyes was prepared by another version of this program";
+  EXPECT_NE(listed().find(kWhy), std::string::npos) << listed();
+  EXPECT_EQ(listed().find("tiny was prepared"), std::string::npos) << listed();
+  EXPECT_NE(listed().find(R"("failure_code":"outdated")"), std::string::npos) << listed();
+  KeptAnswer chat = Ask("POST", "/v1/chat/completions",
+                        R"({"model": "eyes", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4})");
+  EXPECT_EQ(chat.status, 503) << chat.body;
+  EXPECT_NE(chat.body.find(kWhy), std::string::npos) << chat.body;
+  // Some of its file comes again, and the page goes: what was there and what came are there still.
+  const KeptAnswer half = Ask(
+      "PUT", "/thimble/v1/models/eyes/vl-q8_0.gguf", text.substr(0, 1000),
+      Cat(R"([["content-type", "application/octet-stream"], ["content-range", "bytes 0-999/)", text.size(), R"("]])"));
+  EXPECT_EQ(half.status, 200) << half.body;
+  Start();
+  Work();
+  EXPECT_EQ(storage_.files["eyes/model.pack"], older);
+  EXPECT_NE(listed().find(R"("file":"vl-q8_0.gguf","bytes":1000)"), std::string::npos) << listed();
+  EXPECT_EQ(Send("eyes", "vl-q8_0.gguf", text, 1 << 20, 1000).status, 200);
+  EXPECT_EQ(storage_.files.size(), 3u) << "two packs and the vision file that was there";
+  EXPECT_EQ(storage_.files["eyes/model.pack"], current);
+  EXPECT_EQ(listed().find("failure"), std::string::npos) << listed();
+  chat = Ask("POST", "/v1/chat/completions",
+             R"({"model": "eyes", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4})");
+  EXPECT_EQ(chat.status, 200) << chat.body;
+  EXPECT_NE(Ask("GET", "/thimble/v1/info").body.find(R"("sees":true)"), std::string::npos);
+  // One that can be read is not replaced.
+  EXPECT_EQ(Send("eyes", "vl-q8_0.gguf", text, 1 << 20).status, 409);
+}
+
+TEST_F(CarrierTest, APackOfAnotherVersionCanBeRemovedAndEyesThatDoNotFitGoWithIt) {
+  Start();
+  Send("eyes", "mmproj-vl-f16.gguf", Fixture("mmproj-vl-f16.gguf"), 1 << 20);
+  Send("eyes", "vl-q8_0.gguf", Fixture("vl-q8_0.gguf"), 1 << 20);
+  const std::vector<std::byte> older = testing::OfAnotherRevision(storage_.files["eyes/model.pack"]);
+  storage_.files["eyes/model.pack"] = older;
+  Start();
+  storage_.files["eyes/vision.gguf"].resize(1000);  // what the model that comes cannot see with
+  const KeptAnswer other = Send("eyes", "text.gguf", Fixture("text-tied-q8_0.gguf"), 1 << 20);
+  EXPECT_EQ(other.status, 200) << other.body;
+  EXPECT_FALSE(storage_.files.contains("eyes/vision.gguf"));
+  storage_.files["eyes/model.pack"] = older;
+  Start();
+  EXPECT_EQ(Ask("DELETE", "/thimble/v1/models/eyes").status, 200);
+  EXPECT_TRUE(storage_.files.empty());
 }
 
 TEST_F(CarrierTest, AModelThatNeedsMoreMemoryThanThereIsIsRefusedAndTheNextOneOpens) {

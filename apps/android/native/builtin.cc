@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "common/model_places.h"
+#include "common/pack_state.h"
 #include "common/settling.h"
 #include "common/stored_source.h"
 #include "files/model_file.h"
@@ -18,8 +19,9 @@ namespace {
 
 const std::string kName(common::kBuiltinModel);
 
-// Whether the pack that is there was made of this file.
+// Whether the pack that is there was made of this file, and can be read.
 bool IsPackOf(const std::string& path, common::Storage* storage) {
+  if (common::StateOfPack(storage, kName) != common::PackState::kReadable) return false;
   const auto stored = common::OpenStoredSource(storage, common::PackPlace(kName));
   if (!stored.ok()) return false;
   const auto table = ParsePackFile(*stored.value());
@@ -38,7 +40,9 @@ void PackBuiltin(const std::string& path, common::Storage* storage, int threads,
                  std::function<std::uint64_t()> free_memory, FrameWriter* out) {
   if (path.empty() || IsPackOf(path, storage) || KindOfPath(path) != PathKind::kFile) return;
   out->Log(LogLevel::kNote, "The built-in model is made ready, once.");
-  (void)storage->Delete(common::PackPlace(kName));
+  // One that can be read answers until the other has taken its place, and where there is no room for that.
+  if (common::StateOfPack(storage, kName) != common::PackState::kReadable)
+    (void)storage->Delete(common::PackPlace(kName));
   const std::string place = common::UploadPlace(kName, "builtin.gguf");
   const auto make = [&]() -> Status {
     // Seen as a file that came; it stays where it is.

@@ -5,8 +5,11 @@
 #include "android/native/content_packs.h"
 #include "android/native/self_check.h"
 #include "base/text.h"
+#include "common/body_check.h"
+#include "host/chat_id.h"
 #include "host/chat_store.h"
 #include "service/error_form.h"
+#include "sys/affinity.h"
 #include "sys/machine.h"
 #include "sys/topology.h"
 
@@ -70,11 +73,11 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
     : start_(std::move(start)),
       out_(out),
       threads_(start_.threads > 0 ? start_.threads : DefaultThreads(DetectCpuTopology())),
-      pace_(threads_),
+      pace_(threads_, DetectAllCores()),
       packs_(start_.cache.empty() ? nullptr
                                   : std::make_shared<const host::WatchedPacks>(ContentPackStore(start_.cache))),
       store_(
-          storage, threads_, [this] { return FreeMemory(); },
+          storage, threads_, [this] { return FreeMemory(); }, [this] { helper_.Wake(); },
           [out](const std::string& text) { out->Log(LogLevel::kWarning, text); }),
       shelf_(
           storage, EngineFor(), {},
@@ -101,7 +104,7 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
         return store_.Help() || has_more;
       },
       [this] { return service_->HelpDue(); });
-  out_->Started(start_.version, KernelsOfThis(), threads_, shelf_.List().size());
+  out_->Started({start_.version, KernelsOfThis(), threads_, TryPlacement(pace_.processors()), shelf_.List().size()});
 }
 
 bool Child::Work() {
@@ -149,6 +152,7 @@ std::uint64_t Child::FreeMemory() const {
 EngineOptions Child::EngineFor() const {
   EngineOptions how;
   how.threads = threads_;
+  how.processors = pace_.processors();
   how.context = start_.context;
   how.kv = start_.kv;
   how.most_rows = kMostRows;
@@ -277,19 +281,8 @@ Status Child::TakeBody(const BodyLine& line, std::optional<std::uint64_t> bytes,
 }
 
 std::optional<service::WholeAnswer> Child::CheckBody(const Incoming& incoming, std::uint64_t more) const {
-  const std::uint64_t all = incoming.num_bytes + more;
-  if (all > incoming.most_bytes) {
-    return service::MakeError(
-        incoming.request.path,
-        {413, "", "", "", Cat("This body has at most ", incoming.most_bytes, " bytes, found ", all, ".")});
-  }
-  const std::uint64_t free = FreeMemory();
-  if (incoming.receiver == nullptr && free != 0 && 2 * all > free) {
-    return service::MakeError(incoming.request.path, {503, "", "out_of_memory", "",
-                                                      Cat("This request takes ", FormatBytes(2 * all),
-                                                          " of memory, and ", FormatBytes(free), " are free.")});
-  }
-  return std::nullopt;
+  const common::BodySize size = {incoming.num_bytes + more, incoming.most_bytes, incoming.receiver == nullptr};
+  return common::CheckBody(incoming.request.path, size, FreeMemory());
 }
 
 void Child::TakePiece(AnswerId id, Incoming* incoming, std::span<const std::uint8_t> piece) {
@@ -299,11 +292,8 @@ void Child::TakePiece(AnswerId id, Incoming* incoming, std::span<const std::uint
     incoming->request.body.append(reinterpret_cast<const char*>(piece.data()), piece.size());
     return;
   }
-  const Status taken = incoming->receiver->Take(piece);
-  if (taken.ok()) return;
-  service::Fault fault = service::FaultOf(taken.error());
-  if (const int status = incoming->receiver->FailureStatus(); status != 0) fault.status = status;
-  Refuse(id, incoming, service::MakeError(incoming->request.path, fault));
+  const auto refusal = common::GivePiece(incoming->request.path, incoming->receiver.get(), piece);
+  if (refusal.has_value()) Refuse(id, incoming, *refusal);
 }
 
 void Child::Refuse(AnswerId id, Incoming* incoming, const service::WholeAnswer& answer) {

@@ -3,10 +3,8 @@
 
 #include "base/text.h"
 #include "common/request_head.h"
-#include "files/json.h"
 
 #include <utility>
-#include <vector>
 
 namespace thimble::android {
 
@@ -37,6 +35,13 @@ const char* NameOf(Code code) {
 Json Id(AnswerId id) { return Json::Integer(static_cast<std::int64_t>(id)); }
 
 }  // namespace
+
+Json NumbersJson(std::span<const int> numbers) {
+  std::vector<Json> list;
+  list.reserve(numbers.size());
+  for (const int number : numbers) list.push_back(Json::Integer(number));
+  return Json::Array(std::move(list));
+}
 
 FrameWriter::FrameWriter(std::function<bool(std::string_view)> write) : write_(std::move(write)) {
   thread_ = std::thread([this] { Run(); });
@@ -84,11 +89,12 @@ bool FrameWriter::IsFull() const {
   return waiting_.size() >= kFullBytes;
 }
 
-void FrameWriter::Started(const std::string& version, const std::string& isa, int threads, std::size_t num_models) {
-  const Json started = Json::Object({{"version", Json::String(version)},
-                                     {"isa", Json::String(isa)},
-                                     {"threads", Json::Integer(threads)},
-                                     {"models", Json::Integer(static_cast<std::int64_t>(num_models))}});
+void FrameWriter::Started(const StartedFacts& facts) {
+  const Json started = Json::Object({{"version", Json::String(facts.version)},
+                                     {"isa", Json::String(facts.isa)},
+                                     {"threads", Json::Integer(facts.threads)},
+                                     {"processors", NumbersJson(facts.processors)},
+                                     {"models", Json::Integer(static_cast<std::int64_t>(facts.num_models))}});
   Put(Json::Object({{"started", started}}).Dump(), nullptr);
 }
 

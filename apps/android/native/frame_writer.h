@@ -6,6 +6,7 @@
 #include "android/native/lines.h"
 #include "base/thread_annotations.h"
 #include "engine/governor.h"
+#include "files/json.h"
 #include "service/exchange.h"
 #include "sys/mutex.h"
 
@@ -16,10 +17,21 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 namespace thimble::android {
 
 enum class LogLevel { kNote, kWarning, kError };
+
+struct StartedFacts {
+  std::string version;
+  std::string isa;
+  int threads = 0;
+  std::vector<int> processors;  // that the threads were given; empty: they are where the system puts them
+  std::size_t num_models = 0;
+};
+
+Json NumbersJson(std::span<const int> numbers);
 
 // Any thread.
 class FrameWriter {
@@ -31,7 +43,7 @@ class FrameWriter {
   FrameWriter(const FrameWriter&) = delete;
   FrameWriter& operator=(const FrameWriter&) = delete;
 
-  void Started(const std::string& version, const std::string& isa, int threads, std::size_t num_models);
+  void Started(const StartedFacts& facts);
   void Failed(const Error& error);
   void Answer(AnswerId id, int status, std::span<const service::Header> headers);
   void Part(AnswerId id, std::string_view bytes);

@@ -2,17 +2,24 @@
 #include "android/native/pace.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace thimble::android {
+
+Pace::Pace(int most_threads, CpuTopology topology)
+    : most_threads_(most_threads),
+      topology_(std::move(topology)),
+      processors_(ChooseProcessors(topology_, most_threads_, CoreWish::kFastest)) {}
 
 std::optional<GovernorDecision> Pace::Take(const DeviceReadings& readings, PowerMode mode) {
   const MutexLock lock(&mutex_);
   const GovernorDecision decision =
       Govern(readings, mode, decision_.has_value() ? &*decision_ : nullptr, most_threads_);
-  if (decision_.has_value() && *decision_ == decision) return std::nullopt;
+  const bool is_other = decision_ != decision;
   decision_ = decision;
+  processors_ = ChooseProcessors(topology_, decision.threads, decision.cores);
   Apply();
-  return decision;
+  return is_other ? decision_ : std::nullopt;
 }
 
 void Pace::SetEngine(const Engine& engine) {
@@ -23,7 +30,14 @@ void Pace::SetEngine(const Engine& engine) {
 
 void Pace::Apply() {
   const auto engine = engine_.lock();
-  if (engine != nullptr && decision_.has_value()) engine->LimitThreads(decision_->threads);
+  if (engine == nullptr) return;
+  if (decision_.has_value()) engine->LimitThreads(decision_->threads);
+  (void)engine->PlaceThreads(processors_);  // refused: tried again with the next readings
+}
+
+std::vector<int> Pace::processors() const {
+  const MutexLock lock(&mutex_);
+  return processors_;
 }
 
 void Pace::Temper(GenerateRequest* request) const {

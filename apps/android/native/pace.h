@@ -8,23 +8,28 @@
 #include "engine/governor.h"
 #include "engine/request.h"
 #include "sys/mutex.h"
+#include "sys/topology.h"
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace thimble::android {
 
 // Any thread.
 class Pace {
  public:
-  // `most_threads`: what the engine computes with unhindered.
-  explicit Pace(int most_threads) : most_threads_(most_threads) {}
+  // `most_threads`: what the engine computes with unhindered. `topology`: all cores of the phone (DetectAllCores).
+  Pace(int most_threads, CpuTopology topology);
 
-  // The decision, where it is another one than before.
+  // The decision, where it is another one than before. Engines' threads are placed each time: an app that was in the
+  // background had other processors, and the system forgets then what was asked for.
   std::optional<GovernorDecision> Take(const DeviceReadings& readings, PowerMode mode);
   // From now on this engine's threads follow.
   void SetEngine(const Engine& engine);
+  // Where the engine's threads are to run now; empty: where the system puts them.
+  [[nodiscard]] std::vector<int> processors() const;
   // Asks for less of what the request leaves open or wants more of.
   void Temper(GenerateRequest* request) const;
 
@@ -37,8 +42,10 @@ class Pace {
   void Apply() THIMBLE_REQUIRES(mutex_);
 
   const int most_threads_;
+  const CpuTopology topology_;
   mutable Mutex mutex_;
   std::optional<GovernorDecision> decision_ THIMBLE_GUARDED_BY(mutex_);
+  std::vector<int> processors_ THIMBLE_GUARDED_BY(mutex_);
   std::weak_ptr<const Engine> engine_ THIMBLE_GUARDED_BY(mutex_);
 };
 

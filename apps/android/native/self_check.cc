@@ -3,13 +3,16 @@
 
 #include "android/native/call_check.h"
 #include "android/native/folder_storage.h"
+#include "android/native/frame_writer.h"
 #include "base/text.h"
 #include "common/model_places.h"
+#include "engine/core_choice.h"
 #include "engine/engine.h"
 #include "engine/session.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
 #include "measure/machine_limits.h"
+#include "sys/affinity.h"
 #include "sys/byte_source.h"
 #include "sys/folder.h"
 #include "sys/machine.h"
@@ -47,20 +50,29 @@ Json KernelsJson(const CpuFeatures& features, bool* passed) {
   return Json::Array(std::move(tables));
 }
 
-Json ProcessorJson(const CpuFeatures& features, const CpuTopology& topology, int threads) {
+// How many threads compute, and where.
+struct Placement {
+  int threads = 1;
+  std::vector<int> processors;
+};
+
+Json ProcessorJson(const CpuFeatures& features, const CpuTopology& topology, const Placement& placement) {
   return Json::Object({{"features", Json::String(CpuFeatureNames(features))},
                        {"cores", Json::String(TopologyText(topology))},
-                       {"threads", Json::Integer(threads)},
+                       {"threads", Json::Integer(placement.threads)},
+                       {"chosen", NumbersJson(placement.processors)},
+                       {"placed", NumbersJson(TryPlacement(placement.processors))},
                        {"isa", Json::String(KernelsOfThis())}});
 }
 
-Json MemoryJson(const CpuFeatures& features, int threads) {
+Json MemoryJson(const CpuFeatures& features, const Placement& placement) {
   Json memory = Json::Object({{"available_bytes", NumberOf(AvailableMemoryBytes())},
                               {"resident_bytes", NumberOf(ResidentBytes())},
                               {"anonymous_bytes", NumberOf(AnonymousBytes())}});
   const auto table = kernels::Choose(features, "");
   if (!table.ok()) return memory;
-  ThreadPool pool(threads);
+  ThreadPool pool(placement.threads);
+  (void)pool.Place(placement.processors);
   LimitOptions options;
   options.seconds = kSpeedSeconds;
   options.read_bytes = kReadBytes;
@@ -91,13 +103,14 @@ std::string ModelPath(const SelfCheckOptions& options) {
   return options.builtin;
 }
 
-Result<Json> AnswerOnce(std::shared_ptr<const ByteSource> source, int threads) {
+Result<Json> AnswerOnce(std::shared_ptr<const ByteSource> source, const Placement& placement) {
   const double begin = MonotonicSeconds();
   THIMBLE_ASSIGN_OR_RETURN(auto text, ModelFile::FromGguf(std::move(source), "built-in model"));
   ModelFiles files;
   files.text = std::make_shared<const ModelFile>(std::move(text));
   EngineOptions how;
-  how.threads = threads;
+  how.threads = placement.threads;
+  how.processors = placement.processors;
   how.context = 512;
   how.beginnings_bytes = 0;
   how.most_rows = 64;
@@ -128,7 +141,7 @@ Result<Json> AnswerOnce(std::shared_ptr<const ByteSource> source, int threads) {
                        {"mapped_bytes", NumberOf(engine->memory_needs().mapped_bytes)}});
 }
 
-void CheckModel(const SelfCheckOptions& options, int threads, Json* report, bool* passed) {
+void CheckModel(const SelfCheckOptions& options, const Placement& placement, Json* report, bool* passed) {
   const std::string path = ModelPath(options);
   if (path.empty()) return;
   auto source = MapFile(path);
@@ -140,7 +153,7 @@ void CheckModel(const SelfCheckOptions& options, int threads, Json* report, bool
   report->Set("file", Json::Object({{"name", Json::String(NameOf(path))},
                                     {"bytes", NumberOf(source.value()->size())},
                                     {"mapped", Json::Bool(!source.value()->mapped().empty())}}));
-  const auto answer = AnswerOnce(std::move(source).value(), threads);
+  const auto answer = AnswerOnce(std::move(source).value(), placement);
   *passed = *passed && answer.ok();
   report->Set("answer", answer.ok() ? answer.value() : ErrorJson(answer.error()));
 }
@@ -155,14 +168,17 @@ std::string KernelsOfThis() {
 Json SelfCheck(const SelfCheckOptions& options) {
   const CpuFeatures features = DetectCpuFeatures();
   const CpuTopology topology = DetectCpuTopology();
-  const int threads = options.threads > 0 ? options.threads : DefaultThreads(topology);
+  Placement placement;
+  placement.threads = options.threads > 0 ? options.threads : DefaultThreads(topology);
+  placement.processors = ChooseProcessors(DetectAllCores(), placement.threads, CoreWish::kFastest);
+  const PlacementScope back;
   bool passed = true;
   Json report = Json::Object({{"version", Json::String(options.version)}});
-  report.Set("processor", ProcessorJson(features, topology, threads));
+  report.Set("processor", ProcessorJson(features, topology, placement));
   report.Set("kernels", KernelsJson(features, &passed));
   report.Set("calls", CallsJson(&passed));
-  report.Set("memory", MemoryJson(features, threads));
-  CheckModel(options, threads, &report, &passed);
+  report.Set("memory", MemoryJson(features, placement));
+  CheckModel(options, placement, &report, &passed);
   report.Set("passed", Json::Bool(passed));
   return report;
 }

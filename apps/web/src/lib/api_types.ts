@@ -417,7 +417,7 @@ export type StoreModel = {
   fits: boolean;
   why?: string;
   failure?: string;
-  failure_code?: "out_of_memory" | "damaged";
+  failure_code?: "out_of_memory" | "damaged" | "outdated";
 };
 
 export const kRoutes = [

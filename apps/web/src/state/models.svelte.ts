@@ -20,7 +20,7 @@ export interface StoredModel {
   fits: boolean;
   why?: string; // not
   failure?: string; // why it could not be opened the last time
-  failure_code?: 'out_of_memory' | 'damaged';
+  failure_code?: 'out_of_memory' | 'damaged' | 'outdated';
 }
 
 // What the model is called that a page with its own engine gets from its host.
