@@ -59,6 +59,21 @@ class ManifestTest(unittest.TestCase):
             if part.tag in ("activity", "service", "receiver", "provider"):
                 self.assertIsNotNone(part.get(ANDROID + "exported"), part.get(ANDROID + "name"))
 
+    def test_the_shortcut_and_the_selected_text_lead_to_the_window(self):
+        window = next(a for a in self.manifest.iter("activity") if a.get(ANDROID + "name") == ".MainActivity")
+        metadata = {m.get(ANDROID + "name"): m.get(ANDROID + "resource") for m in window.findall("meta-data")}
+        self.assertEqual(metadata["android.app.shortcuts"], "@xml/shortcuts")
+        shortcut, = ElementTree.parse(APP / "res/xml/shortcuts.xml").getroot()
+        intent = shortcut.find("intent")
+        package = self.manifest.get("package")
+        self.assertEqual((shortcut.get(ANDROID + "enabled"), shortcut.get(ANDROID + "shortcutShortLabel")), ("true", "@string/new_chat"))
+        self.assertEqual((intent.get(ANDROID + "targetPackage"), intent.get(ANDROID + "targetClass")), (package, package + ".MainActivity"))
+        self.assertIn(f'ACTION_NEW_CHAT = "{intent.get(ANDROID + "action")}"', sources()["Shares.java"])
+        selected, = (f for f in window.findall("intent-filter") if f.find("action").get(ANDROID + "name") == "android.intent.action.PROCESS_TEXT")
+        self.assertEqual(selected.get(ANDROID + "label"), "@string/ask_thimble")
+        self.assertEqual([d.get(ANDROID + "mimeType") for d in selected.findall("data")], ["text/plain"])
+        self.assertEqual(SentencesTest.strings("values")["ask_thimble"], "Ask Thimble")
+
     def test_facts(self):
         application = self.manifest.find("application")
         sdk = self.manifest.find("uses-sdk")
