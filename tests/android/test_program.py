@@ -107,6 +107,19 @@ class Answering(harness.Case):
         self.assertEqual(child.ask(3, "POST", "/v1/chat/completions", b"x", [])[0], 415)
         self.assertEqual(child.end(), 0)
 
+    def test_half_a_download_is_a_sentence(self):
+        half = self.fixture(TINY).read_bytes()
+        half = half[:len(half) // 2]  # of whose length the picker knows no better
+        child = self.start()
+        status, body = child.send(1, "half", "half.gguf", half)
+        self.assertGreaterEqual(status, 400)
+        self.assertIn("message", json.loads(body)["error"])
+        listed = json.loads(child.ask(2, "GET", "/thimble/v1/models")[1])
+        self.assertNotIn("half", [model["name"] for model in listed["models"]])
+        self.assertEqual(child.send(3, "half", "half.gguf", self.fixture(TINY).read_bytes())[0], 200)
+        self.assertEqual(child.chat(4, model="half")[0], 200)
+        self.assertEqual(child.end(), 0)
+
     def test_memory_that_is_not_there_is_said(self):
         child = self.start(builtin=str(self.fixture(TINY)), memory_bytes=1 << 20)
         status, body = child.chat(1)
@@ -160,6 +173,49 @@ class CutOff(harness.Case):
         child.say({"request": 2, "method": "GET", "path": "/health"})
         self.assertEqual(child.end(), 0)
         self.assertEqual(child.ended, {1, 2})
+
+
+class TwoAtOnce(harness.Case):
+    """Android ends an app and starts it again: the child of the one before may still be there, over the same folders."""
+
+    def test_the_second_answers_and_nothing_is_lost(self):
+        first = self.start(builtin=str(self.fixture(TINY)))
+        self.assertEqual(first.send(1, "tiny", "tiny.gguf", self.fixture(TINY).read_bytes())[0], 200)
+        self.assertLess(first.ask(2, "POST", "/thimble/v1/chats", b'{"title": "Of the first"}')[0], 300)
+        second = self.start(builtin=str(self.fixture(TINY)))
+        self.assertFalse(any("made ready" in line.get("text", "") for line in second.lines))
+        self.assertEqual(second.chat(1, model="tiny")[0], 200)
+        self.assertIn(b"Of the first", second.ask(2, "GET", "/thimble/v1/chats")[1])
+        # Both write.
+        self.assertLess(second.ask(3, "POST", "/thimble/v1/chats", b'{"title": "Of the second"}')[0], 300)
+        self.assertLess(first.ask(3, "POST", "/thimble/v1/chats", b'{"title": "Of the first again"}')[0], 300)
+        self.assertEqual(first.chat(4, model="tiny")[0], 200)
+        first.process.send_signal(signal.SIGKILL)
+        first.finish()
+        listed = second.ask(4, "GET", "/thimble/v1/chats")[1]
+        for title in (b"Of the first", b"Of the second", b"Of the first again"):
+            self.assertIn(title, listed)
+        self.assertEqual(second.end(), 0)
+
+    def test_a_model_that_both_bring_in(self):
+        data = self.fixture(TINY).read_bytes()
+        half = len(data) // 2
+        first, second = self.start(), self.start()
+        path = "/thimble/v1/models/tiny/tiny.gguf"
+
+        def part(begin, end):
+            return [["content-type", "application/octet-stream"], ["content-range", f"bytes {begin}-{end - 1}/{len(data)}"]]
+        self.assertEqual(first.ask(1, "PUT", path, data[:half], part(0, half))[0], 200)
+        # The second goes on with what the first has sent, and the first hears that it is done.
+        self.assertEqual(json.loads(second.ask(1, "GET", path)[1])["bytes"], half)
+        status, body = second.ask(2, "PUT", path, data[half:], part(half, len(data)))
+        self.assertEqual(status, 200, body)
+        status, body = first.ask(2, "PUT", path, data[half:], part(half, len(data)))
+        self.assertGreaterEqual(status, 400, body)
+        self.assertIn("message", json.loads(body)["error"])
+        for child in (first, second):
+            self.assertEqual(child.chat(3, model="tiny")[0], 200)
+            self.assertEqual(child.end(), 0)
 
 
 class CheckingItself(harness.Case):

@@ -114,9 +114,7 @@ class FilesOfVersion04(HistoryOfAVersion, WholePackOfAVersion, FilesOfAVersion, 
         self.assertEqual(len(self.chats()), 1)
 
 
-class FilesOfVersion05(HistoryOfAVersion, WholePackOfAVersion, FilesOfAVersion, unittest.TestCase):
-    before = DATA / "v0.5"
-
+class BranchesOfAVersion(HistoryOfAVersion):
     def test_a_history_with_branches(self):
         before = json.loads((self.before / "tea.json").read_text(encoding="utf-8"))
         tea = self.chats()[0]  # it is pinned
@@ -128,6 +126,14 @@ class FilesOfVersion05(HistoryOfAVersion, WholePackOfAVersion, FilesOfAVersion, 
         after = answer("chats", "--export", tea["id"], "--format", "json", env=self.environment)
         self.assertEqual(after["messages"][:5], before["messages"])
         self.assertEqual((after["messages"][5]["parent"], len(after["messages"])), (before["chat"]["head"], 7))
+
+
+class FilesOfVersion05(BranchesOfAVersion, WholePackOfAVersion, FilesOfAVersion, unittest.TestCase):
+    before = DATA / "v0.5"
+
+
+class FilesOfVersion06(BranchesOfAVersion, WholePackOfAVersion, FilesOfAVersion, unittest.TestCase):
+    before = DATA / "v0.6"
 
 
 if __name__ == "__main__":

@@ -56,6 +56,10 @@ foreach(file ${module_tests})
   set_tests_properties(wasm.${name} PROPERTIES LABELS unit TIMEOUT 600 ENVIRONMENT
     "THIMBLE_MODULE=$<TARGET_FILE:thimble_wasm>;THIMBLE_FIXTURES=${THIMBLE_FIXTURES_DIR};THIMBLE_NATIVE=${PROJECT_SOURCE_DIR}/build/thimble")
 endforeach()
+if(CMAKE_GENERATOR STREQUAL "Ninja")
+  find_package(Python3 COMPONENTS Interpreter)
+  add_test(NAME wasm.licences COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/licences_test.py ${PROJECT_BINARY_DIR})
+endif()
 # These programs have one thread; with atomics in the objects alone the memory stays their own.
 if(THIMBLE_WASM_THREADS)
   foreach(name base kernels sampling ops measure files text image engine conformance portable)

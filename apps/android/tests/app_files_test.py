@@ -59,6 +59,21 @@ class ManifestTest(unittest.TestCase):
             if part.tag in ("activity", "service", "receiver", "provider"):
                 self.assertIsNotNone(part.get(ANDROID + "exported"), part.get(ANDROID + "name"))
 
+    def test_the_shortcut_and_the_selected_text_lead_to_the_window(self):
+        window = next(a for a in self.manifest.iter("activity") if a.get(ANDROID + "name") == ".MainActivity")
+        metadata = {m.get(ANDROID + "name"): m.get(ANDROID + "resource") for m in window.findall("meta-data")}
+        self.assertEqual(metadata["android.app.shortcuts"], "@xml/shortcuts")
+        shortcut, = ElementTree.parse(APP / "res/xml/shortcuts.xml").getroot()
+        intent = shortcut.find("intent")
+        package = self.manifest.get("package")
+        self.assertEqual((shortcut.get(ANDROID + "enabled"), shortcut.get(ANDROID + "shortcutShortLabel")), ("true", "@string/new_chat"))
+        self.assertEqual((intent.get(ANDROID + "targetPackage"), intent.get(ANDROID + "targetClass")), (package, package + ".MainActivity"))
+        self.assertIn(f'ACTION_NEW_CHAT = "{intent.get(ANDROID + "action")}"', sources()["Shares.java"])
+        selected, = (f for f in window.findall("intent-filter") if f.find("action").get(ANDROID + "name") == "android.intent.action.PROCESS_TEXT")
+        self.assertEqual(selected.get(ANDROID + "label"), "@string/ask_thimble")
+        self.assertEqual([d.get(ANDROID + "mimeType") for d in selected.findall("data")], ["text/plain"])
+        self.assertEqual(SentencesTest.strings("values")["ask_thimble"], "Ask Thimble")
+
     def test_facts(self):
         application = self.manifest.find("application")
         sdk = self.manifest.find("uses-sdk")
@@ -184,6 +199,21 @@ def elf(machine):
     return b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 3, machine) + bytes(44)
 
 
+class Dex:
+    """The classes that a .dex file defines."""
+
+    def __init__(self, data):
+        strings, types, classes = (struct.unpack_from("<II", data, at) for at in (0x38, 0x40, 0x60))
+
+        def text(index):
+            at, = struct.unpack_from("<I", data, strings[1] + 4 * index)
+            while data[at] >= 0x80:  # how long it is
+                at += 1
+            return data[at + 1:data.index(b"\0", at + 1)].decode()
+        kinds = [struct.unpack_from("<I", data, classes[1] + 32 * index)[0] for index in range(classes[0])]
+        self.classes = [text(struct.unpack_from("<I", data, types[1] + 4 * kind)[0]) for kind in kinds]
+
+
 class PackageTest(unittest.TestCase):
     """Builds the package twice, in two folders, with a program and a page that are none."""
 
@@ -233,6 +263,15 @@ class PackageTest(unittest.TestCase):
             self.assertEqual(list(infos), sorted(infos))
         checked = subprocess.run(["zipalign", "-c", "-p", "4", str(self.apks[0])], capture_output=True)
         self.assertEqual(checked.returncode, 0)
+
+    def test_its_classes_are_ours(self):
+        """And those that the dex compiler makes beside them, as NOTICE says: no library's."""
+        with zipfile.ZipFile(self.apks[0]) as apk:
+            dex = Dex(apk.read("classes.dex"))
+        ours = {name.removesuffix(".java") for name in sources()} | {"R"}
+        self.assertGreater(len(dex.classes), len(ours))
+        for name in dex.classes:
+            self.assertRegex(name, r"^Lorg/thimble/app/(" + "|".join(ours) + r")(\$\w+)*;$")
 
     def test_the_manifest_in_it(self):
         said = subprocess.run(["aapt2", "dump", "badging", str(self.apks[0])], capture_output=True, text=True).stdout

@@ -142,6 +142,9 @@ class Child:
         assert len(body) == last - first + 1 == int(headers["content-length"])
         if first > there:
             return self.refuse(request, 416, "a gap")
+        full = self.store() / "full"  # for as long as it is there, behind so many bytes
+        if full.exists() and last + 1 > int(full.read_text()):
+            return self.refuse(request, 507, "[store] the disk is full; make room and send it again")
         (self.store() / f"{model}~{name}~total").write_text(str(total))
         with open(path, "r+b" if there else "wb") as file:
             file.seek(first)

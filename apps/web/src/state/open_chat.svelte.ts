@@ -7,6 +7,7 @@ import type { AnswerJournal } from '../lib/store/journal';
 import { newId, type Chat, type ChatChange, type Message, type MessagePicture } from '../lib/store/types';
 import type { ChatStore } from '../lib/store/chat_store';
 import { Attachments } from './attachments.svelte';
+import { connection } from './connection.svelte';
 import { faultText } from './faults';
 import { RunningAnswer } from './running_answer.svelte';
 import { settings } from './settings.svelte';
@@ -58,6 +59,16 @@ export class OpenChat {
   // Something is being written, or on its way into the store.
   get isBusy(): boolean {
     return this.running !== null || this.isSending;
+  }
+
+  // An answer can be begun: one that is asked for while nothing listens would end at once.
+  get canAnswer(): boolean {
+    return connection.isReady && !this.isBusy;
+  }
+
+  // With other words a question is asked again; a changed answer goes into the store, which may be the service's.
+  canSave(edited: Message): boolean {
+    return connection.isReady || (edited.role !== 'user' && !this.store.isJournaled);
   }
 
   get isNew(): boolean {

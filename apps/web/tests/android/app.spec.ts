@@ -291,9 +291,18 @@ test.describe('without a model that sees', () => {
   });
 });
 
-// The page's own licences are there as everywhere.
+// The page's licences, as everywhere, and those of the program that the app carries.
 test('about', async ({ chat }) => {
-  await chat.page.evaluate(() => (window.location.hash = '#/about'));
-  const licences = JSON.parse(readFileSync(new URL('../../src/licences.json', import.meta.url), 'utf8')) as unknown[];
-  await expect(chat.page.locator('.licence')).toHaveCount(licences.length);
+  const { page } = chat;
+  await page.evaluate(() => (window.location.hash = '#/about'));
+  const listIn = (name: string) => JSON.parse(readFileSync(new URL(`../../src/${name}`, import.meta.url), 'utf8')) as unknown;
+  const licences = listIn('licences.json') as unknown[];
+  const { android } = listIn('program_licences.json') as { android: { name: string; licence: string }[] };
+  await expect(page.locator('.licence')).toHaveCount(licences.length + android.length);
+  await page.locator('details.fold').first().locator('> summary').click();
+  const behind = page.getByTestId('behind');
+  for (const { name, licence } of android) await expect(behind.getByRole('listitem').filter({ hasText: name })).toContainText(licence);
+  await behind.getByText('musl', { exact: true }).click();
+  await expect(behind).toContainText('Rich Felker');
+  await expect(behind.locator('pre').filter({ hasText: 'Rich Felker' })).toContainText('The AArch64 memcpy and memset code');
 });

@@ -78,3 +78,58 @@ test('a chat that is not kept has what came, and can be gone on with', async ({ 
   await page.getByTestId('continue').click();
   await chat.finished();
 });
+
+// What begins an answer waits like Send, and what is typed to change a message stays.
+for (const isKept of [true, false]) {
+  test(`while nothing is asked, ${isKept ? 'kept' : 'not kept'}: no answer is begun until it is back`, async ({ chat, phone }) => {
+    const { page } = chat;
+    if (!isKept) {
+      await chat.showRail();
+      await page.getByTestId('rail-menu').click();
+      await page.getByTestId('new-passing').click();
+    }
+    await chat.say('Tell me something long');
+    await expect(chat.answers()).toContainText('Two comes');
+    await page.getByTestId('stop').click();
+    await expect(chat.answers()).toHaveAttribute('data-state', 'stopped');
+    const begins = [page.getByTestId('continue'), page.getByTestId('regenerate'), page.getByTestId('edit-save')];
+    await page.locator('[data-testid=message][data-role=user]').getByTestId('edit').click();
+    const asked = page.getByTestId('edit-text');
+    await asked.fill('Hello there');
+    for (const button of begins) await expect(button).toBeEnabled();
+
+    phone.die(true);
+    for (const button of begins) await expect(button).toBeDisabled();
+    const before = phone.requests.length;
+    await asked.press('Control+Enter');
+    await expect(asked).toHaveValue('Hello there');
+    expect(phone.requests.slice(before).filter(({ method }) => method !== 'GET')).toEqual([]);
+
+    phone.revive();
+    for (const button of begins) await expect(button).toBeEnabled();
+    await page.getByTestId('edit-save').click();
+    await chat.finished();
+    await expect(page.locator('[data-testid=message][data-role=user]')).toContainText('Hello there');
+  });
+}
+
+test('words put in place of an answer: a chat that is not kept takes them, one that is kept waits', async ({ chat, phone }) => {
+  const { page } = chat;
+  await chat.ask('Hello there');
+  await chat.answers().getByTestId('edit').click();
+  phone.die(true);
+  await expect(page.getByTestId('edit-save')).toBeDisabled();
+  phone.revive();
+  await expect(page.getByTestId('edit-save')).toBeEnabled();
+
+  await chat.showRail();
+  await page.getByTestId('rail-menu').click();
+  await page.getByTestId('new-passing').click();
+  await chat.ask('Hello there');
+  await chat.answers().getByTestId('edit').click();
+  phone.die(true);
+  await expect(page.getByTestId('send')).toBeDisabled();
+  await page.getByTestId('edit-text').fill('My own words');
+  await page.getByTestId('edit-save').click();
+  await expect(chat.answers()).toContainText('My own words');
+});

@@ -90,6 +90,16 @@ describe('Follower', () => {
     await expect(follow([{ status: 409, parts: ['{"error":{"message":"no"}}'] }], {}, true)).rejects.toMatchObject({ status: 409 });
   });
 
+  it('waits for the answer before, which was stopped and is not at its end yet', async () => {
+    const running = { status: 409, parts: ['{"error":{"message":"it runs","code":"answer_running"}}'] };
+    const { text, paths, states } = await follow([running, running, { parts: [event('x'), kEnd] }], {}, true);
+    expect([text, paths, states]).toEqual(['x', Array(3).fill('POST /v1/chat/completions'), ['connected']]);
+    await expect(follow([running])).rejects.toMatchObject({ status: 409 });
+    // Once a request was lost on its way it may be the one that runs.
+    const lost = await follow([running, { fails: true }, running, { parts: [event('y'), kEnd] }], {}, true);
+    expect([lost.text, lost.paths.at(-1)]).toEqual(['y', 'GET /thimble/v1/answers/ID?from=0']);
+  });
+
   it('gives the fault of a request that is refused', async () => {
     await expect(follow([{ status: 400, parts: ['{"error":{"message":"no","code":"model_is_blind"}}'] }])).rejects.toMatchObject({ status: 400, code: 'model_is_blind' });
   });

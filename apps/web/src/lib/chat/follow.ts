@@ -16,6 +16,7 @@ export type FollowResult = 'end' | 'gone';
 
 const kWaits = [300, 700, 1500, 3000, 5000];
 const kMostTries = 60;
+const kMostEnding = 12; // tries while the service ends the answer of this name that was stopped: half a minute, and its last token
 
 export class Follower {
   private received = 0; // events so far
@@ -35,9 +36,11 @@ export class Follower {
 
   // With a request's body it asks; without, it goes on with an answer that is on its way. Where it is not known whether
   // the request arrived, an answer's stream tells; but of a continued one the service may still have the stream before,
-  // so that one is asked for again, until it was taken or is refused since it runs.
+  // so that one is asked for again, until it was taken or is refused since it runs. Refused before anything was lost, it
+  // is the answer before that runs: it was stopped, and comes to its end.
   async run(request: Record<string, unknown> | null): Promise<FollowResult> {
     let asks = request !== null;
+    let mayHaveArrived = false;
     for (let tries = 0; ; tries++) {
       const before = this.received;
       try {
@@ -46,8 +49,12 @@ export class Follower {
         // Else it ended without its end: the connection was lost.
       } catch (error) {
         if (this.signal.aborted) throw error;
-        if (asks && tries > 0 && error instanceof ApiError && error.status === 409) {
+        if (asks && mayHaveArrived && error instanceof ApiError && error.status === 409) {
           asks = false;
+          continue;
+        }
+        if (asks && this.isContinued && tries < kMostEnding && error instanceof ApiError && error.code === 'answer_running') {
+          await this.pause(kWaits[Math.min(tries, kWaits.length - 1)]!);
           continue;
         }
         // An engine in the page took its answers with it.
@@ -55,6 +62,7 @@ export class Follower {
         const isLost = this.nudged || (error instanceof ApiError && (error.status === 0 || error.status === 503));
         if (!isLost) throw error;
       }
+      mayHaveArrived = true;
       asks = asks && this.isContinued && !this.isTaken;
       if (this.received > before) tries = 0;
       if (tries >= kMostTries) throw new ApiError(0, 'unreachable', '');

@@ -136,6 +136,29 @@ public class ImporterTest {
   }
 
   @Test
+  public void aDiskThatFillsUpOnTheWayIsSaidAndWhatIsThereStays() throws IOException {
+    TestApp.FakePage page = app.startedPage();
+    byte[] bytes = model(20 * MIB);
+    File full = new File(app.getNoBackupFilesDir(), "models/full");
+    Files.write(full.toPath(), Integer.toString(10 * MIB).getBytes(StandardCharsets.US_ASCII));
+    app.bringIn(List.of(file("large.gguf", bytes)));
+    String said = last(page, "failed").optString("message");
+    assertTrue(said, said.contains("the disk is full"));
+    assertEquals("what was whole is there", 8 * MIB, app.model("large", "large.gguf").length());
+    assertFalse("no start tries in vain again", new File(app.getNoBackupFilesDir(), "import.json").exists());
+    page.chat(4, "the service still answers");
+    page.awaitAnswer(4);
+    assertEquals(200, page.status(4));
+    // With room, and picked again, it goes on.
+    assertTrue(full.delete());
+    app.bringIn(List.of(file("large.gguf", bytes)));
+    last(page, "done");
+    assertArrived("large", "large.gguf", bytes);
+    List<JSONObject> sent = app.requests("PUT", "/thimble/v1/models/large/large.gguf");
+    assertTrue(TestApp.header(sent.get(2), "content-range").startsWith("bytes 8388608-"));
+  }
+
+  @Test
   public void aFileThatIsNoModelIsRefusedInASentence() {
     TestApp.FakePage page = app.startedPage();
     app.bringIn(List.of(file("broken.gguf", new byte[MIB])));

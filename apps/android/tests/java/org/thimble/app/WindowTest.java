@@ -29,9 +29,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.List;
+import java.util.zip.CRC32;
+import java.util.zip.DeflaterOutputStream;
 import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
@@ -537,6 +540,79 @@ public class WindowTest {
     Bitmap small = decoded(Pictures.toJpeg(png.toByteArray()));
     assertEquals(Pictures.sides(5000, 4000)[0], small.getWidth());
     assertEquals(Pictures.sides(5000, 4000)[1], small.getHeight());
+  }
+
+  private static byte[] chunk(String kind, byte[] body) {
+    ByteBuffer all = ByteBuffer.allocate(12 + body.length).putInt(body.length).put(kind.getBytes(StandardCharsets.US_ASCII)).put(body);
+    CRC32 crc = new CRC32();
+    crc.update(all.array(), 4, 4 + body.length);
+    return all.putInt((int) crc.getValue()).array();
+  }
+
+  /** A PNG in one grey. */
+  private static byte[] greyPng(int width, int height) throws IOException {
+    ByteArrayOutputStream rows = new ByteArrayOutputStream();
+    try (DeflaterOutputStream packed = new DeflaterOutputStream(rows)) {
+      for (int y = 0; y < height; y++) packed.write(new byte[1 + width]);
+    }
+    ByteArrayOutputStream png = new ByteArrayOutputStream();
+    png.write(new byte[] {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'});
+    png.write(chunk("IHDR", ByteBuffer.allocate(13).putInt(width).putInt(height).put((byte) 8).array()));
+    png.write(chunk("IDAT", rows.toByteArray()));
+    png.write(chunk("IEND", new byte[0]));
+    return png.toByteArray();
+  }
+
+  @Test
+  @Config(sdk = 35)
+  @GraphicsMode(GraphicsMode.Mode.NATIVE)
+  public void fortyEightMegapixelsAreScaled() throws IOException {
+    BitmapFactory.Options sides = new BitmapFactory.Options();
+    sides.inJustDecodeBounds = true;
+    byte[] jpeg = Pictures.toJpeg(greyPng(8064, 6048));
+    BitmapFactory.decodeByteArray(jpeg, 0, jpeg.length, sides);
+    assertEquals(Pictures.sides(8064, 6048)[0], sides.outWidth);
+    assertEquals(Pictures.sides(8064, 6048)[1], sides.outHeight);
+  }
+
+  /** A photograph of a kind that the decoder here does not know, as a phone without HEIF does not. What came with it is not lost. */
+  @Test
+  @GraphicsMode(GraphicsMode.Mode.NATIVE)
+  public void aHeicThatAndroidCannotReadIsSaidAndTheTextComes() {
+    byte[] heic = new byte[4096];
+    byte[] begin = "\0\0\0\30ftypheic\0\0\0\0mif1heic".getBytes(StandardCharsets.ISO_8859_1);
+    System.arraycopy(begin, 0, heic, 0, begin.length);
+    Uri uri = Uri.parse("content://com.example.gallery/pictures/1.heic");
+    shadowOf(app.getContentResolver()).registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(heic));
+    openLoaded(send("image/heic").putExtra(Intent.EXTRA_STREAM, uri).putExtra(Intent.EXTRA_TEXT, "What is this?"));
+    JSONObject shared = awaitEvent("shared");
+    assertEquals("What is this?", shared.optString("text"));
+    assertEquals(0, shared.optJSONArray("pictures").length());
+    String said = org.robolectric.shadows.ShadowToast.getTextOfLatestToast();
+    assertTrue(said, said.startsWith("This picture cannot be read"));
+  }
+
+  @Test
+  public void aPictureBeyondAllBoundsIsNotReadToItsEnd() {
+    long[] read = {0};
+    java.io.InputStream endless =
+        new java.io.InputStream() {
+          @Override
+          public int read() {
+            return 0;
+          }
+
+          @Override
+          public int read(byte[] into, int offset, int length) {
+            read[0] += length;
+            return length;
+          }
+        };
+    Uri uri = Uri.parse("content://com.example.gallery/pictures/endless.heic");
+    shadowOf(app.getContentResolver()).registerInputStreamSupplier(uri, () -> endless);
+    IOException fault = org.junit.Assert.assertThrows(IOException.class, () -> Shares.picture(app.getContentResolver(), uri, app.sentences()));
+    assertTrue(fault.getMessage(), fault.getMessage().contains("no picture that large is read"));
+    assertTrue(read[0] <= Pictures.MOST_BYTES + (1 << 20));
   }
 
   @Test
