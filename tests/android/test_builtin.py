@@ -24,7 +24,10 @@ class BuiltIn(harness.Case):
         self.assertTrue(report["passed"], report)
         self.assertLess(report["answer"]["weights_bytes"], report["answer"]["mapped_bytes"] / 4)
         self.assertEqual(child.end(), 0)
-        child = self.start(builtin=BUILTIN, context=1024)
+        # Its file is not needed any more.
+        child = self.start(context=1024)
         self.assertFalse(any("made ready" in line.get("text", "") for line in child.lines))
         self.assertEqual(child.find("started")["models"], 1)
+        self.assertTrue(child.find("started")["builtin"])
+        self.assertEqual(child.chat(1, max_tokens=1)[0], 200)
         self.assertEqual(child.end(), 0)

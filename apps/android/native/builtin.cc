@@ -36,13 +36,13 @@ bool IsPackOf(const std::string& path, common::Storage* storage) {
 
 }  // namespace
 
-void PackBuiltin(const std::string& path, common::Storage* storage, int threads,
+bool PackBuiltin(const std::string& path, common::Storage* storage, int threads,
                  std::function<std::uint64_t()> free_memory, FrameWriter* out) {
-  if (path.empty() || IsPackOf(path, storage) || KindOfPath(path) != PathKind::kFile) return;
+  const auto stands = [&] { return common::StateOfPack(storage, kName) == common::PackState::kReadable; };
+  if (path.empty() || IsPackOf(path, storage) || KindOfPath(path) != PathKind::kFile) return stands();
   out->Log(LogLevel::kNote, "The built-in model is made ready, once.");
   // One that can be read answers until the other has taken its place, and where there is no room for that.
-  if (common::StateOfPack(storage, kName) != common::PackState::kReadable)
-    (void)storage->Delete(common::PackPlace(kName));
+  if (!stands()) (void)storage->Delete(common::PackPlace(kName));
   const std::string place = common::UploadPlace(kName, "builtin.gguf");
   const auto make = [&]() -> Status {
     // Seen as a file that came; it stays where it is.
@@ -56,9 +56,10 @@ void PackBuiltin(const std::string& path, common::Storage* storage, int threads,
     }
   };
   const Status made = make();
-  if (made.ok()) return;
+  if (made.ok()) return true;
   (void)storage->Delete(place);
   out->Log(LogLevel::kError, Cat("The built-in model cannot be made ready: ", made.error().message));
+  return false;  // one of another version may stand, but of this file there is none
 }
 
 }  // namespace thimble::android

@@ -94,7 +94,8 @@ void FrameWriter::Started(const StartedFacts& facts) {
                                      {"isa", Json::String(facts.isa)},
                                      {"threads", Json::Integer(facts.threads)},
                                      {"processors", NumbersJson(facts.processors)},
-                                     {"models", Json::Integer(static_cast<std::int64_t>(facts.num_models))}});
+                                     {"models", Json::Integer(static_cast<std::int64_t>(facts.num_models))},
+                                     {"builtin", Json::Bool(facts.has_builtin)}});
   Put(Json::Object({{"started", started}}).Dump(), nullptr);
 }
 

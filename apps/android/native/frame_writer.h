@@ -29,6 +29,7 @@ struct StartedFacts {
   int threads = 0;
   std::vector<int> processors;  // that the threads were given; empty: they are where the system puts them
   std::size_t num_models = 0;
+  bool has_builtin = false;  // as a pack: its file is not needed any more
 };
 
 Json NumbersJson(std::span<const int> numbers);

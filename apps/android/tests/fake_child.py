@@ -3,7 +3,7 @@
 """Plays the native program for tests of the app: speaks its lines (docs/android.md), with answers that show what came.
 
 fake_child.py LOG [FAULT]   LOG gets every line that came, as JSON lines (bodies as their length).
-FAULT: never-starts, broken-frame (a frame that is cut off in place of "started"), long-line."""
+FAULT: never-starts, broken-frame (a frame that is cut off in place of "started"), long-line; has-builtin is none: it says that the built-in model is packed."""
 import hashlib
 import json
 import os
@@ -18,7 +18,8 @@ DIES = 7  # the status with which it ends where it is to die
 
 
 class Child:
-    def __init__(self, log):
+    def __init__(self, log, has_builtin):
+        self.has_builtin = has_builtin
         self.log_file = open(log, "a", encoding="utf-8")
         self.bodies = {}  # of requests whose bodies are not whole yet
         self.heads = {}
@@ -59,7 +60,7 @@ class Child:
             self.log(head)
             if "start" in head:
                 self.start = head["start"]
-                self.say({"started": {"version": self.start["version"], "isa": "fake", "threads": 2, "models": 1}})
+                self.say({"started": {"version": self.start["version"], "isa": "fake", "threads": 2, "models": 1, "builtin": self.has_builtin}})
             elif "request" in head:
                 self.begin(head, data)
             elif "body" in head:
@@ -203,7 +204,7 @@ def main(log, fault=""):
     if fault == "long-line":
         STDOUT.write(b"x" * (2 * MOST))
         return 0
-    Child(log).run()
+    Child(log, fault == "has-builtin").run()
     return 0
 
 

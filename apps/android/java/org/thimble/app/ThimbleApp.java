@@ -32,6 +32,7 @@ public class ThimbleApp extends Application {
   private Phone phone;
   private Start start;
   private Importer importer;
+  private BuiltinModel builtin;
 
   private static Thread thread(Runnable work) {
     Thread thread = new Thread(work, "app");
@@ -47,6 +48,7 @@ public class ThimbleApp extends Application {
     engine = new Engine(maker, sentences);
     phone = new Phone(this, engine::sendReadings);
     importer = new Importer(this, engine, getNoBackupFilesDir(), sentences, this::freeBytes, this::onImport);
+    builtin = new BuiltinModel(getAssets(), folder("builtin"), version());
     engine.watch(watcher);
   }
 
@@ -138,8 +140,8 @@ public class ThimbleApp extends Application {
         Json.of(
             "version", version(), "models", folder("models").getPath(), "chats", folder("chats").getPath(), "cache",
             folder("packs").getPath(), "threads", 0, "context", CONTEXT_TOKENS, "kv", "f16", "memory_bytes", memoryBudget());
-    File builtin = new BuiltinModel(getAssets(), folder("builtin"), version()).get();
-    if (builtin != null) Json.put(line, "builtin", builtin.getPath());
+    File file = builtin.get();
+    if (file != null) Json.put(line, "builtin", file.getPath());
     Json.put(
         line, "page",
         Json.of("android", Build.VERSION.SDK_INT, "device", Build.MODEL, "mode", phone.mode(), "opening_ended", start.ended()));
@@ -172,6 +174,8 @@ public class ThimbleApp extends Application {
         @Override
         public void onStarted(JSONObject facts) {
           main.post(phone::sendAnew);
+          boolean isPacked = facts.optBoolean("builtin");
+          behind(() -> builtin.setPacked(isPacked));
           asking.execute(ThimbleApp.this::learnModels);
           importer.resume();
         }

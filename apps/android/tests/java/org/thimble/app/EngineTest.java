@@ -45,6 +45,30 @@ public class EngineTest {
   }
 
   @Test
+  public void theBuiltInModelIsNoFileAnyMoreWhenItIsPacked() {
+    app.fault = "has-builtin";
+    app.startedPage();
+    java.io.File file = new java.io.File(app.lines("start").get(0).optJSONObject("start").optString("builtin"));
+    java.io.File folder = file.getParentFile();
+    TestApp.await("the file goes", () -> !file.exists());
+    assertEquals("a marker is left", 1, folder.list().length);
+    // The next child is told of no file, for as long as it has the pack.
+    app.engine().close();
+    app.opened();
+    TestApp.await("another one runs", () -> app.lines("start").size() == 2);
+    assertFalse(app.lines("start").get(1).optJSONObject("start").has("builtin"));
+    // One that has lost it gets the file again, at the start after.
+    app.engine().close();
+    app.fault = "";
+    app.opened();
+    TestApp.await("the marker goes", () -> folder.list().length == 0);
+    app.engine().close();
+    app.opened();
+    TestApp.await("the file is there", () -> app.lines("start").size() == 4 && file.exists());
+    assertEquals(file.getPath(), app.lines("start").get(3).optJSONObject("start").optString("builtin"));
+  }
+
+  @Test
   public void anAnswerStreamsInWholeCharacters() {
     TestApp.FakePage page = app.startedPage();
     page.chat(5, "Grüße, 日本 😀");
