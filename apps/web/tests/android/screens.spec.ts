@@ -1,33 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The screens of the Android app: looked at by axe, and kept as pictures in test-results/screens.
-import AxeSource from 'axe-core';
 import { join } from 'node:path';
-import type { Page } from '@playwright/test';
 import { pictureFile } from '../e2e/fixtures';
+import { kReport, violations } from './screens';
 import { expect, test } from './test';
 
 const kScreens = join(import.meta.dirname, '../../test-results/screens');
-
-// In the form of the native program's.
-const kReport = {
-  version: '0.7.0',
-  processor: { features: 'neon fp16 dotprod i8mm', cores: '4 x 1804 MHz, 3 x 2348 MHz, 1 x 2850 MHz', threads: 4, isa: 'i8mm' },
-  kernels: ['generic', 'neon', 'dotprod', 'i8mm'].map((name) => ({ name, runs: true, passed: true, wrong: '' })),
-  calls: Object.fromEntries(['openat', 'mmap', 'madvise', 'futex', 'clone', 'sched_setaffinity'].map((name) => [name, true])),
-  memory: { available_bytes: 2814377984, resident_bytes: 38215680, anonymous_bytes: 9240576, read_bytes_per_second: 21422334511.25, int8_multiply_adds_per_second: 211e9, float_multiply_adds_per_second: 38.123456e9 },
-  file: { name: 'model.pack', bytes: 118012345, mapped: true },
-  answer: { text: 'Hello! How can I help you today?', tokens: 8, open_seconds: 0.081234, prompt_tokens: 12, prompt_seconds: 0.102, seconds: 0.61, cpu_seconds: 2.1, weights_bytes: 117809952, mapped_bytes: 117809952 },
-  passed: true,
-};
-
-async function violations(page: Page): Promise<string[]> {
-  // Over the debugger's door: the page's own policy lets no script in.
-  await page.evaluate(AxeSource.source);
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
-    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`);
-  });
-}
 
 for (const theme of ['light', 'dark']) {
   for (const lang of process.env['THIMBLE_ALL_LANGUAGES'] ? ['en', 'de', 'es', 'fr', 'it', 'pt', 'nl', 'pl', 'tr', 'zh', 'ja', 'ar'] : ['en', 'ar']) {
