@@ -42,7 +42,7 @@ def main():
     parser.add_argument("--cpu", action="append", metavar="NAME",
                         help="a processor of QEMU's: cortex-a53 (ARMv8.0), cortex-a76 (dotprod), max (i8mm); all three unless given")
     parser.add_argument("--prompt", type=numbers, default=(64, 128), metavar="FEW,MANY", help="tokens of the prompts (64,128)")
-    parser.add_argument("--decode", type=numbers, default=(1, 5), metavar="FEW,MANY", help="single tokens (1,5)")
+    parser.add_argument("--decode", type=numbers, default=(1, 3), metavar="FEW,MANY", help="single tokens (1,3)")
     options = parser.parse_args()
     if lacking := counting.missing():
         parser.error(f"this machine lacks {', '.join(lacking)}")
