@@ -2,7 +2,7 @@
 // Packed products of one kernel table on one core, over a matrix that stays in cache:
 //   product_bench TABLE FAMILY narrow|wide ROWS REPEATS      e.g. product_bench avx2 q4_k wide 64 100
 // Prints the number of multiply-adds and the nanoseconds of each in the fastest repeat.
-// tools/qemu/count_instructions.py runs it under an emulator to count instructions.
+// bench/instructions/products.py runs it under an emulator to count instructions.
 #include "base/buffer.h"
 #include "kernels/kernels.h"
 #include "sys/machine.h"
