@@ -10,8 +10,8 @@ namespace thimble::host {
 // 24 letters and digits that nobody else has, and nobody can guess where the system has random numbers.
 std::string NewChatId();
 
-// The same with a source of random bytes: false where it has none. Then the id is made of the time, of where the program
-// lies in memory, and of a number that counts: no two are alike, though one may be guessed.
+// The same with a source of random bytes: false where it has none. Then the id is made of the time, of where the
+// program lies in memory, and of a number that counts: no two are alike, though one may be guessed.
 using RandomSource = bool (*)(void* bytes, std::size_t count);
 std::string ChatIdFrom(RandomSource source);
 

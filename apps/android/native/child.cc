@@ -87,8 +87,7 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
           },
           [out](const std::string& text) { out->Log(LogLevel::kWarning, text); }) {
   OpenChats();
-  const bool has_builtin =
-      PackBuiltin(start_.builtin, storage, threads_, [this] { return FreeMemory(); }, out_);
+  const bool has_builtin = PackBuiltin(start_.builtin, storage, threads_, [this] { return FreeMemory(); }, out_);
   store_.Recover();
   service_ = std::make_unique<service::Service>(
       OptionsOf(), &shelf_, &decoder_, service::Wakers{[this] { engine_.Wake(); }, [this] { helper_.Wake(); }});
@@ -105,8 +104,8 @@ Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
         return store_.Help() || has_more;
       },
       [this] { return service_->HelpDue(); });
-  out_->Started({start_.version, KernelsOfThis(), threads_, TryPlacement(pace_.processors()), shelf_.List().size(),
-                  has_builtin});
+  out_->Started(
+      {start_.version, KernelsOfThis(), threads_, TryPlacement(pace_.processors()), shelf_.List().size(), has_builtin});
 }
 
 bool Child::Work() {
