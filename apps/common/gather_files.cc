@@ -79,17 +79,18 @@ Result<std::vector<NamedSource>> PartsAmong(const std::vector<ModelPlace>& text,
   return parts;
 }
 
-void TakeVision(const std::vector<ModelPlace>& vision, Sources* sources, GatheredModel* model) {
+// Files that cannot be read now, or for want of memory, are no files that do not fit: that is an error.
+Status TakeVision(const std::vector<ModelPlace>& vision, Sources* sources, GatheredModel* model) {
   VisionChoice& choice = model->files.vision_choice;
   choice.why = "no vision file (mmproj) came with the model";
   const auto alone = ReadModelConfig(*model->files.text, nullptr, nullptr);
-  if (!alone.ok() || alone.value().vision.has_value()) return;  // opening it says what is wrong
+  if (!alone.ok() || alone.value().vision.has_value()) return Done{};  // opening it says what is wrong
   for (const ModelPlace& place : vision) {
-    auto source = sources->Of(place);
-    if (!source.ok()) continue;
-    auto file = ModelFile::FromGguf(std::move(source).value(), place.shown);
+    THIMBLE_ASSIGN_OR_RETURN(auto source, sources->Of(place));
+    auto file = ModelFile::FromGguf(std::move(source), place.shown);
     const Status fits = file.ok() ? CheckTowerFits(*model->files.text, file.value()) : Status(file.error());
     if (!fits.ok()) {
+      if (const Code code = fits.error().code; code == Code::kSystem || code == Code::kExhausted) return fits;
       choice.why = Cat("no pictures, the vision file does not fit: ", fits.error().message);
       choice.is_refusal = true;
       continue;
@@ -98,8 +99,9 @@ void TakeVision(const std::vector<ModelPlace>& vision, Sources* sources, Gathere
     model->vision_stored = place.stored;
     choice = {place.shown, "the vision file that came with the model", {}, false};
     choice.is_found = true;
-    return;
+    return Done{};
   }
+  return Done{};
 }
 
 }  // namespace
@@ -133,7 +135,7 @@ Result<GatheredModel> GatherModel(Storage* storage, const std::vector<ModelPlace
                                      "): send the files of one")};
   }
   model.files.text = std::make_shared<const ModelFile>(std::move(text).value());
-  TakeVision(half.vision, &sources, &model);
+  THIMBLE_RETURN_IF_ERROR(TakeVision(half.vision, &sources, &model));
   return model;
 }
 

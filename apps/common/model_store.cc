@@ -33,6 +33,8 @@ std::string PlaceOf(const std::string& model, const ModelFileState& file) {
   return UploadPlace(model, file.is_whole ? file.name : service::PartName(file.name, file.total));
 }
 
+bool IsVisionName(const std::string& file) { return AsciiLower(file).find("mmproj") != std::string::npos; }
+
 // Files of which nothing can be made, whatever comes besides.
 bool IsNoModel(Code code) { return code == Code::kCorrupt || code == Code::kInvalid || code == Code::kUnsupported; }
 
@@ -166,7 +168,7 @@ bool StoredModelStore::IsThere(const std::string& name, const StoredModel& model
 std::optional<Fault> StoredModelStore::CheckRoom(const ModelPiece& piece) const {
   const auto free = storage_->FreeBytes();
   const std::uint64_t rest = piece.total - piece.begin;
-  const bool is_packed = AsciiLower(piece.file).find("mmproj") == std::string::npos;
+  const bool is_packed = !IsVisionName(piece.file);
   const std::uint64_t needed = is_packed ? rest + piece.total : rest;
   if (!free.has_value() || needed <= *free) return std::nullopt;
   return service::NoRoomForFile(needed, *free, storage_->Owner());
@@ -280,12 +282,14 @@ void StoredModelStore::RecoverModel(const std::string& name, const StoredModel& 
   }
 }
 
-// Models with a file that is whole, and that nobody is at.
+// Models whose weights are whole, and that nobody is at. Of what has only its vision file nothing is made yet, and who
+// sends the weights next is not to find somebody at it.
 void StoredModelStore::Queue() {
   const StorageContents contents = ReadContents(storage_->List());
   for (const auto& [name, model] : contents.models) {
-    const bool has_whole = std::any_of(model.uploads.begin(), model.uploads.end(),
-                                       [](const ModelFileState& file) { return file.is_whole; });
+    const bool has_whole = std::any_of(model.uploads.begin(), model.uploads.end(), [](const ModelFileState& file) {
+      return file.is_whole && !IsVisionName(file.name);
+    });
     const bool is_known = std::find(to_settle_.begin(), to_settle_.end(), name) != to_settle_.end();
     if (has_whole && !is_known && !claims_.Has(name) && !IsThere(name, model)) to_settle_.push_back(name);
   }

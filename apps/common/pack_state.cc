@@ -16,8 +16,8 @@ namespace thimble::common {
 
 namespace {
 
-// Of an earlier form, whose checksums nobody here knows (there has been none with whole packs before the present one).
-// Later ones than ours are not to be expected: rather damage.
+// Whether it says that it has an earlier form than ours: nobody here knows where such a form keeps its checksums, so
+// its word is taken. A later form is not to be expected, damage is.
 bool IsOfEarlierForm(const ByteSource& pack) {
   constexpr std::uint64_t kHeadBytes = 128;
   constexpr std::size_t kVersionAt = 8;

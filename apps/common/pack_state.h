@@ -15,8 +15,8 @@ enum class PackState {
   kDamaged,   // it is no pack, or not what it says
 };
 
-// By header and table of the model's pack, whose weights are not looked at. kReadable also where nothing can be said:
-// an open file of a page's cannot be opened twice, and what is open was readable.
+// By header and table of the model's pack, whose weights are not looked at. kReadable also where there is no pack, or
+// nothing can be said: an open file of a page's cannot be opened twice, and what is open was readable.
 PackState StateOfPack(Storage* storage, const std::string& model);
 
 // What helps when a pack is outdated or damaged, in a sentence.

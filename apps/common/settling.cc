@@ -154,10 +154,9 @@ Status Settling::Check() {
 // The pack's name comes last: with it the model is there.
 Status Settling::Name() {
   const std::string vision = gathered_->vision_stored;
+  drops_vision_ = gathered_->files.vision_choice.is_refusal;
   gathered_.reset();  // which has the files open
   const std::string place = VisionPlace(model_);
-  if (vision.empty() && ReadContents(storage_->List()).models[model_].has_vision)
-    THIMBLE_RETURN_IF_ERROR(storage_->Delete(place));  // it does not fit
   if (!vision.empty() && vision != place) THIMBLE_RETURN_IF_ERROR(storage_->Rename(vision, place));
   THIMBLE_RETURN_IF_ERROR(storage_->Rename(MakingPlace(model_), PackPlace(model_)));
   state_ = State::kClean;
@@ -166,6 +165,9 @@ Status Settling::Name() {
 
 Status Settling::Clean() {
   StorageContents contents = ReadContents(storage_->List());
+  // One that the model had before, and that does not fit the weights that took the place of its own.
+  if (drops_vision_ && contents.models[model_].has_vision)
+    THIMBLE_RETURN_IF_ERROR(storage_->Delete(VisionPlace(model_)));
   for (const auto& file : contents.models[model_].uploads) {
     const std::string name = file.is_whole ? file.name : service::PartName(file.name, file.total);
     THIMBLE_RETURN_IF_ERROR(storage_->Delete(UploadPlace(model_, name)));

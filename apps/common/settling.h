@@ -53,6 +53,7 @@ class Settling {
   std::shared_ptr<const ByteSource> made_;
   PackTable table_;
   std::size_t next_entry_ = 0;
+  bool drops_vision_ = false;  // what is there does not fit
 };
 
 }  // namespace thimble::common

@@ -7,8 +7,8 @@
 
 A program is called as PROGRAM MODEL PROMPT DECODE: it reads a prompt of PROMPT tokens, then DECODE single ones. Each is
 run three times on each processor, with a short and a long prompt and with few and many single tokens; what is shown is
-the difference per token, so that loading and set-up drop out. An emulated minute can be one of many million tokens' work:
-0.8B takes some minutes a row. One thread of one program runs at a time.
+the difference per token, so that loading and set-up drop out. Emulation is slow: a whole 0.8B takes some minutes a row.
+Programs run one after the other, on one thread each.
 """
 import argparse
 import tempfile

@@ -27,7 +27,8 @@ std::vector<int> ChooseProcessors(const CpuTopology& topology, int threads, Core
   while (end < all.size() && NumCores(all.first(end)) < threads) ++end;
   std::span<const CoreClass> chosen = all.first(end);
   if (wish == CoreWish::kSparing) {
-    while (chosen.size() > 1 && NumCores(chosen.subspan(1)) >= threads) chosen = chosen.subspan(1);
+    while (chosen.size() > 1 && chosen[1].speed >= kLeastSpeed && NumCores(chosen.subspan(1)) >= threads)
+      chosen = chosen.subspan(1);
   }
   std::vector<int> processors;
   for (const CoreClass& one : chosen) {

@@ -14,10 +14,10 @@ enum class CoreWish {
 };
 
 // Numbers of the processors for `threads` threads, ascending. Of cores that are at least half as fast as the fastest:
-// with kFastest all of them, with kSparing without the fastest classes, as far as the others are enough for the
-// threads. Slower ones only when there are more threads than that: every thread waits for the slowest. There are often
-// more of them than threads: which to take is the scheduler's choice, which knows what else runs. Empty, so that nobody
-// is placed: where all cores are alike, and where their numbers are not known.
+// with kFastest all of them, with kSparing without the fastest classes, as far as others of them are enough for
+// the threads. Slower ones only when there are more threads than that: every thread waits for the slowest. There are
+// often more of them than threads: which to take is the scheduler's choice, which knows what else runs. Empty, so that
+// nobody is placed: where all cores are alike, and where their numbers are not known.
 std::vector<int> ChooseProcessors(const CpuTopology& topology, int threads, CoreWish wish);
 
 }  // namespace thimble

@@ -41,6 +41,7 @@ TEST(CoreChoice, TableOfProcessors) {
       {"1+3+4, more than there are", kThreeKinds, 20, kSparing, {0, 1, 2, 3, 4, 5, 6, 7}},
       {"2+6, two", kTwoAndSix, 2, kFastest, {6, 7}},
       {"2+6, two, sparing", kTwoAndSix, 2, kSparing, {6, 7}},
+      {"2+6, five, sparing: not the little ones alone", kTwoAndSix, 5, kSparing, {0, 1, 2, 3, 4, 5, 6, 7}},
       {"2+6 of about a speed, eight", kTwoAndSixQuick, 8, kFastest, {0, 1, 2, 3, 4, 5, 6, 7}},
       {"2+6 of about a speed, six, sparing", kTwoAndSixQuick, 6, kSparing, {0, 1, 2, 3, 4, 5}},
       {"four kinds, two, sparing", kFourKinds, 2, kSparing, {2, 3}},

@@ -52,6 +52,7 @@ class FolderOfVersion06(harness.Case):
             status, body = child.chat(attempt, **more)
             if status != 409 or time.monotonic() > end:
                 break
+            time.sleep(0.05)
         self.assertEqual(status, 200, body)
         return json.loads(body)["choices"][0]["message"]["content"]
 

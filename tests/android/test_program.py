@@ -88,6 +88,21 @@ class Answering(harness.Case):
         self.assertIn(b"A chat", child.ask(1, "GET", "/thimble/v1/chats")[1])
         self.assertEqual(child.end(), 0)
 
+    def test_whether_the_built_in_model_is_packed_is_said(self):
+        child = self.start()
+        self.assertEqual((child.find("started")["models"], child.find("started")["builtin"]), (0, False))
+        self.assertEqual(child.end(), 0)
+        child = self.start(builtin=str(self.fixture(TINY)))
+        self.assertTrue(child.find("started")["builtin"])
+        self.assertEqual(child.end(), 0)
+        child = self.start()  # its file is not needed any more
+        self.assertEqual((child.find("started")["models"], child.find("started")["builtin"]), (1, True))
+        self.assertEqual(child.end(), 0)
+        pathlib.Path(self.folder, "models/builtin/model.pack").unlink()
+        child = self.start()
+        self.assertFalse(child.find("started")["builtin"])
+        self.assertEqual(child.end(), 0)
+
     def test_an_answer_streams_and_is_the_same_again(self):
         child = self.start(builtin=str(self.fixture(TINY)))
         answers = [child.chat(number, stream=True, temperature=0, max_tokens=8)[1] for number in (1, 2)]

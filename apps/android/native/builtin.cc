@@ -38,7 +38,10 @@ bool IsPackOf(const std::string& path, common::Storage* storage) {
 
 bool PackBuiltin(const std::string& path, common::Storage* storage, int threads,
                  std::function<std::uint64_t()> free_memory, FrameWriter* out) {
-  const auto stands = [&] { return common::StateOfPack(storage, kName) == common::PackState::kReadable; };
+  const auto stands = [&] {
+    return common::ReadContents(storage->List()).models[kName].is_whole &&
+           common::StateOfPack(storage, kName) == common::PackState::kReadable;
+  };
   if (path.empty() || IsPackOf(path, storage) || KindOfPath(path) != PathKind::kFile) return stands();
   out->Log(LogLevel::kNote, "The built-in model is made ready, once.");
   // One that can be read answers until the other has taken its place, and where there is no room for that.

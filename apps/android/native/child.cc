@@ -72,7 +72,7 @@ class Child::Sink : public service::AnswerSink {
 Child::Child(StartLine start, common::Storage* storage, FrameWriter* out)
     : start_(std::move(start)),
       out_(out),
-      threads_(start_.threads > 0 ? start_.threads : DefaultThreads(DetectCpuTopology())),
+      threads_(start_.threads > 0 ? start_.threads : DefaultThreads(DetectAllCores())),
       pace_(threads_, DetectAllCores()),
       packs_(start_.cache.empty() ? nullptr
                                   : std::make_shared<const host::WatchedPacks>(ContentPackStore(start_.cache))),

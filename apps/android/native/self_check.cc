@@ -169,7 +169,7 @@ Json SelfCheck(const SelfCheckOptions& options) {
   const CpuFeatures features = DetectCpuFeatures();
   const CpuTopology topology = DetectCpuTopology();
   Placement placement;
-  placement.threads = options.threads > 0 ? options.threads : DefaultThreads(topology);
+  placement.threads = options.threads > 0 ? options.threads : DefaultThreads(DetectAllCores());
   placement.processors = ChooseProcessors(DetectAllCores(), placement.threads, CoreWish::kFastest);
   const PlacementScope back;
   bool passed = true;

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Plays the native program for tests of the app: speaks its lines (docs/android.md), with answers that show what came.
+"""Plays the native program for tests of the app: speaks its lines (apps/android/native/README.md), with answers that show what came.
 
 fake_child.py LOG [FAULT]   LOG gets every line that came, as JSON lines (bodies as their length).
-FAULT: never-starts, broken-frame (a frame that is cut off in place of "started"), long-line; has-builtin is none: it says that the built-in model is packed."""
+FAULT: never-starts, broken-frame (a frame that is cut off in place of "started"), long-line; has-builtin is no fault: it says that the built-in model is packed."""
 import hashlib
 import json
 import os

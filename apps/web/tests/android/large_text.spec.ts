@@ -90,7 +90,10 @@ for (const [lang, theme] of [['en', 'light'], ['de', 'dark'], ['ar', 'light'], [
         await page.evaluate((hash) => (window.location.hash = hash), `#/${name}`);
         await expect(page.getByTestId(`page-${name}`)).toBeVisible();
       };
+      const letters = () => page.evaluate(() => ['body', '[data-testid=composer]'].map((name) => parseFloat(getComputedStyle(document.querySelector(name)!).fontSize)));
+      const before = await letters();
       await enlarge(page);
+      expect(await letters()).toEqual(before.map((size) => 2 * size));
       phone.event('insets', { top: 32, right: 0, bottom: 20, left: 0 });
       phone.event('started', { version: '0.7.0', isa: 'neon dotprod i8mm', threads: 4 });
       phone.instead.set('GET /thimble/v1/self-check', { status: 200, body: kReport });

@@ -6,7 +6,7 @@ import type { Page } from '@playwright/test';
 // In the form of the native program's.
 export const kReport = {
   version: '0.7.0',
-  processor: { features: 'neon fp16 dotprod i8mm', cores: '4 x 1804 MHz, 3 x 2348 MHz, 1 x 2850 MHz', threads: 4, isa: 'i8mm' },
+  processor: { features: 'neon fp16 dotprod i8mm', cores: '4 x 1804 MHz, 3 x 2348 MHz, 1 x 2850 MHz', threads: 4, chosen: [4, 5, 6, 7], placed: [], isa: 'i8mm' },
   kernels: ['generic', 'neon', 'dotprod', 'i8mm'].map((name) => ({ name, runs: true, passed: true, wrong: '' })),
   calls: Object.fromEntries(['openat', 'mmap', 'madvise', 'futex', 'clone', 'sched_setaffinity'].map((name) => [name, true])),
   memory: { available_bytes: 2814377984, resident_bytes: 38215680, anonymous_bytes: 9240576, read_bytes_per_second: 21422334511.25, int8_multiply_adds_per_second: 211e9, float_multiply_adds_per_second: 38.123456e9 },

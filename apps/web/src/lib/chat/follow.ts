@@ -16,7 +16,7 @@ export type FollowResult = 'end' | 'gone';
 
 const kWaits = [300, 700, 1500, 3000, 5000];
 const kMostTries = 60;
-const kMostEnding = 12; // tries while the service ends the answer of this name that was stopped: half a minute, and its last token
+const kMostEnding = 12; // tries, some 45 s, while the service ends the answer of this name that was stopped: its last token is still computed
 
 export class Follower {
   private received = 0; // events so far

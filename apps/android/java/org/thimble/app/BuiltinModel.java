@@ -42,6 +42,7 @@ final class BuiltinModel {
     if (file().isFile()) return file();
     File next = new File(folder, "next");
     try (InputStream in = assets.open(ASSET)) {
+      folder.mkdirs();
       deleteAllBut(null);
       Files.copy(in, next.toPath(), StandardCopyOption.REPLACE_EXISTING);
       // The name comes last: a file that has it is whole.

@@ -42,6 +42,9 @@ final class Importer {
   }
 
   /** A refusal or a fault with its sentence. `isFinal`: going on later is in vain. */
+  private static final int QUIET_LOOKS = 120; // a minute
+  static long lookMs = 500; // tests look more often
+
   private static final class ImportFault extends Exception {
     private static final long serialVersionUID = 1;
     final boolean isFinal;
@@ -249,9 +252,27 @@ final class Importer {
       if (isCancelled) forget(name);
       throw fault;
     }
+    if (there == total && last.length() == 0) awaitPacked(name, total);
     if (!last.optString("missing").isEmpty()) throw new ImportFault(last.optString("missing"), true);
     deleteJournal();
     tell(name, total, total, State.DONE, true);
+  }
+
+  // All of it was here before, without a pack: the engine makes one now that it was asked after, and no answer tells how that went.
+  private void awaitPacked(String name, long total) throws ImportFault, IOException, InterruptedException {
+    tell(name, total, total, State.PACKING, true);
+    String before = "";
+    for (int quiet = 0; quiet < QUIET_LOOKS; quiet++) {
+      checkCancelled();
+      JSONObject list = ServiceCall.ask(engine, "GET", "/thimble/v1/models");
+      for (JSONObject model : Json.objects(list.optJSONArray("models")))
+        if (name.equals(model.optString("name")) && !"outdated".equals(model.optString("failure_code"))) return;
+      String now = String.valueOf(list.opt("unfinished"));
+      if (!now.equals(before)) quiet = 0; // the pack grows
+      before = now;
+      Thread.sleep(lookMs);
+    }
+    throw new ImportFault(sentences.say(R.string.not_packed, name), true);
   }
 
   // The source while it is prepared, and what it becomes, which is as large.

@@ -48,7 +48,7 @@ public class ThimbleApp extends Application {
     engine = new Engine(maker, sentences);
     phone = new Phone(this, engine::sendReadings);
     importer = new Importer(this, engine, getNoBackupFilesDir(), sentences, this::freeBytes, this::onImport);
-    builtin = new BuiltinModel(getAssets(), folder("builtin"), version());
+    builtin = new BuiltinModel(getAssets(), new File(getNoBackupFilesDir(), "builtin"), version());
     engine.watch(watcher);
   }
 

@@ -65,6 +65,10 @@ public class ImporterTest {
     return file(name, bytes.length, () -> new ByteArrayInputStream(bytes));
   }
 
+  private static String states(TestApp.FakePage page) {
+    return page.events("import").stream().map(event -> event.optString("state")).collect(java.util.stream.Collectors.joining(" "));
+  }
+
   private static JSONObject last(TestApp.FakePage page, String state) {
     TestApp.await(
         "the import is " + state + "; it was told " + page.events("import"),
@@ -223,6 +227,26 @@ public class ImporterTest {
     List<JSONObject> sent = app.requests("PUT", "/thimble/v1/models/large/large.gguf");
     assertEquals("from where it stopped", "bytes 8388608-16777215/20971520", TestApp.header(sent.get(1), "content-range"));
     assertEquals(3, sent.size());
+  }
+
+  @Test
+  public void whatIsWholeAlreadyIsHereWhenTheEngineHasMadeAModelOfIt() throws IOException {
+    Importer.lookMs = 1;
+    TestApp.FakePage page = app.startedPage();
+    byte[] bytes = model(MIB);
+    for (String name : List.of("large", "other")) {
+      // The second time nothing is sent, and only the list of models says what became of it, where "other" is not.
+      for (int time = 0; time < 2; time++) {
+        int before = page.events("import").size();
+        app.bringIn(List.of(file(name + ".gguf", bytes)));
+        TestApp.await("it is over", () -> page.events("import").size() > before && states(page).matches(".*(done|failed)") && !app.importer().isBusy());
+      }
+      List<JSONObject> events = page.events("import");
+      JSONObject end = events.get(events.size() - 1);
+      assertTrue(name + ": " + events, states(page).endsWith(name.equals("large") ? "packing done" : "packing failed"));
+      if (name.equals("other")) assertTrue(end.optString("message"), end.optString("message").startsWith("other could not be made ready"));
+      assertEquals("sent once", 1, app.requests("PUT", "/thimble/v1/models/" + name + "/" + name + ".gguf").size());
+    }
   }
 
   @Test
