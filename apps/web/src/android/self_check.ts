@@ -23,6 +23,7 @@ function textOf(value: unknown): string {
   if (value === null || value === undefined) return '–';
   if (typeof value === 'number') return String(Number.isInteger(value) ? value : Number(value.toPrecision(5)));
   if (typeof value !== 'object') return String(value);
+  if (Array.isArray(value) && value.length === 0) return '–';
   return Object.entries(value).map(([name, inner]) => (Array.isArray(value) ? textOf(inner) : `${name} ${textOf(inner)}`)).join(', ');
 }
 

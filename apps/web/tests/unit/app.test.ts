@@ -265,6 +265,7 @@ describe('The self-check', () => {
       { name: 'file / mapped', value: '', good: true },
       { name: 'file / bytes', value: '7', good: null },
     ]);
+    expect(checkLines({ processor: { placed: [] } })).toEqual([{ name: 'processor / placed', value: '–', good: null }]);
     for (const odd of [null, 7, 'x', []]) expect(checkLines(odd)).toEqual([]);
   });
 
