@@ -63,7 +63,8 @@ bool OpenBrowser(const std::string& url) {
   if (program.empty()) return false;
   const pid_t child = fork();
   if (child == 0) {
-    // A session of its own before this program may end: the end of a terminal's first program would take the browser along.
+    // A session of its own before this program may end: the end of a terminal's first program would take the browser
+    // along.
     setsid();
     if (fork() != 0) _exit(0);
     LetGoOfFiles();
