@@ -71,8 +71,8 @@ function cutOff(page: Page): Promise<string[]> {
   });
 }
 
-const kOthers = process.env['THIMBLE_ALL_LANGUAGES'] ? ['de', 'es', 'fr', 'it', 'pt', 'nl', 'pl', 'tr', 'zh', 'ja'] : [];
-for (const [lang, theme] of [['en', 'light'], ['de', 'dark'], ['ar', 'light'], ['ar', 'dark'], ...kOthers.map((other) => [other, 'light'])]) {
+const kOthers = process.env['THIMBLE_ALL_LANGUAGES'] ? ['es', 'fr', 'it', 'pt', 'nl', 'pl', 'tr', 'zh', 'ja'] : [];
+for (const [lang, theme] of [['en', 'light'], ['de', 'dark'], ['ar', 'light'], ...kOthers.map((other) => [other, 'light'])]) {
   test.describe(`${lang}, ${theme}`, () => {
     test.use({ query: `?lang=${lang}&theme=${theme}` });
     test('letters of twice the size', async ({ chat, phone }) => {
