@@ -88,7 +88,7 @@ Status TakeVision(const std::vector<ModelPlace>& vision, Sources* sources, Gathe
   for (const ModelPlace& place : vision) {
     THIMBLE_ASSIGN_OR_RETURN(auto source, sources->Of(place));
     auto file = ModelFile::FromGguf(std::move(source), place.shown);
-    const Status fits = file.ok() ? CheckTowerFits(*model->files.text, file.value()) : Status(file.error());
+    Status fits = file.ok() ? CheckTowerFits(*model->files.text, file.value()) : Status(file.error());
     if (!fits.ok()) {
       if (const Code code = fits.error().code; code == Code::kSystem || code == Code::kExhausted) return fits;
       choice.why = Cat("no pictures, the vision file does not fit: ", fits.error().message);

@@ -113,7 +113,7 @@ class StoredModelStore::Upload : public service::ModelUpload {
     PieceOutcome outcome;
     outcome.file = {piece_.file, piece_.total, piece_.total, digest_, true};
     if (!step.ok()) {
-      const Error error = step.error();
+      const Error& error = step.error();
       settling_.reset();
       if (!IsNoModel(error.code)) return FaultOfStorage(error);
       if (is_model_) {

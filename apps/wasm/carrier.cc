@@ -62,7 +62,7 @@ class Carrier::Sink : public service::AnswerSink {
   bool is_gone_ = false;
 };
 
-Carrier::Carrier(StartConfig config, common::Storage* storage, Page* page, MemoryGauge memory)
+Carrier::Carrier(const StartConfig& config, common::Storage* storage, Page* page, MemoryGauge memory)
     : page_(page),
       memory_(std::move(memory)),
       about_page_(config.page),

@@ -44,7 +44,7 @@ struct MemoryGauge {
 class Carrier {
  public:
   // What is given by pointer must outlive it.
-  Carrier(StartConfig config, common::Storage* storage, Page* page, MemoryGauge memory);
+  Carrier(const StartConfig& config, common::Storage* storage, Page* page, MemoryGauge memory);
   ~Carrier();
   Carrier(const Carrier&) = delete;
   Carrier& operator=(const Carrier&) = delete;

@@ -304,6 +304,12 @@ Status TakeTextModel(TextModel vocabulary, const std::string& why_unpaired, Engi
   return Done{};
 }
 
+std::unique_ptr<ThreadPool> MakePool(const Prepared& p, std::span<const int> processors) {
+  auto pool = std::make_unique<ThreadPool>(p.threads, p.slowest_share);
+  (void)pool->Place(processors);  // it also works where it is
+  return pool;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Engine>> Engine::Open(const ModelFiles& files, const EngineOptions& options) {
@@ -336,8 +342,7 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const ModelFiles& files, cons
   } else {
     read_vocabulary();
   }
-  parts.pool = std::make_unique<ThreadPool>(p.threads, p.slowest_share);
-  (void)parts.pool->Place(options.processors);  // it also works where it is
+  parts.pool = MakePool(p, options.processors);
 
   LoadOptions load;
   load.pool = parts.pool.get();

@@ -98,7 +98,7 @@ Json CallsJson(bool* passed) {
 
 // The pack in the models' folder, else the file that it is made from.
 std::string ModelPath(const SelfCheckOptions& options) {
-  const std::string pack = Cat(options.folder, "/", common::PackPlace(std::string(common::kBuiltinModel)));
+  std::string pack = Cat(options.folder, "/", common::PackPlace(std::string(common::kBuiltinModel)));
   if (!options.folder.empty() && KindOfPath(pack) == PathKind::kFile) return pack;
   return options.builtin;
 }
