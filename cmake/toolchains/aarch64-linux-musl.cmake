@@ -12,7 +12,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 get_filename_component(thimble_root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
 # Where the sources lie is not to be in the program: two folders give the same bytes. Without optimisation zig would add
 # checks of its own.
-set(thimble_zig_flags "-fPIE -ffile-prefix-map=${thimble_root}=. -fno-sanitize=undefined")
+set(thimble_zig_flags "-fPIE \"-ffile-prefix-map=${thimble_root}=.\" -fno-sanitize=undefined")
 set(CMAKE_C_FLAGS_INIT "${thimble_zig_flags}")
 set(CMAKE_CXX_FLAGS_INIT "${thimble_zig_flags}")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -fPIE -pie -Wl,-z,max-page-size=16384 -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now")
