@@ -26,7 +26,7 @@ interface WorkerScope {
   skipWaiting(): Promise<void>;
   addEventListener(kind: 'install' | 'activate', take: (event: WorkerEvent) => void): void;
   addEventListener(kind: 'fetch', take: (event: RequestEvent) => void): void;
-  addEventListener(kind: 'message', take: (event: MessageEvent) => void): void;
+  addEventListener(kind: 'message', take: (event: MessageEvent & WorkerEvent) => void): void;
 }
 const worker = self as unknown as WorkerScope;
 
@@ -118,5 +118,5 @@ worker.addEventListener('fetch', (event) => {
 });
 // A new version takes over when somebody says so, never under a page that is being used.
 worker.addEventListener('message', (event) => {
-  if (event.data === 'take-over') void worker.skipWaiting();
+  if (event.data === 'take-over') event.waitUntil(worker.skipWaiting());
 });

@@ -14,6 +14,7 @@ const kTried = 'thimble:isolation';
 const kWorker = 'sw.js';
 const kMostWait = 20_000; // milliseconds for the first load to be kept
 const kPause = 50;
+const kAskAgain = 1000;
 
 // Whether a worker at this address is the page's own.
 export function isOwnWorker(script: string, page: string): boolean {
@@ -27,6 +28,7 @@ export class Shell {
   isKept = false;
   private registration: ServiceWorkerRegistration | null = null;
   private takesOver = false;
+  private isReloading = false;
   private isBehind = false; // another tab took the new version: this page's own files are gone
 
   constructor(
@@ -55,8 +57,24 @@ export class Shell {
   // Loads the new version. Not while an answer is being written, here or in another tab: it would be cut.
   takeUpdate(): void {
     if (this.isBehind) return this.parts.reload();
+    if (this.takesOver) return;
     this.takesOver = true;
-    this.registration?.waiting?.postMessage('take-over');
+    this.askToTakeOver();
+  }
+
+  // Until the page is loaded again: an order to take over has been seen to have no effect, and a version that was shown as waiting
+  // to wait no more, with nothing said of it. Then loading shows what there is.
+  private askToTakeOver(): void {
+    if (this.isReloading) return;
+    const waiting = this.registration?.waiting;
+    if (!waiting) return this.reload();
+    waiting.postMessage('take-over');
+    setTimeout(() => this.askToTakeOver(), kAskAgain);
+  }
+
+  private reload(): void {
+    this.isReloading = true;
+    this.parts.reload();
   }
 
   // Those of folders above this one: this page's worker would not keep them from it. One of this very folder is replaced
@@ -87,7 +105,7 @@ export class Shell {
       this.isBehind ||= this.isOwn(controller);
       controller = workers.controller;
       look();
-      if (this.takesOver) this.parts.reload();
+      if (this.takesOver) this.reload();
     });
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') void registration.update().catch(() => undefined);
